@@ -1,0 +1,278 @@
+// What can be asked of an engine, and what each command answers.
+//
+// A command is a plain value; `C::Answer` is its answer. String views in `Reserve`, the hot command, must stay valid
+// until its answer is given; all other commands own their text. Every answer carries an `Outcome`; fields of an answer
+// other than `outcome` have a meaning only where their comment says so.
+#pragma once
+
+#include <firstcome/outcome.hpp>
+#include <firstcome/sale.hpp>
+#include <firstcome/types.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace firstcome {
+
+// --- reservations -----------------------------------------------------------------------------------------------
+
+/// done (201), waiting (202), unchanged (the first answer to this key again), or a refusal.
+struct ReserveAnswer {
+  Outcome outcome = Outcome::sale_not_found;
+  /// done, waiting, unchanged: the reservation. limit_exceeded, already_open: the customer's latest (number 0: none).
+  ReservationRef ref;
+  /// done, waiting, unchanged: as decided (held, confirmed or queued), whatever became of it since.
+  ReservationState state = ReservationState::queued;
+  Instant created_at;
+  std::uint64_t position = 0;  ///< as at joining; 0 where it did not wait
+  Milliseconds hold{};         ///< of the sale; expires_at is created_at + hold where state is held
+  Money amount = 0;
+  /// limit_exceeded: units left of the limit. not_enough: units available. sold_out_holds_pending: units held.
+  Units left = 0;
+  /// sold_out_holds_pending: until the next hold ends. sale_not_open: until it opens. waiting: how often to ask.
+  Milliseconds retry_after{};
+  /// A final refusal that this key was given before.
+  bool replayed_refusal = false;
+  std::string_view currency;  ///< of the sale; valid until the completion returns
+};
+
+struct Reserve {
+  using Answer = ReserveAnswer;
+  std::string_view sale;
+  std::string_view customer;   ///< 1-128 bytes, no control characters (checked by the caller)
+  Units quantity = 1;          ///< 1-1 000 000 (checked by the caller)
+  std::string_view reference;  ///< at most 128 bytes; empty: none
+  KeyHash key;
+};
+
+struct ReservationAnswer {
+  Outcome outcome = Outcome::reservation_not_found;
+  ReservationView reservation;  ///< of every outcome but reservation_not_found
+};
+
+struct GetReservation {
+  using Answer = ReservationAnswer;
+  ReservationRef ref;
+};
+
+struct ReservationsAnswer {
+  Outcome outcome = Outcome::sale_not_found;
+  std::vector<ReservationView> items;  ///< in number order
+  Number next{};                       ///< ask again after this one; 0: that was all
+};
+
+struct ListReservations {
+  using Answer = ReservationsAnswer;
+  std::string sale;
+  std::optional<std::string> customer;
+  Number after{};
+  std::uint32_t limit = 100;
+};
+
+/// Claims the hold for one charge, before the gateway is called. Outcomes: done (charge it now; the charge's key is the
+/// reservation's id), unchanged (confirmed before), request_in_progress, not_held, hold_expired, payment_failed,
+/// paid_unfulfilled, not_client_payment.
+struct BeginPayment {
+  using Answer = ReservationAnswer;
+  enum class By : std::uint8_t { client, worker };
+  ReservationRef ref;
+  By by = By::client;
+};
+
+/// What a gateway said of a charge.
+enum class Charge : std::uint8_t {
+  charged,
+  declined,
+  unreachable,  ///< surely not charged: the claim is given up, the hold stays
+};
+
+/// Ends a claim. Outcomes: done (confirmed), payment_failed, gateway_unavailable, hold_expired (declined after the hold
+/// had gone), paid_unfulfilled (a refund is due), unchanged (the claim was ended before).
+struct FinishPayment {
+  using Answer = ReservationAnswer;
+  ReservationRef ref;
+  Charge charge = Charge::unreachable;
+  Payment payment;  ///< where charged
+};
+
+/// The shop charged elsewhere. Outcomes: done, unchanged (the same payment id), already_confirmed, not_held,
+/// paid_unfulfilled, request_in_progress, not_client_payment.
+struct Confirm {
+  using Answer = ReservationAnswer;
+  ReservationRef ref;
+  std::string payment_id;
+};
+
+/// Outcomes: done, unchanged, payment_in_progress, already_confirmed, hold_expired, not_held, paid_unfulfilled.
+struct Cancel {
+  using Answer = ReservationAnswer;
+  ReservationRef ref;
+};
+
+/// Gives a confirmed reservation back. Outcomes: done, unchanged, not_confirmed.
+struct Return {
+  using Answer = ReservationAnswer;
+  ReservationRef ref;
+};
+
+/// What we had charged for a reservation without units has been paid back. Outcomes: done, unchanged.
+struct FinishRefund {
+  using Answer = ReservationAnswer;
+  ReservationRef ref;
+};
+
+/// One thing the payment worker has to do.
+struct PaymentTask {
+  enum class Action : std::uint8_t {
+    charge,  ///< a hold of a `payment: auto` sale that nobody has claimed
+    settle,  ///< a claim that a crash left behind: ask the gateway again with the same key
+    refund,  ///< what we charged must be paid back
+  };
+  ReservationRef ref;
+  Action action = Action::charge;
+  Money amount = 0;
+};
+
+struct PaymentTasksAnswer {
+  Outcome outcome = Outcome::done;
+  std::vector<PaymentTask> tasks;
+};
+
+/// Hands out payment work, each task once per start of the engine, holds in number order.
+struct TakePaymentTasks {
+  using Answer = PaymentTasksAnswer;
+  std::uint32_t limit = 256;
+};
+
+// --- sales ------------------------------------------------------------------------------------------------------
+
+struct SaleAnswer {
+  Outcome outcome = Outcome::sale_not_found;
+  SaleView sale;  ///< of every outcome but sale_not_found
+};
+
+/// Outcomes: done, unchanged (the same terms again), sale_exists. The terms are checked by the caller.
+struct CreateSale {
+  using Answer = SaleAnswer;
+  SaleTerms terms;
+};
+
+struct GetSale {
+  using Answer = SaleAnswer;
+  std::string sale;
+};
+
+struct SalesAnswer {
+  Outcome outcome = Outcome::done;
+  std::vector<SaleView> items;  ///< by id
+  std::string next;             ///< ask again after this id; empty: that was all
+};
+
+struct ListSales {
+  using Answer = SalesAnswer;
+  std::string after;
+  std::uint32_t limit = 100;
+};
+
+/// Changes what is set; nothing is changed unless all of it can be.
+/// Outcomes: done, unchanged, stock_in_use, sale_closed (closes_at of a closed sale).
+struct PatchSale {
+  using Answer = SaleAnswer;
+  enum class Close : std::uint8_t { no, now };
+  std::string sale;
+  std::optional<Units> stock;
+  std::optional<std::optional<Instant>> closes_at;  ///< the inner null removes it
+  Close close = Close::no;
+};
+
+/// Outcomes: done, sale_active (not closed, something held, a payment or a refund running, events not delivered).
+struct DeleteSale {
+  using Answer = SaleAnswer;
+  std::string sale;
+};
+
+struct AuditAnswer {
+  Outcome outcome = Outcome::sale_not_found;
+  Units stock = 0, available = 0, held = 0, sold = 0;
+  std::optional<std::uint64_t> customers_over_limit;  ///< nothing where the sale is too large and `depth` not deep
+  std::uint64_t number_inversions = 0;
+  std::optional<std::uint64_t> orders;  ///< nothing where no order service is attached
+  std::uint64_t orders_pending = 0;
+  std::vector<std::string> mismatches;  ///< at most 100, each a sentence
+  bool ok = false;
+};
+
+/// Recounts from the stored reservations, in a snapshot of its own. Outcomes: done, sale_not_found, audit_running.
+struct AuditSale {
+  using Answer = AuditAnswer;
+  enum class Depth : std::uint8_t { standard, deep };
+  std::string sale;
+  Depth depth = Depth::standard;
+};
+
+// --- events -----------------------------------------------------------------------------------------------------
+
+/// What happened, once per decision that changed something. Numbers are fixed for ever: they are stored.
+enum class EventType : std::uint8_t {
+  sale_created = 1,
+  stock_changed = 2,    ///< value: the new stock
+  sale_changed = 3,     ///< closes_at
+  sale_closed = 4,      ///< number: all who waited up to it are refused
+  waiting_refused = 5,  ///< sold out for good; number: all who waited up to it are refused
+  reservation_queued = 16,
+  reservation_held = 17,
+  reservation_confirmed = 18,
+  reservation_cancelled = 19,
+  reservation_expired = 20,
+  reservation_refused = 21,
+  reservation_returned = 22,
+  reservation_paid_unfulfilled = 23,
+  payment_begun = 32,
+  payment_failed = 33,       ///< declined; the units are back
+  payment_unreachable = 34,  ///< the claim was given up
+  refund_due = 35,
+  refund_done = 36,
+};
+
+/// One row of the outbox, with what is fixed of its reservation.
+struct EventView {
+  std::uint64_t sequence = 0;       ///< in the store, from 1, rising
+  std::uint64_t sale_sequence = 0;  ///< in the sale, from 1, no gaps
+  EventType type{};
+  std::string sale_id;
+  ReservationRef ref;  ///< number 0 where the event is of the sale
+  Instant at;
+  std::optional<Units> value;
+  std::string customer;
+  std::string reference;
+  Units quantity = 0;
+  Money amount = 0;
+  std::string currency;
+};
+
+struct EventsAnswer {
+  Outcome outcome = Outcome::done;
+  std::vector<EventView> items;
+  std::uint64_t next = 0;  ///< ask again after this sequence; 0: that was all there is now
+};
+
+struct ReadEvents {
+  using Answer = EventsAnswer;
+  std::uint64_t after = 0;
+  std::uint32_t limit = 100;
+};
+
+// --- together ---------------------------------------------------------------------------------------------------
+
+using Command = std::variant<Reserve, GetReservation, ListReservations, BeginPayment, FinishPayment, Confirm, Cancel,
+                             Return, FinishRefund, TakePaymentTasks, CreateSale, GetSale, ListSales, PatchSale,
+                             DeleteSale, AuditSale, ReadEvents>;
+
+using Answer = std::variant<ReserveAnswer, ReservationAnswer, ReservationsAnswer, PaymentTasksAnswer, SaleAnswer,
+                            SalesAnswer, AuditAnswer, EventsAnswer>;
+
+}  // namespace firstcome

@@ -1,0 +1,64 @@
+// Every limit in one place, and how they relate. Those that a run may change are settings of the command line; their
+// defaults stand here too.
+#pragma once
+
+#include <firstcome/types.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace firstcome::limits {
+
+// --- what a request may carry (API.md) ---
+inline constexpr std::size_t sale_id_bytes = 64;
+inline constexpr std::size_t sale_name_characters = 200;
+inline constexpr std::size_t customer_bytes = 128;
+inline constexpr std::size_t reference_bytes = 128;
+inline constexpr std::size_t payment_id_bytes = 128;
+inline constexpr std::size_t idempotency_key_bytes = 255;
+inline constexpr Units stock = 1'000'000'000;
+inline constexpr Units quantity = 1'000'000;
+inline constexpr Money unit_price = 1'000'000'000'000;
+inline constexpr Money amount = (Money{1} << 53) - 1;  ///< what a JSON number holds exactly
+inline constexpr Milliseconds hold = std::chrono::days{7};
+inline constexpr std::uint32_t admit_per_tick = 1'000'000;
+inline constexpr Milliseconds tick_min{10};
+inline constexpr Milliseconds tick_max{3'600'000};
+inline constexpr std::uint32_t page_default = 100;
+inline constexpr std::uint32_t page_max = 1'000;
+
+// --- the ledger ---
+inline constexpr unsigned number_bits = 32;      ///< numbers of one sale, kept in memory as 32 bits
+inline constexpr unsigned row_number_bits = 40;  ///< of a stored row's id; the rest is the sale's handle
+inline constexpr std::chrono::hours key_lifetime{24};
+inline constexpr std::chrono::hours closed_sale_in_memory{24};
+inline constexpr std::size_t refusals_remembered = 1'000'000;
+inline constexpr std::chrono::minutes refusal_lifetime{10};
+inline constexpr std::uint64_t audit_customers_reservations = 1'000'000;
+
+// --- the engine ---
+inline constexpr std::size_t queue_operations = 65'536;  ///< waiting to be decided; one more is `overloaded`
+inline constexpr std::size_t turn_operations = 4'096;    ///< decided in one turn, committed together
+inline constexpr std::size_t turn_due = 4'096;           ///< ends of holds done in one turn before others are
+
+// --- HTTP ---
+inline constexpr std::size_t header_bytes = 8'192;
+inline constexpr std::size_t target_bytes = 2'048;
+inline constexpr std::size_t body_bytes = 65'536;
+inline constexpr std::size_t json_depth = 8;
+inline constexpr std::size_t connections = 20'000;
+inline constexpr std::chrono::seconds header_deadline{10};  ///< from the first byte of a request to its last header
+inline constexpr std::chrono::seconds body_deadline{30};
+inline constexpr std::chrono::seconds idle_deadline{75};
+inline constexpr std::chrono::seconds write_deadline{30};  ///< for a client that does not read
+inline constexpr std::chrono::seconds drain_deadline{4};   ///< of a shutdown
+
+static_assert(number_bits <= row_number_bits);
+static_assert(quantity <= stock);
+static_assert(body_bytes >= 4 * (customer_bytes + reference_bytes));
+static_assert(turn_operations <= queue_operations);
+static_assert(page_default <= page_max);
+static_assert(tick_min <= tick_max);
+static_assert(target_bytes < header_bytes);
+
+}  // namespace firstcome::limits

@@ -1,0 +1,64 @@
+// What must be stored of a sale and of a reservation so that the ledger can be built again.
+//
+// Plain values between the ledger and whoever stores them (SQLite rows, the fields of a Redis hash).
+#pragma once
+
+#include <firstcome/command.hpp>
+#include <firstcome/sale.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace firstcome::sale {
+
+/// Money that we charged and owe back.
+enum class Refund : std::uint8_t { none = 0, due = 1, done = 2 };
+
+/// One row per sale.
+struct SaleRecord {
+  SaleHandle handle{};
+  SaleTerms terms;
+  Instant created_at;
+  bool closed = false;  ///< said, or by time and noticed
+  Instant closed_at{};  ///< where closed
+  Units available = 0;
+  Units held = 0;
+  Units sold = 0;
+  std::uint64_t last_number = 0;    ///< the last that was given
+  std::uint64_t serving = 0;        ///< the last granted or passed over
+  std::uint64_t sold_out_upto = 0;  ///< queued reservations at or below it are refused: sold-out
+  std::uint64_t closed_upto = 0;    ///< ... and above `sold_out_upto`, at or below this: sale-closed
+  std::uint64_t last_tick = 0;      ///< k of the last tick made
+  std::uint64_t events = 0;         ///< sale_sequence of the last event
+};
+
+/// One row per reservation.
+struct ReservationRecord {
+  ReservationRef ref;
+  std::string customer;
+  Units quantity = 1;
+  ReservationState state = ReservationState::queued;  ///< as stored; `refused_upto` may overrule `queued`
+  Reason reason = Reason::none;
+  Refund refund = Refund::none;
+  Instant created_at;
+  Instant expires_at{};        ///< epoch: never held
+  Instant claimed_at{};        ///< epoch: no charge is running
+  std::uint64_t position = 0;  ///< as at joining; 0: did not wait
+  std::uint64_t previous = 0;  ///< the same customer's previous number in this sale; 0: none
+  KeyHash key;
+  std::string reference;
+  std::string payment_id;
+  std::string account_number;
+};
+
+/// One row of the outbox. What is fixed of a reservation stands in its own row and is joined when read.
+struct EventRecord {
+  SaleHandle sale{};
+  std::uint64_t sale_sequence = 0;
+  EventType type{};
+  Number number{};
+  Instant at;
+  std::optional<Units> value;
+};
+
+}  // namespace firstcome::sale
