@@ -1,0 +1,77 @@
+#include "cli/serve_options.hpp"
+
+#include "cli/serve.hpp"
+
+#include <charconv>
+#include <memory>
+
+namespace firstcome::cli {
+namespace {
+
+void add_limits(CLI::App& command, ServeOptions& options) {
+  const std::string group = "Limits";
+  auto limit = [&](const std::string& name, auto& target, const std::string& text) {
+    command.add_option(name, target, text)->capture_default_str()->check(CLI::PositiveNumber)->group(group);
+  };
+  limit("--queue-limit", options.queue_limit,
+        "Requests that may wait to be decided; one more is answered 503 overloaded");
+  limit("--turn-limit", options.turn_limit, "Requests decided in one turn, committed together");
+  limit("--connections", options.connections, "Connections open at once; one more is answered 503 and closed");
+  limit("--body-limit", options.body_limit, "Bytes of a request's body");
+  limit("--header-timeout-ms", options.header_timeout_ms, "From the first byte of a request to its last header");
+  limit("--body-timeout-ms", options.body_timeout_ms, "For the body of a request");
+  limit("--idle-timeout-ms", options.idle_timeout_ms, "Between two requests of a connection");
+  limit("--write-timeout-ms", options.write_timeout_ms, "For a client that does not read its answer");
+  limit("--drain-timeout-ms", options.drain_timeout_ms, "For what is under way when the server is told to stop");
+  limit("--gateway-timeout-ms", options.gateway_timeout_ms, "For one answer of the payment gateway");
+}
+
+}  // namespace
+
+ListenAddress parse_listen(const std::string& text) {
+  auto fail = [&](const std::string& rule) -> CLI::ValidationError {
+    return CLI::ValidationError("--listen", rule + " (was: " + text + ")");
+  };
+  std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) throw fail("must be HOST:PORT");
+  ListenAddress address{text.substr(0, colon), 0};
+  const char* end = text.data() + text.size();
+  auto [stop, error] = std::from_chars(text.data() + colon + 1, end, address.port);
+  if (error != std::errc{} || stop != end) throw fail("PORT must be 0 to 65535");
+  if (address.host == "localhost") address.host = "127.0.0.1";
+  if (!address.host.starts_with("127."))
+    throw fail("HOST must be a loopback address: there are no tokens yet that say who may do what");
+  return address;
+}
+
+void add_serve_command(CLI::App& app, Run& run) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* command = app.add_subcommand("serve", "Serve sales over HTTP until SIGTERM or SIGINT");
+  command->set_config("--config", "", "Read options from a TOML file");
+  command->add_option("--listen", options->listen, "HOST:PORT; port 0 picks a free one")
+      ->capture_default_str()
+      ->envname("FIRSTCOME_LISTEN");
+  command->add_option("--data", options->data, "Folder of the sales; made if missing")
+      ->capture_default_str()
+      ->envname("FIRSTCOME_DATA");
+  command->add_option("--sales", options->sales, "JSON array of sales; those that are missing are created at start")
+      ->check(CLI::ExistingFile);
+  command->add_option("--engine", options->engine, "How reservations are decided")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"embedded"}));
+  auto* simulate = command->add_option("--simulate-payment", options->simulate_payment,
+                                       "Charges that fail by themselves: before=0.2,during=0.2,delay_ms=50,seed=1");
+  command->add_option("--gateway", options->gateway, "http://HOST:PORT of a payment provider")
+      ->envname("FIRSTCOME_GATEWAY")
+      ->excludes(simulate);
+  command->add_option("--log-level", options->log_level, "What is logged to standard error")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}));
+  add_limits(*command, *options);
+  command->callback([options, &run] {
+    ListenAddress address = parse_listen(options->listen);
+    run = [options, address] { return serve(*options, address); };
+  });
+}
+
+}  // namespace firstcome::cli

@@ -1,0 +1,48 @@
+// The options of `firstcome serve`, from the command line, the environment (FIRSTCOME_...) or a TOML file.
+#pragma once
+
+#include "cli/command.hpp"
+
+#include <firstcome/limits.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace firstcome::cli {
+
+struct ServeOptions {
+  std::string listen = "127.0.0.1:8080";
+  std::filesystem::path data = "firstcome-data";
+  std::string sales;  ///< a file of sales to create at start; empty: none
+  std::string engine = "embedded";
+  std::string simulate_payment;  ///< as SimulatedGateway reads it; empty: never fails
+  std::string gateway;           ///< http://host:port of a payment provider; empty: simulated
+  std::string log_level = "info";
+
+  std::size_t queue_limit = limits::queue_operations;
+  std::size_t turn_limit = limits::turn_operations;
+  std::size_t connections = limits::connections;
+  std::size_t body_limit = limits::body_bytes;
+  std::int64_t header_timeout_ms = std::chrono::milliseconds{limits::header_deadline}.count();
+  std::int64_t body_timeout_ms = std::chrono::milliseconds{limits::body_deadline}.count();
+  std::int64_t idle_timeout_ms = std::chrono::milliseconds{limits::idle_deadline}.count();
+  std::int64_t write_timeout_ms = std::chrono::milliseconds{limits::write_deadline}.count();
+  std::int64_t drain_timeout_ms = std::chrono::milliseconds{limits::drain_deadline}.count();
+  std::int64_t gateway_timeout_ms = 5'000;
+};
+
+struct ListenAddress {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+/// Reads `HOST:PORT`. Throws CLI::ValidationError, naming the rule, where it is not one or not on loopback.
+ListenAddress parse_listen(const std::string& text);
+
+/// Adds `serve`; when chosen, `run` serves until SIGTERM or SIGINT.
+void add_serve_command(CLI::App& app, Run& run);
+
+}  // namespace firstcome::cli
