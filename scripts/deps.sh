@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Installs, with apt, what is missing and nothing else.
+#
+#   ./run deps [build | all]
+#
+# build  what building the program needs
+# all    that, and what ./run test, bench and lint need (the default; `test` is another word for it)
+#
+# Needs root or sudo only where something is missing. Packages that bring a service do not start it: while packages are
+# installed, and no longer, a policy says so to their scripts.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source scripts/common.sh
+
+# Debian 12 has the Boost we need beside an older one, under names of its own.
+boost=''
+if grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; then boost=1.81; fi
+
+build_packages=(g++ cmake ninja-build "libboost$boost-dev" "libboost-json$boost-dev" "libboost-url$boost-dev"
+  "libboost-system$boost-dev" libsqlite3-dev libssl-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev)
+test_packages=(git ccache libgtest-dev libgmock-dev libyaml-cpp-dev libbenchmark-dev sqlite3 curl nginx-light wrk
+  clang-format-19 clang-tidy-19 shellcheck)
+
+case "${1-all}" in
+  build) wanted=("${build_packages[@]}") ;;
+  test | all) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
+  *) misused "deps: build or all, not '$1'" ;;
+esac
+
+missing() {
+  local package
+  for package in "${wanted[@]}"; do
+    if [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then echo "$package"; fi
+  done
+}
+
+as_root() {
+  if [[ $EUID -eq 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "installing needs root or sudo: $*"
+  fi
+}
+
+# While it stands, no package's script starts a service. One that somebody else put there is left alone.
+policy=/usr/sbin/policy-rc.d
+mark='placed by firstcome for one installation'
+remove_policy() {
+  if grep -qs "$mark" "$policy"; then as_root rm -f "$policy"; fi
+}
+
+place_policy() {
+  if [[ -e $policy ]]; then return; fi
+  trap remove_policy EXIT
+  trap 'exit 130' INT TERM
+  printf '#!/bin/sh\n# %s\nexit 101\n' "$mark" | as_root tee "$policy" >/dev/null
+  as_root chmod 755 "$policy"
+}
+
+command -v apt-get >/dev/null || die "this is not a Debian or Ubuntu; install by hand: ${wanted[*]}"
+mapfile -t packages < <(missing)
+if [[ ${#packages[@]} -eq 0 ]]; then exit 0; fi
+
+say "installing ${packages[*]}"
+place_policy
+as_root apt-get update -qq || say "some package lists could not be fetched; going on with those that are there"
+as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2 ||
+  die "apt-get could not install them"
+mapfile -t packages < <(missing)
+if [[ ${#packages[@]} -gt 0 ]]; then die "still missing after the installation: ${packages[*]}"; fi
