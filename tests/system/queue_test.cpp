@@ -102,7 +102,9 @@ void expect_everybody_told(BlockingClient& client, const Line& line) {
     EXPECT_EQ(numbers[text_of(body, "id")], integer_of(body, "number"));
     std::string expected = integer_of(body, "number") <= units ? "confirmed" : "refused";
     ASSERT_EQ(text_of(body, "state"), expected) << item;
-    if (expected == "refused") EXPECT_EQ(text_of(body, "reason"), "sold-out");
+    if (expected == "refused") {
+      EXPECT_EQ(text_of(body, "reason"), "sold-out");
+    }
     confirmed += expected == "confirmed";
   }
   EXPECT_EQ(confirmed, units);
