@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -22,8 +23,14 @@ class Metrics {
   using Read = std::function<double()>;
   using Labels = std::map<std::string, std::string>;
 
-  /// `routes` are the labels of the routes, by index. They must outlive this.
-  explicit Metrics(std::vector<std::string_view> routes);
+  /// The labels of a route; the text must outlive the metrics.
+  struct Route {
+    std::string_view method;
+    std::string_view pattern;
+  };
+
+  /// Requests are counted per index into `routes`.
+  explicit Metrics(std::vector<Route> routes);
   ~Metrics();
 
   /// Registers a value that only grows, or one that goes up and down. Metrics with the same name and other labels

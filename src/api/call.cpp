@@ -1,0 +1,171 @@
+#include "api/call.hpp"
+
+#include "api/routes.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <cassert>
+#include <charconv>
+#include <cstdio>
+#include <exception>
+
+namespace firstcome::api {
+
+namespace {
+
+constexpr std::string_view json_type = "application/json";
+constexpr std::string_view problem_type = "application/problem+json";
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+bool same_ignoring_case(std::string_view text, std::string_view lower) {
+  if (text.size() != lower.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] + 32) : text[i];
+    if (c != lower[i]) return false;
+  }
+  return true;
+}
+
+/// `application/json`, with any parameters but another charset than UTF-8.
+bool is_json(std::string_view content_type) {
+  if (content_type == json_type) return true;
+  const std::size_t end = std::min(content_type.find(';'), content_type.size());
+  if (!same_ignoring_case(trim(content_type.substr(0, end)), json_type)) return false;
+  std::string_view rest = content_type.substr(end);
+  while (!rest.empty()) {
+    rest.remove_prefix(1);
+    const std::string_view parameter = trim(rest.substr(0, rest.find(';')));
+    rest.remove_prefix(std::min(rest.find(';'), rest.size()));
+    const std::size_t equals = std::min(parameter.find('='), parameter.size());
+    if (!same_ignoring_case(parameter.substr(0, equals), "charset")) continue;
+    const std::string_view charset = parameter.substr(std::min(parameter.size(), equals + 1));
+    if (!same_ignoring_case(charset, "utf-8") && !same_ignoring_case(charset, "\"utf-8\"")) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void Call::start() {
+  began_ = context_.steady_now();
+  out.clear();
+}
+
+void Call::begin() noexcept {
+  try {
+    start();
+    route_and_handle();
+  } catch (const std::exception& mistake) {
+    confess(mistake.what());
+  } catch (...) {
+    confess("an exception of an unknown type");
+  }
+}
+
+void Call::begin_refused(net::BadRequest why) noexcept {
+  try {
+    start();
+    route_ = route_refused();
+    refuse(code_of(why));
+  } catch (...) {
+    confess("an exception while refusing");
+  }
+}
+
+void Call::route_and_handle() {
+  const net::HttpRequest& asked = request();
+  const Destination destination = find_route(asked.method, asked.path, decoded_path);
+  route_ = destination.route.value_or(route_unmatched());
+  if (!destination.path_known) return refuse(Code::not_found);
+  if (!destination.route) {
+    const std::string allowed = allowed_methods(asked.path);
+    const net::HttpField allow{"Allow", allowed};
+    return refuse(Code::method_not_allowed, {}, {&allow, 1});
+  }
+  const Route& route = routes()[route_];
+  if (route.query != no_parameters || !asked.query.empty())
+    if (const auto bad = read_query(asked.query, route.query, query)) return refuse(*bad);
+  parameter = destination.parameter;
+  route.handle(*this);
+}
+
+void Call::completed() noexcept {
+  try {
+    if (!answer) return refuse(code_of(answer.error().code));
+    then_(*this);
+  } catch (const std::exception& mistake) {
+    confess(mistake.what());
+  } catch (...) {
+    confess("an exception of an unknown type");
+  }
+}
+
+void Call::confess(std::string_view what) noexcept {
+  try {
+    std::array<char, 20> id{};
+    std::snprintf(id.data(), id.size(), "r%llx", static_cast<unsigned long long>(++context_.last_mistake));
+    spdlog::error("request {}: {} {}: {}", id.data(), static_cast<int>(request().method), request().target, what);
+    const ProblemMember member{"request_id", std::string_view(id.data())};
+    refuse(Code::internal, {.members = {&member, 1}});
+  } catch (...) {
+    exchange_.respond(500, {}, {});
+  }
+}
+
+bool Call::read_body(std::span<const MemberRule> rules, EmptyBody empty, JsonMembers& into) {
+  const std::string_view body = request().body;
+  if (!body.empty() && !is_json(request().content_type)) {
+    refuse(Code::unsupported_media_type);
+    return false;
+  }
+  const bool nothing = body.empty() && empty == EmptyBody::is_empty_object;
+  if (const auto bad = into.read(nothing ? "{}" : body, rules)) {
+    refuse(*bad);
+    return false;
+  }
+  return true;
+}
+
+std::optional<ReservationRef> Call::reservation() {
+  auto ref = context_.ids.decode(parameter);
+  if (!ref) refuse(Code::reservation_not_found);
+  return ref;
+}
+
+void Call::respond(unsigned status, std::span<const net::HttpField> fields) {
+  respond_with(status, out.empty() ? std::string_view{} : json_type, fields);
+}
+
+void Call::respond_with(unsigned status, std::string_view content_type, std::span<const net::HttpField> fields) {
+  context_.metrics.count_request(route_, status, context_.steady_now() - began_);
+  exchange_.respond(status, content_type, out, fields);
+}
+
+void Call::refuse(Code code, const Refusal& refusal, std::span<const net::HttpField> fields) {
+  const ProblemRow& row = row_of(code);
+  out.clear();
+  write_problem(out, code, refusal.detail, refusal.members);
+  const std::int64_t seconds =
+      refusal.retry_after.count() > 0 ? retry_after_seconds(refusal.retry_after) : row.retry_after_seconds;
+  if (seconds == 0) return respond_with(row.status, problem_type, fields);
+  std::array<char, 24> digits;
+  const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), seconds).ptr;
+  std::array<net::HttpField, 4> all;
+  assert(fields.size() < all.size());
+  std::copy(fields.begin(), fields.end(), all.begin());
+  all[fields.size()] = {"Retry-After", {digits.data(), end}};
+  respond_with(row.status, problem_type, std::span(all).first(fields.size() + 1));
+}
+
+void Call::refuse(const BadInput& bad) {
+  const ProblemMember field{"field", bad.field};
+  refuse(bad.code, {.detail = bad.detail, .members = {&field, bad.field.empty() ? 0U : 1U}});
+}
+
+}  // namespace firstcome::api

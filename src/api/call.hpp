@@ -1,0 +1,123 @@
+// One request under way, from its first look to its answer. Every connection has one and uses it again and again.
+//
+// Mechanism: `begin` runs a route's handler, which reads the request, fills a command and calls `ask`; the engine
+// completes the operation on this thread, and `then` writes the answer. Between the two nothing is kept but what stands
+// here and in the exchange's request, which stays valid until the answer.
+//
+// Invariants: answered exactly once per request; nothing here allocates for a reservation once its strings have grown.
+#pragma once
+
+#include "api/json_members.hpp"
+#include "api/metrics.hpp"
+#include "api/problem.hpp"
+#include "api/query.hpp"
+#include "engine/reservation_id.hpp"
+#include "net/http_server.hpp"
+#include "net/json_writer.hpp"
+
+#include <firstcome/engine.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace firstcome::payment {
+class Cashier;
+}
+
+namespace firstcome::api {
+
+/// What all calls share. Not thread-safe: the server's thread only.
+struct Context {
+  Engine& engine;
+  engine::ReservationIds ids;
+  payment::Cashier* cashier = nullptr;
+  std::function<void(std::move_only_function<void()>)> post;
+  std::chrono::steady_clock::time_point (*steady_now)() = nullptr;
+  Metrics& metrics;
+  std::uint64_t last_mistake = 0;  ///< numbers the ids of requests that met a bug
+};
+
+enum class EmptyBody : std::uint8_t { refused, is_empty_object };
+
+/// What is wrong with a request, beyond its code.
+struct Refusal {
+  std::string_view detail = {};
+  std::span<const ProblemMember> members = {};
+  std::chrono::milliseconds retry_after{0};  ///< 0: that of the code's row
+};
+
+class Call final : public net::Attachment, public Operation {
+ public:
+  Call(Context& context, net::Exchange& exchange) : context_(context), exchange_(exchange) {}
+
+  using Handler = void (*)(Call&);
+
+  /// Handles the request that the exchange holds now. Never throws.
+  void begin() noexcept;
+  /// Answers a request that the server itself refuses.
+  void begin_refused(net::BadRequest why) noexcept;
+
+  // --- for handlers ---
+
+  Context& context() { return context_; }
+  const net::HttpRequest& request() const { return exchange_.request(); }
+
+  /// The part of the path that the route's pattern calls `{...}`, decoded. Valid until the answer.
+  std::string_view parameter = {};
+  std::string decoded_path;  ///< where the path had escapes
+  std::string decoded_key;   ///< where the idempotency key had escapes
+  Query query;
+
+  /// Reads the JSON body. False: it was not what it should be, and that was answered.
+  bool read_body(std::span<const MemberRule> rules, EmptyBody empty, JsonMembers& members);
+  bool read_body(std::span<const MemberRule> rules, EmptyBody empty) { return read_body(rules, empty, members); }
+  JsonMembers members;
+
+  /// The reservation that the path names. Nothing: no id of ours, and that was answered.
+  std::optional<ReservationRef> reservation();
+
+  /// Sends a command. `then` is called with its answer; a Failure is answered here.
+  template <class C>
+  void ask(C new_command, Handler then) {
+    command = std::move(new_command);
+    then_ = then;
+    context_.engine.submit(*this);
+  }
+  /// What the engine said. REQUIRES: called by `then`, of a command with this answer.
+  template <class A>
+  const A& said() const {
+    return std::get<A>(*answer);
+  }
+
+  /// The answer's body, empty when the handler is called.
+  std::string out;
+
+  /// Answers with `out` as JSON, or with no body where it is empty.
+  void respond(unsigned status, std::span<const net::HttpField> fields = {});
+  void respond_with(unsigned status, std::string_view content_type, std::span<const net::HttpField> fields = {});
+  void refuse(Code code, const Refusal& refusal = {}, std::span<const net::HttpField> fields = {});
+  void refuse(const BadInput& bad);
+
+  void completed() noexcept override;
+
+ private:
+  void route_and_handle();
+  void start();
+
+  /// An exception reached the border: answers `internal` with an id that also stands in the log.
+  void confess(std::string_view what) noexcept;
+
+  Context& context_;
+  net::Exchange& exchange_;
+  Handler then_ = nullptr;
+  std::size_t route_ = 0;
+  std::chrono::steady_clock::time_point began_;
+};
+
+}  // namespace firstcome::api

@@ -1,0 +1,55 @@
+// The feed of events, orders, and what operators ask.
+#include "api/call.hpp"
+#include "api/handlers.hpp"
+#include "api/openapi.hpp"
+#include "api/views_json.hpp"
+
+namespace firstcome::api {
+
+namespace {
+
+void answer_events(Call& call) {
+  const auto& said = call.said<EventsAnswer>();
+  net::JsonWriter json(call.out);
+  json.begin_object();
+  json.key("items");
+  json.begin_array();
+  for (const EventView& event : said.items) write_event(json, event, call.context().ids);
+  json.end_array();
+  json.key("next");
+  said.next == 0 ? json.null() : json.string(std::to_string(said.next));
+  json.end_object();
+  call.respond(200);
+}
+
+}  // namespace
+
+void list_events(Call& call) { call.ask(ReadEvents{call.query.after_as_number, call.query.limit}, answer_events); }
+
+void get_orders(Call& call) {
+  call.refuse(Code::not_supported, {.detail = "No order service is attached to this server."});
+}
+
+void healthz(Call& call) {
+  call.out = R"({"status":"ok"})";
+  call.respond(200);
+}
+
+void readyz(Call& call) {
+  const Readiness readiness = call.context().engine.readiness();
+  if (!readiness.ready) return call.refuse(Code::store_unavailable, {.detail = readiness.reason});
+  call.out = R"({"status":"ready"})";
+  call.respond(200);
+}
+
+void metrics(Call& call) {
+  call.out = call.context().metrics.text();
+  call.respond_with(200, "text/plain; version=0.0.4; charset=utf-8");
+}
+
+void openapi(Call& call) {
+  call.out = openapi_yaml();
+  call.respond_with(200, "application/yaml");
+}
+
+}  // namespace firstcome::api

@@ -1,0 +1,213 @@
+#include "api/problem.hpp"
+
+#include "net/json_writer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+namespace firstcome::api {
+
+namespace {
+
+using enum Code;
+
+constexpr auto rows = std::to_array<ProblemRow>({
+    {malformed_request, "malformed-request", 400, "Not an HTTP request", "The request could not be read.", 0},
+    {malformed_json, "malformed-json", 400, "Not the JSON that is needed", "The body could not be read.", 0},
+    {invalid_idempotency_key, "invalid-idempotency-key", 400, "The idempotency key cannot be used",
+     "Idempotency-Key must come once, as a quoted string or a bare token of 1 to 255 visible characters.", 0},
+    {request_timeout, "request-timeout", 408, "The request did not come in time",
+     "The server waited for the rest of the request and gave up.", 0},
+    {body_too_large, "body-too-large", 413, "The body is too large", "The body is larger than this server reads.", 0},
+    {uri_too_long, "uri-too-long", 414, "The address is too long", "The target is longer than this server reads.", 0},
+    {header_too_large, "header-too-large", 431, "The header is too large",
+     "The header is larger than this server reads.", 0},
+    {unsupported_media_type, "unsupported-media-type", 415, "The body is not JSON",
+     "A body must be sent with Content-Type: application/json, in UTF-8.", 0},
+    {not_found, "not-found", 404, "There is nothing here", "No resource has this path.", 0},
+    {method_not_allowed, "method-not-allowed", 405, "Not with this method", "Allow names the methods that work here.",
+     0},
+    {unknown_field, "unknown-field", 422, "There is no such member", "The body has a member that is not known.", 0},
+    {invalid_field, "invalid-field", 422, "A value breaks its rule", "A value does not fit.", 0},
+
+    {sale_not_found, "sale-not-found", 404, "There is no such sale", "No sale has this id.", 0},
+    {reservation_not_found, "reservation-not-found", 404, "There is no such reservation", "No reservation has this id.",
+     0},
+    {order_not_found, "order-not-found", 404, "There is no such order", "No order belongs to this reservation.", 0},
+    {sale_exists, "sale-exists", 409, "The sale exists with other terms",
+     "A sale with this id was created with other terms.", 0},
+    {idempotency_key_reused, "idempotency-key-reused", 422, "The key was used for another request",
+     "This customer used the key in this sale with another quantity or reference.", 0},
+
+    {sale_not_open, "sale-not-open", 409, "The sale is not open yet", "Ask again when it opens.", 1},
+    {sale_closed, "sale-closed", 410, "The sale is closed", "No more reservations are taken.", 0},
+    {limit_exceeded, "limit-exceeded", 409, "More than one customer may have",
+     "With this the customer would have more units than the sale allows.", 0},
+    {already_open, "already-open", 409, "The customer has open reservations already",
+     "A reservation of this customer still waits or is held.", 0},
+    {sold_out_holds_pending, "sold-out-holds-pending", 409, "Sold out, unless a hold comes back",
+     "Every unit is held or sold; units that are held may come back.", 1},
+    {not_enough, "not-enough", 409, "Not that many are left", "Fewer units are left than were asked for.", 0},
+    {sold_out, "sold-out", 410, "Sold out", "Every unit is sold.", 0},
+
+    {not_held, "not-held", 409, "The reservation is not held", "Only a hold can be paid, confirmed or given up.", 0},
+    {hold_expired, "hold-expired", 410, "The hold has ended", "The units have gone back.", 0},
+    {payment_failed, "payment-failed", 402, "The payment failed", "The charge was declined; the units have gone back.",
+     0},
+    {gateway_unavailable, "gateway-unavailable", 503, "The payment gateway cannot be reached",
+     "Nothing was charged and the hold stays.", 1},
+    {request_in_progress, "request-in-progress", 409, "A payment of this reservation is running",
+     "Ask again for its outcome.", 1},
+    {payment_in_progress, "payment-in-progress", 409, "A payment of this reservation is running",
+     "It cannot be cancelled while it is being charged.", 1},
+    {already_confirmed, "already-confirmed", 409, "The reservation is confirmed",
+     "It was confirmed before; it can only be returned.", 0},
+    {paid_unfulfilled, "paid-unfulfilled", 409, "Paid too late",
+     "It was paid after its hold had ended, and no unit was left to give.", 0},
+    {not_client_payment, "not-client-payment", 409, "This sale charges by itself",
+     "In a sale with payment 'auto' the server charges every hold.", 0},
+    {not_confirmed, "not-confirmed", 409, "The reservation is not confirmed", "Only a confirmed one can be returned.",
+     0},
+
+    {stock_in_use, "stock-in-use", 409, "The stock is in use", "The stock cannot be less than what is held and sold.",
+     0},
+    {sale_active, "sale-active", 409, "The sale is still active",
+     "It must be closed, with nothing held, no payment running and its events delivered.", 0},
+    {audit_running, "audit-running", 429, "An audit is running", "One audit runs at a time.", 1},
+
+    {overloaded, "overloaded", 503, "Too many requests wait", "Nothing was decided; ask again.", 1},
+    {store_unavailable, "store-unavailable", 503, "The store takes no writes", "Nothing was decided; ask again.", 5},
+    {store_lost, "store-lost", 503, "The store is not the one that was served", "Nothing was decided.", 5},
+    {outbox_full, "outbox-full", 503, "Events are not delivered", "Nothing was decided; ask again.", 5},
+    {outcome_unknown, "outcome-unknown", 503, "The outcome is not known",
+     "It may or may not have happened; ask again with the same Idempotency-Key.", 1},
+    {busy, "busy", 409, "Busy", "The guard could not be had; ask again.", 1},
+    {not_supported, "not-supported", 501, "Not supported", "This server cannot do that.", 0},
+    {internal, "internal", 500, "A mistake of ours", "", 0},
+});
+
+static_assert(rows.size() == static_cast<std::size_t>(internal) + 1);
+static_assert(std::ranges::is_sorted(rows, {}, &ProblemRow::code));
+
+}  // namespace
+
+std::span<const ProblemRow> problem_table() { return rows; }
+
+const ProblemRow& row_of(Code code) { return rows[static_cast<std::size_t>(code)]; }
+
+namespace {
+
+struct Refusal {
+  Outcome outcome;
+  Code code;
+};
+
+constexpr auto refusals = std::to_array<Refusal>({
+    {Outcome::sale_not_found, Code::sale_not_found},
+    {Outcome::sale_exists, Code::sale_exists},
+    {Outcome::reservation_not_found, Code::reservation_not_found},
+    {Outcome::idempotency_key_reused, Code::idempotency_key_reused},
+    {Outcome::sale_not_open, Code::sale_not_open},
+    {Outcome::sale_closed, Code::sale_closed},
+    {Outcome::limit_exceeded, Code::limit_exceeded},
+    {Outcome::already_open, Code::already_open},
+    {Outcome::sold_out_holds_pending, Code::sold_out_holds_pending},
+    {Outcome::not_enough, Code::not_enough},
+    {Outcome::sold_out, Code::sold_out},
+    {Outcome::not_held, Code::not_held},
+    {Outcome::hold_expired, Code::hold_expired},
+    {Outcome::payment_failed, Code::payment_failed},
+    {Outcome::gateway_unavailable, Code::gateway_unavailable},
+    {Outcome::request_in_progress, Code::request_in_progress},
+    {Outcome::payment_in_progress, Code::payment_in_progress},
+    {Outcome::already_confirmed, Code::already_confirmed},
+    {Outcome::paid_unfulfilled, Code::paid_unfulfilled},
+    {Outcome::not_client_payment, Code::not_client_payment},
+    {Outcome::not_confirmed, Code::not_confirmed},
+    {Outcome::stock_in_use, Code::stock_in_use},
+    {Outcome::sale_active, Code::sale_active},
+    {Outcome::audit_running, Code::audit_running},
+});
+
+}  // namespace
+
+Code code_of(Outcome outcome) {
+  const auto found = std::ranges::find(refusals, outcome, &Refusal::outcome);
+  assert(found != refusals.end() && "a yes has no problem code");
+  return found == refusals.end() ? Code::internal : found->code;
+}
+
+Code code_of(FailureCode failure) {
+  switch (failure) {
+    case FailureCode::overloaded:
+    case FailureCode::stopping:
+      return Code::overloaded;
+    case FailureCode::store_unavailable:
+      return Code::store_unavailable;
+    case FailureCode::store_lost:
+      return Code::store_lost;
+    case FailureCode::outbox_full:
+      return Code::outbox_full;
+    case FailureCode::outcome_unknown:
+      return Code::outcome_unknown;
+    case FailureCode::not_supported:
+      return Code::not_supported;
+  }
+  return Code::internal;
+}
+
+Code code_of(net::BadRequest why) {
+  switch (why) {
+    case net::BadRequest::malformed:
+      return Code::malformed_request;
+    case net::BadRequest::timed_out:
+      return Code::request_timeout;
+    case net::BadRequest::body_too_large:
+      return Code::body_too_large;
+    case net::BadRequest::uri_too_long:
+      return Code::uri_too_long;
+    case net::BadRequest::header_too_large:
+      return Code::header_too_large;
+    case net::BadRequest::not_implemented:
+      return Code::not_supported;
+    case net::BadRequest::too_many_connections:
+      return Code::overloaded;
+  }
+  return Code::malformed_request;
+}
+
+void write_problem(std::string& out, Code code, std::string_view detail, std::span<const ProblemMember> members) {
+  const ProblemRow& row = row_of(code);
+  net::JsonWriter json(out);
+  json.begin_object();
+  out.append("\"type\":\"/problems/").append(row.name).append("\",");
+  json.key("title");
+  json.string(row.title);
+  json.key("status");
+  json.unsigned_integer(row.status);
+  if (detail.empty()) detail = row.detail;
+  if (!detail.empty()) {
+    json.key("detail");
+    json.string(detail);
+  }
+  json.key("code");
+  json.string(row.name);
+  for (const ProblemMember& member : members) {
+    json.key(member.name);
+    if (const auto* integer = std::get_if<std::int64_t>(&member.value)) {
+      json.integer(*integer);
+    } else if (const auto* text = std::get_if<std::string_view>(&member.value)) {
+      json.string(*text);
+    } else {
+      json.null();
+    }
+  }
+  json.end_object();
+}
+
+std::int64_t retry_after_seconds(std::chrono::milliseconds wait) {
+  return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
+}
+
+}  // namespace firstcome::api

@@ -1,0 +1,77 @@
+// The endpoints of reservations that are there already.
+#include "api/call.hpp"
+#include "api/handlers.hpp"
+#include "api/text_rules.hpp"
+#include "api/views_json.hpp"
+
+#include <array>
+
+namespace firstcome::api {
+
+namespace {
+
+bool is_yes(Outcome outcome) { return outcome == Outcome::done || outcome == Outcome::unchanged; }
+
+/// 200 with the reservation as it is now, or the refusal.
+void answer(Call& call) {
+  const auto& said = call.said<ReservationAnswer>();
+  if (!is_yes(said.outcome)) return call.refuse(code_of(said.outcome));
+  net::JsonWriter json(call.out);
+  write_reservation(json, said.reservation, call.context().ids);
+  call.respond(200);
+}
+
+void answer_list(Call& call) {
+  const auto& said = call.said<ReservationsAnswer>();
+  if (!is_yes(said.outcome)) return call.refuse(code_of(said.outcome));
+  net::JsonWriter json(call.out);
+  json.begin_object();
+  json.key("items");
+  json.begin_array();
+  for (const ReservationView& item : said.items) write_reservation(json, item, call.context().ids);
+  json.end_array();
+  json.key("next");
+  value(said.next) == 0 ? json.null() : json.string(std::to_string(value(said.next)));
+  json.end_object();
+  call.respond(200);
+}
+
+constexpr auto confirm_rules = std::to_array<MemberRule>({
+    {.path = "payment_id",
+     .need = Need::required,
+     .rule = "1 to 128 bytes without control characters",
+     .fits = fits_payment_id},
+});
+
+}  // namespace
+
+void get_reservation(Call& call) {
+  if (const auto ref = call.reservation()) call.ask(GetReservation{*ref}, answer);
+}
+
+void list_reservations(Call& call) {
+  if (!fits_sale_id(call.parameter)) return call.refuse(Code::sale_not_found);
+  ListReservations command;
+  command.sale = call.parameter;
+  command.customer = call.query.customer;
+  command.after = Number{call.query.after_as_number};
+  command.limit = call.query.limit;
+  call.ask(std::move(command), answer_list);
+}
+
+void confirm_reservation(Call& call) {
+  if (!call.read_body(confirm_rules, EmptyBody::is_empty_object)) return;
+  if (const auto ref = call.reservation()) call.ask(Confirm{*ref, std::string(call.members[0].text)}, answer);
+}
+
+void cancel_reservation(Call& call) {
+  if (!call.read_body({}, EmptyBody::is_empty_object)) return;
+  if (const auto ref = call.reservation()) call.ask(Cancel{*ref}, answer);
+}
+
+void return_reservation(Call& call) {
+  if (!call.read_body({}, EmptyBody::is_empty_object)) return;
+  if (const auto ref = call.reservation()) call.ask(Return{*ref}, answer);
+}
+
+}  // namespace firstcome::api

@@ -1,0 +1,25 @@
+// The rules that texts in requests keep, wherever they come from.
+//
+// Thread safety: all functions are pure. None allocates.
+#pragma once
+
+#include <string_view>
+
+namespace firstcome::api {
+
+/// `^[a-z0-9][a-z0-9-]{0,63}$`
+bool fits_sale_id(std::string_view text);
+/// 1 to 200 characters, none a control character. REQUIRES: valid UTF-8.
+bool fits_sale_name(std::string_view text);
+/// 1 to 128 bytes, no control characters.
+bool fits_customer(std::string_view text);
+/// At most 128 bytes, no control characters.
+bool fits_reference(std::string_view text);
+/// 1 to 128 bytes, no control characters.
+bool fits_payment_id(std::string_view text);
+/// Three capital letters.
+bool fits_currency(std::string_view text);
+/// RFC 3339.
+bool fits_instant(std::string_view text);
+
+}  // namespace firstcome::api
