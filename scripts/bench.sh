@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Measures what the project promises of its speed, and prints each figure with its goal and a verdict.
+#
+#   ./run bench [--gate] [NAME...]
+#
+# ledger  the ledger alone: commands per second on one core
+# engine  in process and durable, 10 000 in flight, against a bare SQLite loop inserting the same rows
+# growth  the same with millions of reservations stored: speed, start-up, memory, the write-ahead log
+# http    durable reservations over HTTP, 64 connections, against nginx answering `return 200` with a body of the same
+#         size; alternating runs of the same client
+# single  one customer at a time on one connection, against one fdatasync and one GET /healthz
+#
+# Without a name: all of them, in this order. Each compares within one run on one machine, so that figures of two machines
+# can be compared as ratios only. --gate ends with 1 where a goal is missed. What the programs print is kept in
+# build/bench/NAME.log.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source scripts/common.sh
+
+all=(ledger engine growth http single)
+gate=no
+names=()
+while [[ $# -gt 0 ]]; do
+  case "$1" in
+    --gate) gate=yes ;;
+    *)
+      if [[ " ${all[*]} " != *" $1 "* ]]; then misused "bench: '$1' is none of ${all[*]}"; fi
+      names+=("$1")
+      ;;
+  esac
+  shift
+done
+if [[ ${#names[@]} -eq 0 ]]; then names=("${all[@]}"); fi
+
+bash scripts/deps.sh all
+build_preset bench >build/bench.build.log 2>&1 || {
+  tail -n 40 build/bench.build.log >&2
+  die "the benchmarks could not be built"
+}
+
+# run_one NAME: what it prints goes to the terminal, without the lines that the table is made of, and to its log.
+run_one() {
+  local command=("build/bench/bench/bench_$1")
+  if [[ -f bench/$1.sh ]]; then command=(bash "bench/$1.sh"); fi
+  "${command[@]}" 2>&1 | tee "build/bench/$1.log" | sed -u '/^figure /d'
+}
+
+figures=build/bench/figures
+: >"$figures"
+broken=()
+for name in "${names[@]}"; do
+  say "bench: $name"
+  if ! run_one "$name" || ! grep '^figure ' "build/bench/$name.log" >>"$figures"; then broken+=("$name"); fi
+done
+
+# Lines are `figure NAME VALUE [>= GOAL | <= GOAL]`.
+status=0
+awk '
+  BEGIN { printf "\n%-36s %14s   %-12s %s\n", "figure", "measured", "goal", "verdict" }
+  {
+    verdict = ""
+    if (NF >= 5) {
+      reached = $4 == ">=" ? $3 + 0 >= $5 + 0 : $3 + 0 <= $5 + 0
+      verdict = reached ? "reached" : "MISSED"
+      if (!reached) missed = 1
+    }
+    printf "%-36s %14s   %-12s %s\n", $2, $3, NF >= 5 ? $4 " " $5 : "", verdict
+  }
+  END { exit missed }' "$figures" || status=1
+if [[ ${#broken[@]} -gt 0 ]]; then
+  echo "did not run to its end: ${broken[*]}"
+  exit 1
+fi
+if [[ $gate == yes ]]; then exit "$status"; fi
