@@ -18,32 +18,17 @@
 // 16-byte customers. Not thread-safe.
 #pragma once
 
+#include "sale/changes.hpp"
 #include "sale/record.hpp"
 
 #include <firstcome/command.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <string_view>
-#include <vector>
+#include <string>
 
 namespace firstcome::sale {
-
-/// What the last commands changed, for whoever makes it durable. Each reservation and sale stands in it once.
-struct Changes {
-  std::vector<ReservationRef> inserted;  ///< rising per sale
-  std::vector<ReservationRef> updated;   ///< not among `inserted`
-  std::vector<SaleHandle> sales;         ///< whose record changed or which are new
-  std::vector<SaleHandle> deleted;
-  std::vector<EventRecord> events;  ///< in order
-  bool payment_work = false;        ///< `TakePaymentTasks` has something new to hand out
-
-  bool empty() const {
-    return inserted.empty() && updated.empty() && sales.empty() && deleted.empty() && events.empty();
-  }
-};
 
 struct LedgerOptions {
   std::uint64_t hash_seed = 0;  ///< of the customers' table, so that nobody can make customers collide
@@ -80,6 +65,9 @@ class Ledger {
   /// When something is due next (the end of a hold, opening, closing, a tick that somebody waits for); nothing: never.
   std::optional<Instant> next_deadline() const;
 
+  /// Memory of all reservations, customers and keys. Cost: the number of sales.
+  std::size_t bytes() const;
+
   const Changes& changes() const;
   void clear_changes();
 
@@ -95,6 +83,10 @@ class Ledger {
   /// `now` decides which keys are still young enough. Returns what is wrong with it, if anything.
   std::optional<std::string> restore(const SaleRecord& record);
   std::optional<std::string> restore(const ReservationRecord& record, Instant now);
+  /// Handles up to this one are never given again, though their sales may be gone (deleted, or left out because they
+  /// were closed long ago). To be stored and restored by whoever deletes rows.
+  void restore_last_handle(SaleHandle last);
+  SaleHandle last_handle() const;
   /// Recounts and compares with the sales' counters. Returns what does not add up.
   std::optional<std::string> finish_restore();
 

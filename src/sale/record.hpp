@@ -7,6 +7,7 @@
 #include <firstcome/sale.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace firstcome::sale {
@@ -30,6 +31,9 @@ struct SaleRecord {
   std::uint64_t closed_upto = 0;    ///< ... and above `sold_out_upto`, at or below this: sale-closed
   std::uint64_t last_tick = 0;      ///< k of the last tick made
   std::uint64_t events = 0;         ///< sale_sequence of the last event
+  // As created, where it was changed since: the same CreateSale again is recognised by them.
+  std::optional<Units> stock_as_created;
+  std::optional<std::optional<Instant>> closes_at_as_created;
 };
 
 /// One row per reservation.

@@ -1,0 +1,346 @@
+#include "sale/ledger.hpp"
+
+#include "sale/context.hpp"
+#include "sale/sale_ledger.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+namespace firstcome::sale {
+
+struct Ledger::Impl {
+  explicit Impl(std::uint64_t seed) : context(seed) {}
+
+  struct Entry {
+    std::unique_ptr<SaleLedger> sale;
+    std::optional<Instant> planned;  // as it stands in deadlines
+  };
+
+  Context context;
+  std::unordered_map<std::uint64_t, Entry> by_handle;
+  std::map<std::string, Entry*, std::less<>> by_id;
+  // Keys are views of the sales' own ids.
+  std::unordered_map<std::string_view, Entry*> lookup;
+  std::set<std::pair<Instant, std::uint64_t>> deadlines;
+  std::uint64_t last_handle = 0;
+  Instant latest = Instant::min();
+
+  void begin(Instant now) {
+    assert(now >= latest);
+    latest = now;
+  }
+
+  Entry* find(std::string_view id) {
+    const auto found = lookup.find(id);
+    return found == lookup.end() ? nullptr : found->second;
+  }
+  Entry* find(SaleHandle handle) {
+    const auto found = by_handle.find(value(handle));
+    return found == by_handle.end() ? nullptr : &found->second;
+  }
+
+  Entry& add(std::unique_ptr<SaleLedger> sale) {
+    const std::uint64_t handle = value(sale->handle());
+    Entry& entry = by_handle[handle];
+    entry.sale = std::move(sale);
+    lookup.emplace(entry.sale->terms().id, &entry);
+    by_id.emplace(entry.sale->terms().id, &entry);
+    last_handle = std::max(last_handle, handle);
+    return entry;
+  }
+
+  /// To be called after everything that was done to the sale.
+  void plan(Entry& entry) {
+    const std::optional<Instant> deadline = entry.sale->deadline();
+    if (deadline == entry.planned) return;
+    const std::uint64_t handle = value(entry.sale->handle());
+    if (entry.planned) deadlines.erase({*entry.planned, handle});
+    if (deadline) deadlines.emplace(*deadline, handle);
+    entry.planned = deadline;
+  }
+
+  void remove(Entry& entry);
+  bool take_charges(std::vector<PaymentTask>& tasks, std::size_t limit, Instant now);
+
+  /// Finds the reservation, does what is due in its sale, lets `decide` decide, and shows what came of it.
+  template <class Decide>
+  ReservationAnswer decide(ReservationRef ref, Instant now, Decide decide) {
+    begin(now);
+    ReservationAnswer answer;
+    Entry* entry = find(ref.sale);
+    if (entry == nullptr || !entry->sale->knows(ref.number)) return answer;
+    const auto number = static_cast<ShortNumber>(value(ref.number));
+    entry->sale->run_due(now);
+    answer.outcome = decide(*entry->sale, number);
+    answer.reservation = entry->sale->view(number, now);
+    plan(*entry);
+    return answer;
+  }
+
+  const SaleLedger& known(SaleHandle handle) {
+    Entry* entry = find(handle);
+    assert(entry != nullptr);
+    return *entry->sale;
+  }
+};
+
+/// Takes the sale out, and what stands of it in the changes but its events.
+void Ledger::Impl::remove(Entry& entry) {
+  const SaleHandle handle = entry.sale->handle();
+  const auto of_it = [&](const ReservationRef& ref) { return ref.sale == handle; };
+  std::erase_if(context.changes.inserted, of_it);
+  std::erase_if(context.changes.updated, of_it);
+  std::erase(context.changes.sales, handle);
+  context.changes.deleted.push_back(handle);
+  if (entry.planned) deadlines.erase({*entry.planned, value(handle)});
+  lookup.erase(entry.sale->terms().id);
+  by_id.erase(entry.sale->terms().id);
+  by_handle.erase(value(handle));
+}
+
+bool Ledger::Impl::take_charges(std::vector<PaymentTask>& tasks, std::size_t limit, Instant now) {
+  auto& sales = context.work.to_charge;
+  while (!sales.empty()) {
+    Entry* entry = find(sales.front());
+    if (entry != nullptr && !entry->sale->take_charges(tasks, limit, now)) return false;
+    sales.pop_front();
+  }
+  return true;
+}
+
+Ledger::Ledger(LedgerOptions options) : impl_(std::make_unique<Impl>(options.hash_seed)) {}
+Ledger::~Ledger() = default;
+Ledger::Ledger(Ledger&&) noexcept = default;
+Ledger& Ledger::operator=(Ledger&&) noexcept = default;
+
+// --- reservations ---
+
+ReserveAnswer Ledger::apply(const Reserve& command, Instant now) {
+  impl_->begin(now);
+  Impl::Entry* entry = impl_->find(command.sale);
+  if (entry == nullptr) return {};
+  ReserveAnswer answer = entry->sale->reserve(command, now);
+  impl_->plan(*entry);
+  return answer;
+}
+
+ReservationAnswer Ledger::apply(const GetReservation& command, Instant now) {
+  return impl_->decide(command.ref, now, [](SaleLedger&, ShortNumber) { return Outcome::done; });
+}
+
+ReservationsAnswer Ledger::apply(const ListReservations& command, Instant now) {
+  impl_->begin(now);
+  Impl::Entry* entry = impl_->find(command.sale);
+  if (entry == nullptr) return {};
+  entry->sale->run_due(now);
+  impl_->plan(*entry);
+  return entry->sale->list(command, now);
+}
+
+ReservationAnswer Ledger::apply(const BeginPayment& command, Instant now) {
+  return impl_->decide(command.ref, now, [&](SaleLedger& sale, ShortNumber number) {
+    return sale.begin_payment(number, command.by, now);
+  });
+}
+
+ReservationAnswer Ledger::apply(const FinishPayment& command, Instant now) {
+  return impl_->decide(command.ref, now,
+                       [&](SaleLedger& sale, ShortNumber number) { return sale.finish_payment(number, command, now); });
+}
+
+ReservationAnswer Ledger::apply(const Confirm& command, Instant now) {
+  return impl_->decide(command.ref, now, [&](SaleLedger& sale, ShortNumber number) {
+    return sale.confirm(number, command.payment_id, now);
+  });
+}
+
+ReservationAnswer Ledger::apply(const Cancel& command, Instant now) {
+  return impl_->decide(command.ref, now,
+                       [&](SaleLedger& sale, ShortNumber number) { return sale.cancel(number, now); });
+}
+
+ReservationAnswer Ledger::apply(const Return& command, Instant now) {
+  return impl_->decide(command.ref, now,
+                       [&](SaleLedger& sale, ShortNumber number) { return sale.give_back(number, now); });
+}
+
+ReservationAnswer Ledger::apply(const FinishRefund& command, Instant now) {
+  return impl_->decide(command.ref, now,
+                       [&](SaleLedger& sale, ShortNumber number) { return sale.finish_refund(number, now); });
+}
+
+PaymentTasksAnswer Ledger::apply(const TakePaymentTasks& command, Instant now) {
+  impl_->begin(now);
+  PaymentTasksAnswer answer;
+  auto& waiting = impl_->context.work.tasks;
+  while (!waiting.empty() && answer.tasks.size() < command.limit) {
+    // Those of a sale that is gone, or that were done meanwhile, are harmless: they are answered `unchanged`.
+    answer.tasks.push_back(waiting.front());
+    waiting.pop_front();
+  }
+  impl_->take_charges(answer.tasks, command.limit, now);
+  return answer;
+}
+
+// --- sales ---
+
+SaleAnswer Ledger::apply(const CreateSale& command, Instant now) {
+  impl_->begin(now);
+  SaleAnswer answer;
+  Impl::Entry* entry = impl_->find(command.terms.id);
+  if (entry != nullptr) {
+    answer.outcome = entry->sale->created_as(command.terms) ? Outcome::unchanged : Outcome::sale_exists;
+  } else {
+    answer.outcome = Outcome::done;
+    const SaleHandle handle{impl_->last_handle + 1};
+    entry = &impl_->add(std::make_unique<SaleLedger>(command.terms, handle, now, impl_->context));
+  }
+  entry->sale->run_due(now);
+  impl_->plan(*entry);
+  answer.sale = entry->sale->view(now);
+  return answer;
+}
+
+SaleAnswer Ledger::apply(const GetSale& command, Instant now) {
+  impl_->begin(now);
+  Impl::Entry* entry = impl_->find(command.sale);
+  if (entry == nullptr) return {};
+  entry->sale->run_due(now);
+  impl_->plan(*entry);
+  return {.outcome = Outcome::done, .sale = entry->sale->view(now)};
+}
+
+SalesAnswer Ledger::apply(const ListSales& command, Instant now) {
+  impl_->begin(now);
+  SalesAnswer answer;
+  const std::size_t limit = std::max<std::uint32_t>(command.limit, 1);
+  for (auto at = impl_->by_id.upper_bound(command.after); at != impl_->by_id.end(); ++at) {
+    if (answer.items.size() == limit) {
+      answer.next = answer.items.back().terms.id;
+      break;
+    }
+    Impl::Entry& entry = *at->second;
+    entry.sale->run_due(now);
+    impl_->plan(entry);
+    answer.items.push_back(entry.sale->view(now));
+  }
+  return answer;
+}
+
+SaleAnswer Ledger::apply(const PatchSale& command, Instant now) {
+  impl_->begin(now);
+  Impl::Entry* entry = impl_->find(command.sale);
+  if (entry == nullptr) return {};
+  entry->sale->run_due(now);
+  SaleAnswer answer;
+  answer.outcome = entry->sale->patch(command, now);
+  answer.sale = entry->sale->view(now);
+  impl_->plan(*entry);
+  return answer;
+}
+
+SaleAnswer Ledger::apply(const DeleteSale& command, Instant now) {
+  impl_->begin(now);
+  Impl::Entry* entry = impl_->find(command.sale);
+  if (entry == nullptr) return {};
+  entry->sale->run_due(now);
+  SaleAnswer answer{.outcome = Outcome::sale_active, .sale = entry->sale->view(now)};
+  impl_->plan(*entry);
+  if (!entry->sale->deletable()) return answer;
+  answer.outcome = Outcome::done;
+  impl_->remove(*entry);
+  return answer;
+}
+
+// --- time ---
+
+Ledger::Due Ledger::advance(Instant now, std::size_t limit) {
+  impl_->begin(now);
+  while (!impl_->deadlines.empty() && impl_->deadlines.begin()->first <= now) {
+    Impl::Entry& entry = *impl_->find(SaleHandle{impl_->deadlines.begin()->second});
+    const SaleLedger::Due due = entry.sale->run_due(now, limit);
+    impl_->plan(entry);
+    if (due == SaleLedger::Due::more) return Due::more;
+  }
+  return Due::none;
+}
+
+std::optional<Instant> Ledger::next_deadline() const {
+  if (impl_->deadlines.empty()) return std::nullopt;
+  return impl_->deadlines.begin()->first;
+}
+
+// --- changes, storing, building again ---
+
+std::size_t Ledger::bytes() const {
+  std::size_t total = 0;
+  for (const auto& [handle, entry] : impl_->by_handle) total += entry.sale->bytes();
+  return total;
+}
+
+const Changes& Ledger::changes() const { return impl_->context.changes; }
+
+void Ledger::clear_changes() {
+  Changes& changes = impl_->context.changes;
+  for (const ReservationRef& ref : changes.updated) {
+    impl_->find(ref.sale)->sale->forget_update(static_cast<ShortNumber>(value(ref.number)));
+  }
+  changes.inserted.clear();
+  changes.updated.clear();
+  changes.sales.clear();
+  changes.deleted.clear();
+  changes.events.clear();
+  changes.payment_work = false;
+  ++impl_->context.batch;
+}
+
+SaleRecord Ledger::record_of(SaleHandle sale) const { return impl_->known(sale).record(); }
+
+ReservationRecord Ledger::record_of(ReservationRef ref) const {
+  ReservationRecord record;
+  read_record(ref, record);
+  return record;
+}
+
+void Ledger::read_record(ReservationRef ref, ReservationRecord& record) const {
+  const SaleLedger& sale = impl_->known(ref.sale);
+  assert(sale.knows(ref.number));
+  sale.read_record(static_cast<ShortNumber>(value(ref.number)), record);
+}
+
+std::optional<std::string> Ledger::restore(const SaleRecord& record) {
+  if (impl_->find(record.handle) != nullptr || impl_->find(record.terms.id) != nullptr) {
+    return "sale " + record.terms.id + ": there are two of it";
+  }
+  auto sale = SaleLedger::rebuild(record, impl_->context);
+  if (!sale) return sale.error();
+  impl_->add(std::move(*sale));
+  return std::nullopt;
+}
+
+std::optional<std::string> Ledger::restore(const ReservationRecord& record, Instant now) {
+  Impl::Entry* entry = impl_->find(record.ref.sale);
+  if (entry == nullptr) {
+    return "number " + std::to_string(value(record.ref.number)) + " of an unknown sale, handle " +
+           std::to_string(value(record.ref.sale));
+  }
+  return entry->sale->restore(record, now);
+}
+
+void Ledger::restore_last_handle(SaleHandle last) { impl_->last_handle = std::max(impl_->last_handle, value(last)); }
+
+SaleHandle Ledger::last_handle() const { return SaleHandle{impl_->last_handle}; }
+
+std::optional<std::string> Ledger::finish_restore() {
+  for (const auto& [id, entry] : impl_->by_id) {
+    if (auto problem = entry->sale->finish_restore()) return problem;
+    impl_->plan(*entry);
+  }
+  return std::nullopt;
+}
+
+}  // namespace firstcome::sale

@@ -1,0 +1,184 @@
+// One sale: its counters, its reservations, its line, and every decision about them.
+//
+// Mechanism. `run_due` does what time brings, in order of time; then a decision is made. Each decision is a transition
+// of one reservation (`grant`, `take_back`, `sell` ...) which moves units between available, held and sold, keeps the
+// customer's counts, writes an event and marks what changed; then `settle` gives what became available to those who
+// wait and refuses those who cannot be served any more.
+//
+// The split in files: sale_ledger.cpp (views, transitions), sale_reserve.cpp (Reserve), sale_due.cpp (time, the line),
+// sale_payment.cpp (payment, cancel, return), sale_terms.cpp (create, patch, close), sale_restore.cpp.
+#pragma once
+
+#include "sale/context.hpp"
+#include "sale/customers.hpp"
+#include "sale/grant_rate.hpp"
+#include "sale/reservations.hpp"
+#include "sale/waiting_line.hpp"
+
+#include <firstcome/command.hpp>
+
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace firstcome::sale {
+
+/// Not thread-safe. REQUIRES for every decision and view: `run_due(now)` was done with the same now, and all holds that
+/// were due are ended (decisions ensure it; see Ledger).
+class SaleLedger {
+ public:
+  /// A new sale; writes `sale_created`.
+  SaleLedger(SaleTerms terms, SaleHandle handle, Instant now, Context& context);
+  /// One built again. Or a sentence that says why the record cannot be right.
+  static std::expected<std::unique_ptr<SaleLedger>, std::string> rebuild(const SaleRecord& record, Context& context);
+
+  SaleLedger(const SaleLedger&) = delete;
+  SaleLedger& operator=(const SaleLedger&) = delete;
+
+  SaleHandle handle() const { return handle_; }
+  const SaleTerms& terms() const { return terms_; }
+  bool knows(Number number) const { return value(number) >= 1 && value(number) <= reservations_.count(); }
+  ShortNumber last_number() const { return line_.last(); }
+
+  // --- time (sale_due.cpp) ---
+  /// Ends what is due, at most `budget` holds, which it lowers. Returns whether more is due.
+  enum class Due : std::uint8_t { none, more };
+  Due run_due(Instant now, std::size_t& budget);
+  void run_due(Instant now);
+  /// When something happens next that somebody may notice.
+  std::optional<Instant> deadline() const { return deadline_; }
+
+  // --- decisions; `number` is known ---
+  ReserveAnswer reserve(const Reserve& command, Instant now);
+  Outcome begin_payment(ShortNumber number, BeginPayment::By by, Instant now);
+  Outcome finish_payment(ShortNumber number, const FinishPayment& command, Instant now);
+  Outcome confirm(ShortNumber number, const std::string& payment_id, Instant now);
+  Outcome cancel(ShortNumber number, Instant now);
+  Outcome give_back(ShortNumber number, Instant now);
+  Outcome finish_refund(ShortNumber number, Instant now);
+  Outcome patch(const PatchSale& command, Instant now);
+  /// Whether nothing stands against deleting it.
+  bool deletable() const;
+  /// Whether these are the terms that it was created with.
+  bool created_as(const SaleTerms& terms) const;
+  /// Moves holds that nobody has claimed to `tasks`, until it holds `limit`. Returns whether none is left.
+  bool take_charges(std::vector<PaymentTask>& tasks, std::size_t limit, Instant now);
+
+  // --- views ---
+  SaleView view(Instant now) const;
+  ReservationView view(ShortNumber number, Instant now) const;
+  /// The reservations after `after`, at most `limit`.
+  ReservationsAnswer list(const ListReservations& command, Instant now) const;
+
+  // --- storing and building again ---
+  SaleRecord record() const;
+  void read_record(ShortNumber number, ReservationRecord& record) const;
+  std::optional<std::string> restore(const ReservationRecord& record, Instant now);
+  std::optional<std::string> finish_restore();
+  /// The batch is over: the reservation's next change is a change again.
+  void forget_update(ShortNumber number) { reservations_[number].updated = false; }
+  std::size_t bytes() const { return sizeof(*this) + reservations_.bytes() + customers_.bytes(); }
+
+ private:
+  /// While it is built again: what its record says must come out, and what was counted so far.
+  struct Recount {
+    std::uint64_t last_number = 0;
+    std::uint64_t serving = 0;
+    Units held = 0;
+    Units sold = 0;
+    Instant last_expiry{};
+  };
+  SaleLedger(const SaleRecord& record, Context& context);
+
+  // --- what changed ---
+  void touch();
+  void changed(ShortNumber number);
+  void emit(EventType type, Instant now, ShortNumber number = 0, std::optional<Units> value = std::nullopt);
+
+  // --- facts ---
+  ShortNumber refused_upto() const { return sold_out_upto_ > closed_upto_ ? sold_out_upto_ : closed_upto_; }
+  ReservationState state_of(ShortNumber number) const;
+  Reason reason_of(ShortNumber number) const;
+  Money amount_of(const PackedReservation& record) const;
+  ReservationRef ref(ShortNumber number) const { return {handle_, Number{number}}; }
+  void assert_equation() const;
+
+  // --- transitions ---
+  void grant(ShortNumber number, Instant now);
+  void leave_hold(ShortNumber number, ReservationState state, Reason reason);
+  void sell_hold(ShortNumber number, Instant now);
+  bool take_again(ShortNumber number, Instant now);
+  void leave_line(ShortNumber number, ReservationState state, Reason reason);
+  void refuse_all_waiting(Instant now);
+  void settle(Instant now);
+  void close(Instant now);
+  void correct(Customer& customer);
+
+  // --- Reserve ---
+  struct Asking;
+  std::optional<ReserveAnswer> replay(const Asking& asking, Instant now) const;
+  ReserveAnswer judge(const Asking& asking, Instant now);
+  Outcome judge_limits(const Asking& asking, ReserveAnswer& answer) const;
+  Outcome judge_stock(Units quantity, ReserveAnswer& answer, Instant now) const;
+  void accept(const Asking& asking, ReserveAnswer& answer, Instant now);
+  ReserveAnswer as_decided(ShortNumber number) const;
+  Milliseconds ask_again_after() const;
+
+  // --- time ---
+  struct NextDue;
+  NextDue next_due(Instant now) const;
+  ShortNumber next_to_expire() const;
+  void expire(ShortNumber number, Instant now);
+  void tick(Instant now);
+  bool serve_head(Instant now);
+  std::int64_t tick_index(Instant now) const;
+  Instant tick_start(std::int64_t index) const;
+  void plan();
+
+  // --- restore ---
+  std::optional<std::string> check(const ReservationRecord& record) const;
+  std::optional<std::string> check_order(const ReservationRecord& record, CustomerId customer) const;
+  void count_restored(ShortNumber number);
+  void find_payment_work(ShortNumber number);
+  void want_charging();
+
+  SaleHandle handle_;
+  SaleTerms terms_;
+  Context& context_;
+  Instant created_at_;
+
+  // available_ + held_ + sold_ == terms_.stock
+  Units available_ = 0;
+  Units held_ = 0;
+  Units sold_ = 0;
+
+  bool closed_ = false;
+  Instant closed_at_{};
+  ShortNumber sold_out_upto_ = 0;
+  ShortNumber closed_upto_ = 0;
+  std::int64_t last_tick_ = 0;
+  std::uint64_t events_ = 0;
+  std::optional<Units> stock_as_created_;
+  std::optional<std::optional<Instant>> closes_at_as_created_;
+
+  Reservations reservations_;
+  Customers customers_;
+  WaitingLine line_;
+  GrantRate rate_;
+
+  std::size_t refunds_due_ = 0;
+  mutable ShortNumber expiring_ = 1;  // none before it is held
+  ShortNumber charging_ = 1;          // all before it were handed out to be charged
+  bool wants_charging_ = false;       // stands in the context's list
+  bool opened_ = false;               // the opening was noticed
+  Instant wake_{};                    // nothing is due before it, a tick included
+  std::optional<Instant> deadline_;
+
+  std::unique_ptr<Recount> recount_;
+
+  std::uint64_t batch_ = 0;      // the batch in which it was last touched
+  ShortNumber batch_begin_ = 0;  // the last number given before that batch
+};
+
+}  // namespace firstcome::sale

@@ -1,0 +1,182 @@
+// Reserve: the order of answers is replay or reuse, hours, limits, stock (API.md).
+#include "sale/sale_ledger.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace firstcome::sale {
+
+/// A Reserve with what is looked up once.
+struct SaleLedger::Asking {
+  const Reserve& command;
+  std::uint64_t customer_hash = 0;
+  std::uint64_t key_hash = 0;
+  CustomerId customer{};  ///< 0: asks for the first time
+};
+
+ReserveAnswer SaleLedger::reserve(const Reserve& command, Instant now) {
+  assert(command.quantity >= 1 && command.quantity <= limits::quantity);
+  Asking asking{.command = command, .customer_hash = customers_.hash(command.customer)};
+  customers_.prefetch(asking.customer_hash);
+  if (command.key) {
+    asking.key_hash = reservations_.hash(command.key);
+    reservations_.prefetch(asking.key_hash);
+    context_.refusals.prefetch(context_.refusals.hash(command.key));
+  }
+  run_due(now);
+  asking.customer = customers_.find(command.customer, asking.customer_hash);
+  if (command.key) {
+    if (auto replayed = replay(asking, now)) return *replayed;
+  }
+  ReserveAnswer answer = judge(asking, now);
+  answer.currency = terms_.currency;
+  if (answer.outcome == Outcome::done || answer.outcome == Outcome::waiting) {
+    accept(asking, answer, now);
+  } else if (command.key && is_final_refusal(answer.outcome)) {
+    context_.refusals.remember({.key = command.key,
+                                .at = now,
+                                .sale = handle_,
+                                .number = static_cast<ShortNumber>(value(answer.ref.number)),
+                                .quantity = static_cast<std::uint32_t>(command.quantity),
+                                .reference_hash = hash_text(command.reference, context_.seed),
+                                .left = answer.left,
+                                .outcome = answer.outcome});
+  }
+  return answer;
+}
+
+std::optional<ReserveAnswer> SaleLedger::replay(const Asking& asking, Instant now) const {
+  const Reserve& command = asking.command;
+  if (const ShortNumber number = reservations_.find(command.key, asking.key_hash, now)) {
+    const bool same =
+        reservations_[number].quantity == command.quantity && reservations_.reference(number) == command.reference;
+    ReserveAnswer answer = as_decided(number);
+    answer.outcome = same ? Outcome::unchanged : Outcome::idempotency_key_reused;
+    return answer;
+  }
+  const RememberedRefusal* refusal = context_.refusals.find(handle_, command.key, now);
+  if (refusal == nullptr) return std::nullopt;
+  ReserveAnswer answer;
+  answer.currency = terms_.currency;
+  if (refusal->quantity != command.quantity || refusal->reference_hash != hash_text(command.reference, context_.seed)) {
+    answer.outcome = Outcome::idempotency_key_reused;
+    return answer;
+  }
+  answer.outcome = refusal->outcome;
+  if (refusal->number != 0) answer.ref = ref(refusal->number);
+  answer.left = refusal->left;
+  answer.replayed_refusal = true;
+  return answer;
+}
+
+/// The first answer again, from what the decision fixed.
+ReserveAnswer SaleLedger::as_decided(ShortNumber number) const {
+  const PackedReservation& record = reservations_[number];
+  ReserveAnswer answer;
+  answer.ref = ref(number);
+  answer.created_at = record.created_at;
+  answer.position = record.position;
+  if (record.position > 0) {
+    answer.state = ReservationState::queued;
+    answer.retry_after = ask_again_after();
+  } else {
+    answer.state = terms_.hold == Milliseconds{0} ? ReservationState::confirmed : ReservationState::held;
+  }
+  answer.hold = terms_.hold;
+  answer.amount = amount_of(record);
+  answer.currency = terms_.currency;
+  return answer;
+}
+
+ReserveAnswer SaleLedger::judge(const Asking& asking, Instant now) {
+  ReserveAnswer answer;
+  answer.outcome = Outcome::done;
+  if (closed_) {
+    answer.outcome = Outcome::sale_closed;
+  } else if (terms_.opens_at && now < *terms_.opens_at) {
+    answer.outcome = Outcome::sale_not_open;
+    answer.retry_after = *terms_.opens_at - now;
+  } else {
+    if (asking.customer != CustomerId{}) correct(customers_[asking.customer]);
+    answer.outcome = judge_limits(asking, answer);
+    if (answer.outcome == Outcome::done) answer.outcome = judge_stock(asking.command.quantity, answer, now);
+  }
+  return answer;
+}
+
+Outcome SaleLedger::judge_limits(const Asking& asking, ReserveAnswer& answer) const {
+  const Customer customer = asking.customer == CustomerId{} ? Customer{} : customers_[asking.customer];
+  if (terms_.limit_per_customer) {
+    const Units left = std::max<Units>(*terms_.limit_per_customer - customer.units, 0);
+    if (asking.command.quantity > left) {
+      answer.left = left;
+      const bool alone = asking.command.quantity > *terms_.limit_per_customer;
+      if (!alone && customer.latest != 0) answer.ref = ref(customer.latest);
+      return Outcome::limit_exceeded;
+    }
+  }
+  if (terms_.max_open && customer.open >= *terms_.max_open) {
+    answer.ref = ref(customer.latest);  // it is open: since the last one was accepted, open ones only became fewer
+    return Outcome::already_open;
+  }
+  return Outcome::done;
+}
+
+Outcome SaleLedger::judge_stock(Units quantity, ReserveAnswer& answer, Instant now) const {
+  const Units unsold = available_ + held_;
+  if (unsold == 0) return Outcome::sold_out;
+  if (unsold < quantity) {
+    answer.left = available_;
+    return Outcome::not_enough;
+  }
+  if (!terms_.queue && line_.empty() && available_ >= quantity) return Outcome::done;
+  if (terms_.queue || terms_.standby == Standby::yes) return Outcome::waiting;
+  answer.left = held_;
+  answer.retry_after = reservations_[next_to_expire()].expires_at - now;
+  return Outcome::sold_out_holds_pending;
+}
+
+void SaleLedger::accept(const Asking& asking, ReserveAnswer& answer, Instant now) {
+  const Reserve& command = asking.command;
+  touch();
+  CustomerId id = asking.customer;
+  if (id == CustomerId{}) {
+    id = customers_.insert(command.customer, asking.customer_hash);
+    customers_[id].corrected = refused_upto();
+  }
+  Customer& customer = customers_[id];
+  const bool waits = answer.outcome == Outcome::waiting;
+  PackedReservation record;
+  record.key = command.key;
+  record.created_at = now;
+  record.customer = id;
+  record.previous = customer.latest;
+  record.quantity = static_cast<std::uint32_t>(command.quantity) & 0xFFFFFu;
+  const ShortNumber number = waits ? line_.join() : line_.pass();
+  record.position = waits ? static_cast<std::uint32_t>(line_.waiting()) : 0;
+  [[maybe_unused]] const ShortNumber added = reservations_.add(record, command.reference);
+  assert(added == number);
+  context_.changes.inserted.push_back(ref(number));
+  if (command.key) reservations_.remember(number, asking.key_hash, now);
+  customer.latest = number;
+  customer.units += command.quantity;
+  ++customer.open;
+  if (waits) {
+    emit(EventType::reservation_queued, now, number);
+  } else {
+    grant(number, now);
+  }
+  const Outcome outcome = answer.outcome;
+  answer = as_decided(number);
+  answer.outcome = outcome;
+  plan();
+}
+
+/// How often one who waits should ask.
+Milliseconds SaleLedger::ask_again_after() const {
+  constexpr Milliseconds shortest{1'000};
+  constexpr Milliseconds longest{10'000};
+  return terms_.queue ? std::clamp(terms_.queue->tick, shortest, longest) : shortest;
+}
+
+}  // namespace firstcome::sale
