@@ -58,24 +58,18 @@ void Call::start() {
 }
 
 void Call::begin() noexcept {
-  try {
+  guard([this] {
     start();
     route_and_handle();
-  } catch (const std::exception& mistake) {
-    confess(mistake.what());
-  } catch (...) {
-    confess("an exception of an unknown type");
-  }
+  });
 }
 
 void Call::begin_refused(net::BadRequest why) noexcept {
-  try {
+  guard([this, why] {
     start();
     route_ = route_refused();
     refuse(code_of(why));
-  } catch (...) {
-    confess("an exception while refusing");
-  }
+  });
 }
 
 void Call::route_and_handle() {
@@ -96,14 +90,10 @@ void Call::route_and_handle() {
 }
 
 void Call::completed() noexcept {
-  try {
+  guard([this] {
     if (!answer) return refuse(code_of(answer.error().code));
     then_(*this);
-  } catch (const std::exception& mistake) {
-    confess(mistake.what());
-  } catch (...) {
-    confess("an exception of an unknown type");
-  }
+  });
 }
 
 void Call::confess(std::string_view what) noexcept {

@@ -19,6 +19,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <span>
@@ -106,9 +107,28 @@ class Call final : public net::Attachment, public Operation {
 
   void completed() noexcept override;
 
+  /// Runs what answers after something else than the engine was asked, on the server's thread, with the same border
+  /// for exceptions.
+  template <class F>
+  void later(F&& answer_now) noexcept {
+    guard(std::forward<F>(answer_now));
+  }
+
  private:
   void route_and_handle();
   void start();
+
+  /// The border at which exceptions end.
+  template <class F>
+  void guard(F&& work) noexcept {
+    try {
+      work();
+    } catch (const std::exception& mistake) {
+      confess(mistake.what());
+    } catch (...) {
+      confess("an exception of an unknown type");
+    }
+  }
 
   /// An exception reached the border: answers `internal` with an id that also stands in the log.
   void confess(std::string_view what) noexcept;
