@@ -1,0 +1,36 @@
+// The program: chooses a subcommand and runs it.
+#include "cli/demo_command.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/rush_command.hpp"
+#include "cli/sale_commands.hpp"
+#include "cli/serve_options.hpp"
+
+#include <cstdio>
+#include <exception>
+
+int main(int argc, char** argv) {
+  using namespace firstcome::cli;
+  CLI::App app{"firstcome sells limited stock to a crowd, first come first served."};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", FIRSTCOME_VERSION);
+  Run run;
+  add_serve_command(app, run);
+  add_rush_command(app, run);
+  add_demo_command(app, run);
+  add_sale_commands(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 has codes of its own for each kind of wrong usage; help and version are none.
+    return app.exit(error) == 0 ? exit_fine : exit_usage;
+  }
+  try {
+    return run();
+  } catch (const CLI::Error& error) {  // an option that only its user can judge
+    std::fprintf(stderr, "firstcome: %s\n", error.what());
+    return exit_usage;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "firstcome: %s\n", error.what());
+    return exit_unavailable;
+  }
+}

@@ -1,0 +1,270 @@
+#include "cli/serve.hpp"
+
+#include "api/api.hpp"
+#include "api/sale_body.hpp"
+#include "cli/exit_code.hpp"
+#include "engine/embedded/embedded_engine.hpp"
+#include "net/http_server.hpp"
+#include "payment/payment_service.hpp"
+
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace firstcome::cli {
+namespace {
+
+/// What a signal ends; set once, before the handlers are.
+std::atomic<net::HttpServer*> signalled_server = nullptr;
+
+extern "C" void stop_on_signal(int) {
+  if (net::HttpServer* server = signalled_server.load()) server->stop();
+}
+
+void handle_signals(net::HttpServer& server) {
+  signalled_server = &server;
+  struct sigaction action = {};
+  action.sa_handler = stop_on_signal;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+/// A closed connection and a full disk are answered as errors where they happen.
+void ignore_signals() {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+}
+
+/// As many open files as the system allows: one per connection.
+void raise_open_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void start_log(const std::string& level) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("firstcome"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  spdlog::set_level(spdlog::level::from_str(level));
+}
+
+engine::EmbeddedOptions engine_options(const ServeOptions& options) {
+  engine::EmbeddedOptions result;
+  result.data = options.data;
+  result.queue_operations = options.queue_limit;
+  result.turn_operations = options.turn_limit;
+  return result;
+}
+
+net::HttpServerOptions http_options(const ServeOptions& options, const ListenAddress& address) {
+  using std::chrono::milliseconds;
+  net::HttpServerOptions result;
+  result.host = address.host;
+  result.port = address.port;
+  result.connections = options.connections;
+  result.body_bytes = options.body_limit;
+  result.header_deadline = milliseconds{options.header_timeout_ms};
+  result.body_deadline = milliseconds{options.body_timeout_ms};
+  result.idle_deadline = milliseconds{options.idle_timeout_ms};
+  result.write_deadline = milliseconds{options.write_timeout_ms};
+  result.drain_deadline = milliseconds{options.drain_timeout_ms};
+  return result;
+}
+
+/// The engine's turn as the server takes it.
+class EngineTurn final : public net::Driven {
+ public:
+  explicit EngineTurn(engine::EmbeddedEngine& engine) : engine_(engine) {}
+  std::optional<std::chrono::steady_clock::time_point> turn() noexcept override { return engine_.turn(); }
+
+ private:
+  engine::EmbeddedEngine& engine_;
+};
+
+struct OneOperation final : Operation {
+  void completed() noexcept override { done = true; }
+  bool done = false;
+};
+
+/// Asks the engine before anybody serves, taking its turns here.
+std::expected<Answer, Failure> ask_now(engine::EmbeddedEngine& engine, Command command) {
+  OneOperation operation;
+  operation.command = std::move(command);
+  engine.submit(operation);
+  while (!operation.done) engine.turn();
+  return std::move(operation.answer);
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) throw std::runtime_error("cannot read " + path);
+  return text.str();
+}
+
+/// Creates those of `path` that are missing. Returns an exit code.
+int create_sales(engine::EmbeddedEngine& engine, const std::string& path) {
+  auto sales = api::sales_from_json(read_file(path));
+  if (!sales) {
+    spdlog::error("{}: {}", path, sales.error());
+    return exit_usage;
+  }
+  for (SaleTerms& terms : *sales) {
+    std::string id = terms.id;
+    auto present = ask_now(engine, GetSale{id});
+    if (present && std::get<SaleAnswer>(*present).outcome == Outcome::done) continue;
+    auto answer = ask_now(engine, CreateSale{std::move(terms)});
+    if (!answer) {
+      spdlog::error("sale {} was not created: {}", id, answer.error().detail);
+      return exit_unavailable;
+    }
+    spdlog::info("sale {} created", id);
+  }
+  return exit_fine;
+}
+
+/// Throws CLI::ValidationError where an option is wrong.
+payment::MakeGateway choose_gateway(const ServeOptions& options) {
+  if (options.gateway.empty()) {
+    auto simulation = payment::parse_simulated_gateway(options.simulate_payment);
+    if (!simulation) throw CLI::ValidationError("--simulate-payment", simulation.error());
+    return payment::simulated(*simulation);
+  }
+  auto origin = net::parse_origin(options.gateway);
+  if (!origin) throw CLI::ValidationError("--gateway", origin.error());
+  payment::HttpGatewayOptions provider;
+  provider.origin = *origin;
+  provider.timeout = std::chrono::milliseconds{options.gateway_timeout_ms};
+  return payment::over_http(provider);
+}
+
+/// What is composed, in the order in which it is made; it ends in the opposite order.
+class Program {
+ public:
+  Program(std::unique_ptr<engine::EmbeddedEngine> engine, const ServeOptions& options, const ListenAddress& address,
+          const payment::MakeGateway& gateway)
+      : engine_(std::move(engine)),
+        payments_(*engine_, engine::ReservationIds(engine_->secret()), gateway),
+        api_(*engine_, engine::ReservationIds(engine_->secret()), &payments_.cashier(), hooks()),
+        turn_(*engine_),
+        server_(http_options(options, address), api_, turn_),
+        host_(address.host) {
+    add_engine_metrics();
+    add_server_metrics();
+    add_payment_metrics();
+  }
+
+  /// Serves until a signal, then ends what is under way.
+  void run() {
+    engine_->on_ready([this] { server_.wake(); });
+    handle_signals(server_);
+    payments_.start();
+    std::printf("listening on http://%s:%u\n", host_.c_str(), static_cast<unsigned>(server_.port()));
+    std::fflush(stdout);
+    server_.run();
+    spdlog::info("stopping");
+    signalled_server = nullptr;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{1};
+    payments_.stop(deadline, [this] { engine_->turn(); });
+    spdlog::info("stopped");
+  }
+
+ private:
+  api::ApiHooks hooks() {
+    api::ApiHooks hooks;
+    hooks.post = [this](std::move_only_function<void()> task) { server_.post(std::move(task)); };
+    return hooks;
+  }
+
+  /// One counter of a struct of counters, read when somebody asks.
+  template <class Counters>
+  api::Metrics::Read read(Counters (Program::*counters)() const, std::uint64_t Counters::* member) {
+    return [this, counters, member] { return static_cast<double>((this->*counters)().*member); };
+  }
+  engine::EmbeddedCounters engine_counters() const { return engine_->counters(); }
+  net::HttpServerCounters server_counters() const { return server_.counters(); }
+  payment::PaymentCounters payment_counters() const { return payments_.counters(); }
+
+  void add_engine_metrics() {
+    using Counters = engine::EmbeddedCounters;
+    auto& metrics = api_.metrics();
+    auto from = [this](std::uint64_t Counters::* member) { return read(&Program::engine_counters, member); };
+    metrics.add_counter("firstcome_engine_turns_total", "Turns of the engine", from(&Counters::turns));
+    metrics.add_counter("firstcome_engine_commits_total", "Transactions committed", from(&Counters::commits));
+    metrics.add_counter("firstcome_engine_operations_total", "Operations decided", from(&Counters::operations));
+    metrics.add_counter("firstcome_engine_overloaded_total", "Operations refused because the queue was full",
+                        from(&Counters::overloaded));
+    metrics.add_counter("firstcome_engine_failed_commits_total", "Transactions that failed",
+                        from(&Counters::failed_commits));
+    metrics.add_gauge("firstcome_engine_reservations", "Reservations stored", from(&Counters::reservations));
+    metrics.add_gauge("firstcome_engine_waiting", "Operations not decided yet", from(&Counters::waiting));
+    metrics.add_gauge("firstcome_engine_log_bytes", "Size of the write-ahead log", from(&Counters::wal_bytes));
+  }
+
+  void add_server_metrics() {
+    using Counters = net::HttpServerCounters;
+    auto& metrics = api_.metrics();
+    auto from = [this](std::uint64_t Counters::* member) { return read(&Program::server_counters, member); };
+    metrics.add_counter("firstcome_http_connections_total", "Connections accepted", from(&Counters::accepted));
+    metrics.add_gauge("firstcome_http_connections", "Connections open", from(&Counters::connections));
+    metrics.add_counter("firstcome_http_accept_errors_total", "Connections that could not be accepted",
+                        from(&Counters::accept_errors));
+    metrics.add_counter("firstcome_http_refused_total", "Requests refused before they were read",
+                        from(&Counters::refused));
+  }
+
+  void add_payment_metrics() {
+    using Counters = payment::PaymentCounters;
+    auto& metrics = api_.metrics();
+    auto from = [this](std::uint64_t Counters::* member) { return read(&Program::payment_counters, member); };
+    metrics.add_counter("firstcome_payments_charged_total", "Charges made", from(&Counters::charged));
+    metrics.add_counter("firstcome_payments_declined_total", "Charges declined", from(&Counters::declined));
+    metrics.add_counter("firstcome_payments_unreachable_total", "Charges given up: no gateway",
+                        from(&Counters::unreachable));
+    metrics.add_counter("firstcome_payments_asked_again_total", "Times the gateway was asked again",
+                        from(&Counters::asked_again));
+    metrics.add_counter("firstcome_payments_settled_total", "Charges of an earlier run that were settled",
+                        from(&Counters::settled));
+    metrics.add_counter("firstcome_payments_refunds_total", "Charges paid back", from(&Counters::refunds));
+    metrics.add_gauge("firstcome_payments_running", "Payments and refunds under way", from(&Counters::running));
+  }
+
+  std::unique_ptr<engine::EmbeddedEngine> engine_;
+  payment::PaymentService payments_;
+  api::Api api_;
+  EngineTurn turn_;
+  net::HttpServer server_;
+  std::string host_;
+};
+
+}  // namespace
+
+int serve(const ServeOptions& options, const ListenAddress& address) {
+  const payment::MakeGateway gateway = choose_gateway(options);
+  start_log(options.log_level);
+  ignore_signals();
+  raise_open_files();
+  auto engine = engine::EmbeddedEngine::open(engine_options(options));
+  if (!engine) {
+    spdlog::error("{}", engine.error().detail);
+    return exit_unavailable;
+  }
+  engine::EmbeddedEngine& opened = **engine;
+  Program program(std::move(*engine), options, address, gateway);
+  if (!options.sales.empty()) {
+    if (int code = create_sales(opened, options.sales); code != exit_fine) return code;
+  }
+  program.run();
+  return exit_fine;
+}
+
+}  // namespace firstcome::cli
