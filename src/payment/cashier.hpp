@@ -13,6 +13,7 @@
 
 #include "engine/reservation_id.hpp"
 #include "payment/one_shot.hpp"
+#include "payment/pauses.hpp"
 
 #include <firstcome/engine.hpp>
 #include <firstcome/gateway.hpp>
@@ -25,12 +26,6 @@
 #include <memory>
 
 namespace firstcome::payment {
-
-/// How often something is tried again: after `first`, then twice as long each time, at most `longest`.
-struct Backoff {
-  std::chrono::milliseconds first{100};
-  std::chrono::milliseconds longest{5'000};
-};
 
 struct CashierOptions {
   std::size_t payments = 10'000;                    ///< of customers, under way at once; one more is `overloaded`
@@ -88,9 +83,6 @@ class Cashier {
   PaymentCounters counters() const;
   /// Operations that the engine has not completed; after `abandon` they only become fewer.
   std::size_t engine_calls() const;
-
-  /// Waits, or ends at once when `abandon` was called. Returns whether it was not.
-  Task<bool> pause(std::chrono::milliseconds duration);
 
  private:
   struct Impl;
