@@ -1,0 +1,245 @@
+#include "rush/rush.hpp"
+
+#include "rush/truth.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <exception>
+#include <utility>
+
+namespace firstcome::rush {
+namespace {
+
+namespace asio = boost::asio;
+
+using SteadyClock = std::chrono::steady_clock;
+using Timer = asio::basic_waitable_timer<SteadyClock, asio::wait_traits<SteadyClock>, net::IoExecutor>;
+
+constexpr asio::as_tuple_t<asio::use_awaitable_t<net::IoExecutor>> use_task;
+constexpr Milliseconds settle_look{100};     // how often the end of the last holds is looked for
+constexpr Milliseconds settle_spare{3'000};  // for timers and charges that end late
+constexpr rlim_t files_besides = 64;
+
+std::optional<RushFailure> raise_open_files(std::uint32_t connections) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  rlim_t needed = rlim_t{connections} + files_besides;
+  if (limit.rlim_cur >= needed) return std::nullopt;
+  if (limit.rlim_max < needed)
+    return RushFailure{RushFailure::Kind::limit,
+                       fmt::format("--connections {} needs {} open files, and this machine allows {} (ulimit -Hn)",
+                                   connections, needed, limit.rlim_max)};
+  limit.rlim_cur = needed;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  return std::nullopt;
+}
+
+bool same_units(const SaleSeen& a, const SaleSeen& b) {
+  return a.available == b.available && a.held == b.held && a.sold == b.sold && a.queued == b.queued;
+}
+
+RushFailure failure_of(TruthFailure failure) {
+  return {failure.kind == TruthFailure::Kind::refused ? RushFailure::Kind::refused : RushFailure::Kind::unavailable,
+          std::move(failure.detail)};
+}
+
+/// The rush as it runs, on one thread.
+class Rush {
+ public:
+  Rush(const RushOptions& options, const std::function<void(const Progress&)>& progress, Milliseconds every)
+      : options_(options),
+        progress_(progress),
+        every_(every),
+        names_(run_),
+        reader_(io_.get_executor(), options.targets.front(), options.sale, options.timeout),
+        tick_(io_),
+        watch_ended_(io_) {}
+
+  std::expected<RushResult, RushFailure> run() {
+    std::exception_ptr error;
+    auto ended = [&error](std::exception_ptr thrown) { error = std::move(thrown); };
+    asio::co_spawn(io_.get_executor(), rush(), ended);
+    io_.run();
+    if (error) std::rethrow_exception(error);
+    if (failure_) return std::unexpected(std::move(*failure_));
+    return std::move(result_);
+  }
+
+ private:
+  net::Task<void> rush();
+  net::Task<void> watch(const Crowd* crowd);
+  net::Task<bool> settle(const Crowd* crowd);
+  net::Task<bool> look(SaleSeen* into);
+  void show(Progress::Phase phase, const Crowd& crowd, const SaleSeen& sale);
+  void conclude(const Crowd& crowd);
+
+  const RushOptions& options_;
+  const std::function<void(const Progress&)>& progress_;
+  const Milliseconds every_;
+  // allowed: tells this run from others on the same sale, and decides nothing
+  const std::uint64_t run_ =
+      static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::microseconds{1});
+  const CustomerNames names_;
+  asio::io_context io_{1};
+  TruthReader reader_;
+  Timer tick_;
+  Timer watch_ended_;
+  bool crowd_left_ = false;
+  bool watching_ = false;
+  SteadyClock::time_point start_{};
+  Moment shown_at_{};
+  std::uint64_t shown_requests_ = 0;
+  Truth truth_;
+  RushResult result_;
+  std::optional<RushFailure> failure_;
+};
+
+// Whether the sale could be read. Each one that is seen must add up.
+net::Task<bool> Rush::look(SaleSeen* into) {
+  TruthResult<SaleSeen> sale = co_await reader_.sale();
+  if (!sale) {
+    failure_ = failure_of(std::move(sale.error()));
+    co_return false;
+  }
+  *into = std::move(*sale);
+  if (auto sentence = unequal(*into)) truth_.unequal.push_back(*sentence);
+  co_return true;
+}
+
+net::Task<void> Rush::rush() {
+  bool there = co_await look(&truth_.before);
+  if (!there) co_return;
+  Crowd crowd(io_, options_, names_, truth_.before);
+  start_ = SteadyClock::now();
+  asio::co_spawn(io_.get_executor(), watch(&crowd), asio::detached);
+  co_await crowd.run();
+  crowd_left_ = true;
+  tick_.cancel();
+  if (watching_) {  // it may be in the middle of a question
+    watch_ended_.expires_at(SteadyClock::time_point::max());
+    co_await watch_ended_.async_wait(use_task);
+  }
+  failure_.reset();
+  bool settled = co_await settle(&crowd);
+  if (failure_) co_return;
+  truth_.settled = settled;
+  TruthResult<std::vector<TrueReservation>> all = co_await reader_.reservations(&names_);
+  if (!all) {
+    failure_ = failure_of(std::move(all.error()));
+    co_return;
+  }
+  truth_.reservations = std::move(*all);
+  TruthResult<AuditSeen> audit = co_await reader_.audit();
+  if (!audit) {
+    failure_ = failure_of(std::move(audit.error()));
+    co_return;
+  }
+  truth_.audit = std::move(*audit);
+  conclude(crowd);
+}
+
+// Shows progress while the crowd is there, and looks at the sale each time.
+net::Task<void> Rush::watch(const Crowd* crowd) {
+  watching_ = true;
+  SaleSeen sale = truth_.before;
+  while (!crowd_left_) {
+    tick_.expires_after(every_);
+    co_await tick_.async_wait(use_task);
+    if (crowd_left_) break;
+    co_await look(&sale);
+    if (!crowd_left_) show(Progress::Phase::rushing, *crowd, sale);
+  }
+  watching_ = false;
+  watch_ended_.cancel();
+}
+
+// Waits until nothing is held or waits any more, or nothing changes any more. Whether one of these came true.
+net::Task<bool> Rush::settle(const Crowd* crowd) {
+  const Milliseconds still = truth_.before.hold + 2 * truth_.before.tick + settle_spare;
+  bool there = co_await look(&truth_.left);
+  if (!there) co_return false;
+  truth_.after = truth_.left;
+  auto changed = SteadyClock::now();
+  const auto end = changed + options_.patience;
+  auto shown = changed;
+  while (truth_.after.held > 0 || truth_.after.queued > 0) {
+    if (SteadyClock::now() - changed > still) co_return true;
+    if (SteadyClock::now() > end) co_return false;
+    tick_.expires_after(settle_look);
+    co_await tick_.async_wait(use_task);
+    SaleSeen sale;
+    there = co_await look(&sale);
+    if (!there) co_return false;
+    if (!same_units(sale, truth_.after)) changed = SteadyClock::now();
+    truth_.after = std::move(sale);
+    if (SteadyClock::now() - shown < every_) continue;
+    shown = SteadyClock::now();
+    show(Progress::Phase::settling, *crowd, truth_.after);
+  }
+  co_return true;
+}
+
+void Rush::show(Progress::Phase phase, const Crowd& crowd, const SaleSeen& sale) {
+  Progress now;
+  now.phase = phase;
+  now.elapsed = SteadyClock::now() - start_;
+  now.clicks_in_all = crowd.size();
+  const CrowdFigures& figures = crowd.figures();
+  double seconds = std::chrono::duration<double>{now.elapsed - shown_at_}.count();
+  if (seconds > 0) now.requests_per_second = static_cast<double>(figures.requests - shown_requests_) / seconds;
+  now.figures = &figures;
+  now.sale = &sale;
+  shown_at_ = now.elapsed;
+  shown_requests_ = figures.requests;
+  if (progress_) progress_(now);
+}
+
+void Rush::conclude(const Crowd& crowd) {
+  std::vector<Told> told = crowd.told();
+  result_.options = options_;
+  result_.run = run_;
+  result_.connected = crowd.connected();
+  result_.before = truth_.before;
+  result_.after = truth_.after;
+  result_.settled = truth_.settled;
+  result_.figures = crowd.figures();
+  result_.totals = count(told, truth_);
+  result_.verdict = judge(told, truth_);
+  for (const auto& [answer, latency] : result_.figures.reserve)
+    if (answer != "no answer") result_.reservations.merge(latency);
+  result_.generator = result_.figures.arriving;
+  GeneratorFigures& generator = result_.generator;
+  generator.rate_asked = options_.rate;
+  double arriving = std::chrono::duration<double>{result_.figures.last_arrival}.count();
+  if (arriving > 0) generator.rate_reached = static_cast<double>(options_.customers - 1) / arriving;
+  generator.lag_p99 = result_.figures.lag.quantile(0.99);
+  generator.lag_bound = options_.max_lag;
+  result_.invalid = problem_of(generator);
+  std::chrono::nanoseconds p99 = result_.reservations.quantile(0.99);
+  if (options_.max_p99_ms && p99 > Milliseconds{*options_.max_p99_ms})
+    result_.missed = fmt::format("p99 of reservations is {:.1f} ms, allowed are {}",
+                                 std::chrono::duration<double, std::milli>{p99}.count(), *options_.max_p99_ms);
+}
+
+}  // namespace
+
+Grade RushResult::grade() const {
+  if (!verdict.kept()) return Grade::promise_broken;
+  if (invalid) return Grade::invalid;
+  return missed ? Grade::threshold_missed : Grade::fine;
+}
+
+std::expected<RushResult, RushFailure> run_rush(const RushOptions& options,
+                                                const std::function<void(const Progress&)>& progress,
+                                                Milliseconds every) {
+  if (auto failure = raise_open_files(connections_of(options))) return std::unexpected(std::move(*failure));
+  Rush rush(options, progress, every);
+  return rush.run();
+}
+
+}  // namespace firstcome::rush

@@ -1,0 +1,80 @@
+#include "rush/totals.hpp"
+
+#include <string_view>
+#include <unordered_map>
+
+namespace firstcome::rush {
+namespace {
+
+// The click of a request that heard the most.
+int heard(const Told& click) {
+  if (click.reservation.empty()) return click.word == Word::nothing ? 0 : 1;
+  if (click.state == ReservationState::queued) return 2;
+  return click.state == ReservationState::held ? 3 : 4;
+}
+
+using States = std::unordered_map<std::string_view, ReservationState>;
+
+void count_reserved(const Told& click, const States& now, Totals& totals) {
+  ReservationState state = click.state;
+  // What was still open when the customer left has ended since.
+  if (state == ReservationState::queued || state == ReservationState::held)
+    if (auto place = now.find(click.reservation); place != now.end()) state = place->second;
+  switch (state) {
+    case ReservationState::queued:
+      ++totals.still_waiting;
+      return;
+    case ReservationState::held:
+      ++totals.still_held;
+      return;
+    case ReservationState::confirmed:
+    case ReservationState::returned:
+      ++totals.sold;
+      totals.units += click.quantity;
+      return;
+    case ReservationState::cancelled:
+      ++totals.payments_failed;
+      return;
+    case ReservationState::expired:
+      ++totals.expired;
+      return;
+    case ReservationState::refused:
+      ++totals.refused["queued, then " + (click.code.empty() ? "refused" : click.code)];
+      return;
+    case ReservationState::paid_unfulfilled:
+      ++totals.paid_unfulfilled;
+      return;
+  }
+}
+
+}  // namespace
+
+Totals count(std::span<const Told> told, const Truth& truth) {
+  States now;
+  now.reserve(truth.reservations.size());
+  for (const TrueReservation& has : truth.reservations) now.emplace(has.id, has.state);
+  Totals totals;
+  // Clicks of one request stand side by side.
+  for (std::size_t i = 0; i < told.size();) {
+    const Told* best = &told[i];
+    bool waited = false;
+    for (std::size_t request = told[i].request; i < told.size() && told[i].request == request; ++i) {
+      if (heard(told[i]) > heard(*best)) best = &told[i];
+      waited = waited || told[i].waited;
+    }
+    if (best->word == Word::nothing && best->unsure == 0) continue;
+    ++totals.asked;
+    totals.queued += waited ? 1 : 0;
+    if (!best->reservation.empty())
+      count_reserved(*best, now, totals);
+    else if (best->word == Word::no)
+      ++totals.refused[best->code];
+    else if (best->word == Word::again)
+      ++totals.still_waiting;
+    else
+      ++totals.unanswered;
+  }
+  return totals;
+}
+
+}  // namespace firstcome::rush

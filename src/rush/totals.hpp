@@ -1,0 +1,31 @@
+// What became of a crowd, added up from what its clicks were told.
+#pragma once
+
+#include "rush/told.hpp"
+#include "rush/verdict.hpp"
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+
+namespace firstcome::rush {
+
+/// Requests are counted once, however often they were clicked. All but `units` are requests.
+struct Totals {
+  std::uint64_t asked = 0;
+  std::uint64_t queued = 0;  ///< told to wait in the queue, whatever became of it
+  std::uint64_t sold = 0;
+  Units units = 0;                               ///< of those sold
+  std::map<std::string, std::uint64_t> refused;  ///< finally, by reason; `queued, then REASON` of those who waited
+  std::uint64_t payments_failed = 0;             ///< declined; the units went back
+  std::uint64_t expired = 0;                     ///< held and not paid in time, or never paid
+  std::uint64_t paid_unfulfilled = 0;
+  std::uint64_t still_held = 0;     ///< when the truth was read
+  std::uint64_t still_waiting = 0;  ///< told to wait or to try again until patience was over
+  std::uint64_t unanswered = 0;
+};
+
+Totals count(std::span<const Told> told, const Truth& truth);
+
+}  // namespace firstcome::rush
