@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <regex>
 #include <set>
 #include <string>
 
@@ -27,8 +26,9 @@ std::string at(const SourceFile& file, const Include& include) {
 
 /// <vector>, <cstdint>: one lower-case word. C headers of the system, such as <fcntl.h>, are not among them.
 bool is_standard(const std::string& include) {
-  static const std::regex standard("<[a-z_]+>");
-  return std::regex_match(include, standard);
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+  return include.starts_with('<') && include.ends_with('>') &&
+         std::all_of(include.begin() + 1, include.end() - 1, is_letter);
 }
 
 bool is_public_header(const std::string& include) { return include.starts_with("<firstcome/"); }

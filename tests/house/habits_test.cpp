@@ -4,9 +4,10 @@
 #include "house/sources.hpp"
 
 #include <gtest/gtest.h>
+#include <regex.h>
 
 #include <algorithm>
-#include <regex>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,7 @@ const std::vector<Ban>& bans() {
       {R"(system_clock::now)",
        "the instant that the engine's clock gives, passed down as a value",
        {"src/", "include/"},
-       {"src/engine/embedded/clock.cpp"}},
+       {"src/engine/embedded/"}},
       {R"(\b(std::)?(rand|srand)\s*\(|random_shuffle)",
        "a generator that is given its seed",
        {"src/", "tests/", "bench/"},
@@ -54,17 +55,16 @@ const std::vector<Ban>& bans() {
        "callbacks or a state: this is the path of every request (docs/hot-path.md)",
        {"src/sale/", "src/net/http_server", "src/net/connection", "src/engine/", "src/api/"},
        {}},
-      {R"(\]\s*(\([^)]*\))?\s*->\s*[\w:]*awaitable<)",
+      {R"(\]\s*(\([^)]*\))?\s*->\s*[[:alnum:]_:]*(awaitable|Task)<)",
        "a named function with parameters by value: a coroutine outlives the captures of its lambda",
        {"src/", "tests/"},
        {}},
-      {R"(co_await[^;]*\[[&=\w, ]*\]\s*[({])",
+      {R"(co_await[^;]*\[[&=[:alnum:]_, ]*\]\s*[({])",
        "a lambda that is named before the co_await: g++ 12 destroys it twice",
        {"src/", "tests/"},
        {}},
       {R"(\bany_io_executor\b)", "the concrete executor type", {"src/net/"}, {}},
       {R"(using namespace std\s*;)", "std:: where it is used", {"src/", "include/", "tests/", "bench/"}, {}},
-      {R"(\b(TODO|FIXME|XXX)\b)", "an issue", {"src/", "include/", "tests/", "bench/"}, {"tests/house/"}},
       {R"(\bstd::(auto_ptr|bind|format)\b)",
        "unique_ptr, a lambda, fmt::format",
        {"src/", "include/", "tests/", "bench/"},
@@ -83,17 +83,76 @@ bool is_allowed(const SourceFile& file, std::size_t i) {
   return says_so(file.lines[i]) || (i > 0 && says_so(file.lines[i - 1]));
 }
 
+/// POSIX extended, as glibc reads it; std::regex takes a hundred times as long.
+class Pattern {
+ public:
+  explicit Pattern(const std::string& text) {
+    if (regcomp(&compiled_, text.c_str(), REG_EXTENDED) != 0) throw std::invalid_argument("not a pattern: " + text);
+  }
+  ~Pattern() { regfree(&compiled_); }
+  Pattern(const Pattern&) = delete;
+  Pattern& operator=(const Pattern&) = delete;
+
+  /// What it finds first in `line`; empty: nothing.
+  std::string find(const std::string& line) const {
+    regmatch_t match{};
+    if (regexec(&compiled_, line.c_str(), 1, &match, 0) != 0) return {};
+    return line.substr(static_cast<std::size_t>(match.rm_so), static_cast<std::size_t>(match.rm_eo - match.rm_so));
+  }
+
+ private:
+  regex_t compiled_{};
+};
+
 TEST(Habits, WhatIsBannedIsNotWritten) {
   for (const Ban& ban : bans()) {
-    const std::regex pattern(ban.pattern);
+    const Pattern pattern(ban.pattern);
     for (const SourceFile& file : cpp_files()) {
       if (!begins_with_one_of(file.path, ban.in) || begins_with_one_of(file.path, ban.except)) continue;
       for (std::size_t i = 0; i < file.code.size(); ++i) {
-        std::smatch found;
-        EXPECT_FALSE(std::regex_search(file.code[i], found, pattern) && !is_allowed(file, i))
-            << file.path << ":" << i + 1 << ": '" << found.str() << "' is banned, use " << ban.advice;
+        const std::string found = pattern.find(file.code[i]);
+        EXPECT_TRUE(found.empty() || is_allowed(file, i))
+            << file.path << ":" << i + 1 << ": '" << found << "' is banned, use " << ban.advice;
       }
     }
+  }
+}
+
+TEST(Habits, WhatIsLeftToDoIsAnIssue) {
+  const Pattern left(
+      "\\b(TO"
+      "DO|FIX"
+      "ME|XX"
+      "X)\\b");  // split, so that this file passes
+  for (const SourceFile& file : project_files()) {
+    for (std::size_t i = 0; i < file.lines.size(); ++i) {
+      EXPECT_EQ(left.find(file.lines[i]), "") << file.path << ":" << i + 1 << ": make it an issue, or do it";
+    }
+  }
+}
+
+/// Every ban, on code that has what it bans: a pattern that finds nothing would go unseen.
+TEST(Habits, EveryBanFindsWhatItBans) {
+  const std::vector<std::string> examples{"std::cout << 1;",
+                                          "<< std::endl;",
+                                          "std::chrono::system_clock::now()",
+                                          "x = rand();",
+                                          "std::random_device d;",
+                                          "std::this_thread::sleep_for(1s);",
+                                          "std::regex r;",
+                                          "assert(false);",
+                                          "#ifdef NDEBUG",
+                                          "atoi(text)",
+                                          "co_return;",
+                                          "spawn([this](int x) -> asio::awaitable<void> {",
+                                          "co_await run([&](auto t) { t(); });",
+                                          "any_io_executor e;",
+                                          "using namespace std;",
+                                          "std::format(\"\")",
+                                          "TEST(A, DISABLED_b)"};
+  ASSERT_EQ(examples.size(), bans().size());
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    EXPECT_FALSE(Pattern(bans()[i].pattern).find(examples[i]).empty()) << bans()[i].pattern << " in " << examples[i];
   }
 }
 
@@ -122,10 +181,10 @@ TEST(Habits, ALineFitsOnAScreen) {
 
 TEST(Habits, NoFileNamesOneMachine) {
   // Split, so that this file passes.
-  const std::regex machine(std::string("/wo") + "rk/|/ho" + "me/\\w|/ro" + "ot/|/Us" + "ers/");
+  const Pattern machine(std::string("/wo") + "rk/|/ho" + "me/\\w|/ro" + "ot/|/Us" + "ers/");
   for (const SourceFile& file : project_files()) {
     for (std::size_t i = 0; i < file.lines.size(); ++i) {
-      EXPECT_FALSE(std::regex_search(file.lines[i], machine)) << file.path << ":" << i + 1 << ": " << file.lines[i];
+      EXPECT_EQ(machine.find(file.lines[i]), "") << file.path << ":" << i + 1 << ": " << file.lines[i];
     }
   }
 }
