@@ -1,0 +1,160 @@
+#include "engine/embedded/embedded_engine.hpp"
+
+#include "engine/embedded/audit.hpp"
+#include "engine/embedded/embedded_impl.hpp"
+#include "engine/embedded/read_events.hpp"
+
+#include <firstcome/limits.hpp>
+
+#include <fmt/format.h>
+#include <openssl/rand.h>
+#include <spdlog/spdlog.h>
+#include <time.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace firstcome::engine {
+namespace {
+
+/// Steady, and goes on while the machine sleeps.
+std::chrono::nanoseconds since_boot() {
+  timespec time{};
+  ::clock_gettime(CLOCK_BOOTTIME, &time);
+  return std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec};
+}
+
+Failure refused(std::string why) { return {FailureCode::store_unavailable, std::move(why)}; }
+
+template <class Answer>
+std::expected<firstcome::Answer, Failure> answer_of(sqlite::Result<Answer> result) {
+  if (result) return firstcome::Answer{std::move(*result)};
+  return std::unexpected(refused(fmt::format("{} (SQLite error {})", result.error().text, result.error().code)));
+}
+
+std::expected<Answer, Failure> read(sqlite::Connection& connection, const Command& command) {
+  if (const auto* sale = std::get_if<AuditSale>(&command)) return answer_of(audit(connection, *sale));
+  return answer_of(read_events(connection, std::get<ReadEvents>(command)));
+}
+
+std::expected<void, Failure> make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return std::unexpected(refused(fmt::format("cannot make {}: {}", folder.string(), error.message())));
+  return {};
+}
+
+/// A new store, unless there is one. An empty file is what a program leaves that only tried to open it.
+std::expected<void, Failure> create_if_missing(const EmbeddedOptions& options, const std::filesystem::path& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  if (!error && size > 0) return {};
+  const std::filesystem::path log = path.string() + "-wal";
+  if (const auto log_size = std::filesystem::file_size(log, error); !error && log_size > 0)
+    return std::unexpected(
+        refused(fmt::format("{} is missing, but its log {} is there: put the file back, or move the log away",
+                            path.string(), log.string())));
+  StoreMeta meta;
+  if (RAND_bytes(meta.store_id.data(), static_cast<int>(meta.store_id.size())) != 1 ||
+      RAND_bytes(meta.secret.data(), static_cast<int>(meta.secret.size())) != 1)
+    return std::unexpected(refused("no random numbers are to be had for the store's secret"));
+  meta.created_at = meta.now = options.clock();
+  if (auto made = create_store(path, meta, options.vfs); !made)
+    return std::unexpected(refused(fmt::format("cannot make {}: {}", path.string(), made.error().text)));
+  return {};
+}
+
+}  // namespace
+
+Clock steady_wall_clock() {
+  const auto wall = std::chrono::system_clock::now();
+  return [wall, start = since_boot()] { return std::chrono::floor<Milliseconds>(wall + (since_boot() - start)); };
+}
+
+EmbeddedOptions::EmbeddedOptions()
+    : queue_operations(limits::queue_operations), turn_operations(limits::turn_operations) {}
+
+std::expected<std::unique_ptr<EmbeddedEngine>, Failure> EmbeddedEngine::open(EmbeddedOptions options) {
+  if (auto made = make_folder(options.data); !made) return std::unexpected(std::move(made.error()));
+  auto lock = DataLock::take(options.data);
+  if (!lock) return std::unexpected(std::move(lock.error()));
+  const std::filesystem::path path = options.data / "firstcome.db";
+  if (auto made = create_if_missing(options, path); !made) return std::unexpected(std::move(made.error()));
+  auto found = recover({path, options.vfs, options.clock()});
+  if (!found) return std::unexpected(std::move(found.error()));
+  auto store = Store::open(path, options.vfs, found->last_sequence);
+  if (!store)
+    return std::unexpected(refused(fmt::format("{} cannot be written: {}", path.string(), store.error().text)));
+  return std::unique_ptr<EmbeddedEngine>(new EmbeddedEngine(
+      std::make_unique<Impl>(std::move(options), std::move(*lock), std::move(*found), std::move(*store))));
+}
+
+EmbeddedEngine::EmbeddedEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+EmbeddedEngine::~EmbeddedEngine() = default;
+
+void EmbeddedEngine::submit(Operation& operation) { impl_->submit(operation); }
+Readiness EmbeddedEngine::readiness() const { return impl_->readiness(); }
+void EmbeddedEngine::on_payment_work(std::function<void()> notify) { impl_->payment_work = std::move(notify); }
+void EmbeddedEngine::on_ready(std::function<void()> wake) { impl_->wake = std::move(wake); }
+std::optional<std::chrono::steady_clock::time_point> EmbeddedEngine::turn() noexcept { return impl_->turn(); }
+EmbeddedCounters EmbeddedEngine::counters() const { return impl_->counters(); }
+const StoreSecret& EmbeddedEngine::secret() const { return impl_->meta.secret; }
+
+EmbeddedEngine::Impl::Impl(EmbeddedOptions given, DataLock taken, Recovered found, Store opened)
+    : options(std::move(given)),
+      path(options.data / "firstcome.db"),
+      lock(std::move(taken)),
+      meta(found.meta),
+      store(std::move(opened)),
+      ledger(std::move(found.ledger)),
+      queue(options.queue_operations),
+      last_now(found.now),
+      checkpointer(path, options.vfs),
+      auditor(path, options.vfs, read, [this] { wake_owner(); }),
+      event_reader(path, options.vfs, read, [this] { wake_owner(); }) {
+  const Instant wall = options.clock();
+  if (wall < last_now) {
+    ahead = last_now - wall;
+    spdlog::warn("the clock is {} ms behind the last commit; time goes on from there", ahead.count());
+  }
+  counted.reservations = found.reservations;
+  for (const SaleHandle sale : found.leaving) removals.push_back({sale, 1, 0});
+}
+
+EmbeddedEngine::Impl::~Impl() {
+  checkpointer.stop();
+  auditor.stop();
+  event_reader.stop();
+  complete_finished_reads();
+  refuse_all(FailureCode::stopping);  // what an earlier turn had gathered
+  refuse_all(FailureCode::stopping);  // what was pushed since
+  if (condition == Condition::poisoned) store.leave_as_it_is();
+}
+
+void EmbeddedEngine::Impl::submit(Operation& operation) {
+  if (queue.push(operation) == OperationQueue::Pushed::first) wake_owner();
+}
+
+void EmbeddedEngine::Impl::wake_owner() {
+  if (owner.load(std::memory_order_relaxed) != std::this_thread::get_id()) wake();
+}
+
+Readiness EmbeddedEngine::Impl::readiness() const {
+  const std::lock_guard guard(trouble_mutex);
+  return {trouble.empty(), trouble};
+}
+
+EmbeddedCounters EmbeddedEngine::Impl::counters() const {
+  EmbeddedCounters counters;
+  counters.turns = counted.turns;
+  counters.commits = counted.commits;
+  counters.operations = counted.operations;
+  counters.overloaded = counted.overloaded;
+  counters.failed_commits = counted.failed_commits;
+  counters.reservations = counted.reservations;
+  counters.waiting = queue.waiting();
+  counters.wal_bytes = counted.log_bytes;
+  return counters;
+}
+
+}  // namespace firstcome::engine

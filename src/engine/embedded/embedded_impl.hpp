@@ -1,0 +1,117 @@
+// The parts of the embedded engine and what its owner knows. See embedded_engine.hpp for what it promises.
+//
+// The engine is in one of four conditions:
+//
+//   serving ──(a transaction surely failed)──> failing ──(a probe write succeeds)──> rebuilding ──> serving
+//      └──────(nobody knows whether it did)──> poisoned, for good
+//
+// While it is not serving, everything is answered with a Failure, reads too: the ledger in memory may hold what was
+// never committed. A rebuild reads the file in a thread of its own, so the owner stays free to refuse.
+#pragma once
+
+#include "engine/embedded/checkpointer.hpp"
+#include "engine/embedded/data_lock.hpp"
+#include "engine/embedded/embedded_engine.hpp"
+#include "engine/embedded/reader_thread.hpp"
+#include "engine/embedded/recovery.hpp"
+#include "engine/embedded/store.hpp"
+#include "engine/operation_queue.hpp"
+#include "sale/ledger.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+namespace firstcome::engine {
+
+struct EmbeddedEngine::Impl {
+  using SteadyTime = std::chrono::steady_clock::time_point;
+
+  Impl(EmbeddedOptions given, DataLock taken, Recovered found, Store opened);
+  ~Impl();
+
+  // --- from any thread ---
+  void submit(Operation& operation);
+  void wake_owner();
+  Readiness readiness() const;
+  EmbeddedCounters counters() const;
+
+  // --- the owner's: one turn (turn.cpp) ---
+  std::optional<SteadyTime> turn();
+
+  enum class Condition { serving, failing, rebuilding, poisoned };
+
+  Instant present();
+  void complete_rejected();
+  void complete_finished_reads();
+  std::optional<SteadyTime> serve();
+  void apply_batch(Instant now);
+  enum class Applied { answered, needs_a_read };
+  Applied apply(Operation& operation, Instant now);
+  /// Whether all of it is on the disk; else the condition has changed.
+  bool commit(Instant now);
+  void fail_batch();
+  void complete_batch();
+  void start_reads();
+  void fold_log_if_full();
+  void remove_deleted();
+  std::optional<SteadyTime> next_turn() const;
+
+  // --- the owner's: when the disk fails (trouble.cpp) ---
+  void handle_failed_write(const Written& written);
+  std::optional<SteadyTime> refuse_and_probe();
+  void refuse_all(FailureCode code);
+  void probe();
+  void start_rebuild();
+  void finish_rebuild();
+  void set_trouble(std::string reason);
+
+  const EmbeddedOptions options;
+  const std::filesystem::path path;
+  DataLock lock;
+  StoreMeta meta;
+  Store store;
+  sale::Ledger ledger;
+  OperationQueue queue;
+  std::function<void()> payment_work = [] {};
+  std::function<void()> wake = [] {};
+  std::atomic<std::thread::id> owner{};
+
+  // --- the owner's ---
+  Condition condition = Condition::serving;
+  Milliseconds ahead{};  ///< added to the clock, so that it is not before the last commit of an earlier run
+  Instant last_now;
+  std::vector<Operation*> batch;
+  std::vector<Operation*> rejected;
+  std::vector<Operation*> reads;  ///< of this batch, to be read after its commit
+  struct Removal {
+    SaleHandle sale{};
+    std::uint64_t next = 1;
+    std::uint64_t last = 0;
+  };
+  std::deque<Removal> removals;
+  FailureCode batch_failure = FailureCode::store_unavailable;
+  SteadyTime next_probe{};
+  std::chrono::milliseconds probe_pause{};
+  std::future<std::expected<Recovered, Failure>> rebuilding;
+
+  mutable std::mutex trouble_mutex;
+  std::string trouble;  ///< empty: ready
+
+  struct {
+    std::atomic<std::uint64_t> turns{0}, commits{0}, operations{0}, overloaded{0}, failed_commits{0}, reservations{0},
+        log_bytes{0};
+  } counted;
+
+  // The threads last: they end before what they use.
+  Checkpointer checkpointer;
+  ReaderThread auditor;
+  ReaderThread event_reader;
+};
+
+}  // namespace firstcome::engine

@@ -1,0 +1,254 @@
+#include "engine/embedded/recovery.hpp"
+
+#include "engine/embedded/rows.hpp"
+
+#include <firstcome/limits.hpp>
+
+#include <fmt/format.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <future>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+namespace firstcome::engine {
+namespace {
+
+using sqlite::Access;
+using sqlite::Connection;
+
+template <class T>
+using Checked = std::expected<T, Failure>;
+
+std::unexpected<Failure> refuse(const RecoveryOptions& options, std::string why) {
+  return std::unexpected(Failure{FailureCode::store_unavailable, fmt::format("{} {}", options.path.string(), why)});
+}
+
+std::unexpected<Failure> damaged(const RecoveryOptions& options, std::string what) {
+  return refuse(options,
+                fmt::format("is damaged: {}. It was left as it is; restore a backup, or give another folder", what));
+}
+
+std::unexpected<Failure> refuse(const RecoveryOptions& options, const sqlite::Error& error) {
+  switch (error.primary()) {
+    case SQLITE_NOTADB:
+      return refuse(options, "is not a database. It was left as it is; move it away, or give another folder");
+    case SQLITE_CORRUPT:
+      return damaged(options, error.text);
+    case SQLITE_BUSY:
+      return refuse(options, "is locked by another program");
+    default:
+      return refuse(options, fmt::format("cannot be read: {} (SQLite error {})", error.text, error.code));
+  }
+}
+
+Checked<Connection> open_to_read(const RecoveryOptions& options) {
+  auto connection = Connection::open(options.path, Access::read_only, options.vfs);
+  if (!connection) return refuse(options, connection.error());
+  if (auto set = connection->execute("PRAGMA cache_size = -8192; PRAGMA trusted_schema = OFF;"); !set)
+    return refuse(options, set.error());
+  return std::move(*connection);
+}
+
+Checked<void> check_owner(const RecoveryOptions& options, Connection& connection) {
+  const auto owner = connection.integer("PRAGMA application_id");
+  if (!owner) return refuse(options, owner.error());
+  if (*owner != application_id)
+    return refuse(options,
+                  "is a database of another program. It was left as it is; move it away, or give another folder");
+  const auto version = connection.integer("PRAGMA user_version");
+  if (!version) return refuse(options, version.error());
+  if (*version > schema_version)
+    return refuse(options, fmt::format("was written by a later version of firstcome (schema {}; this one knows {}). "
+                                       "It was left as it is; use that version",
+                                       *version, schema_version));
+  if (*version < schema_version) return damaged(options, fmt::format("there never was a schema {}", *version));
+  return {};
+}
+
+/// What the outbox says of itself.
+struct Outbox {
+  std::uint64_t first_sequence = 0;
+  std::uint64_t last_sequence = 0;
+  std::unordered_map<std::uint64_t, std::uint64_t> last_of_sale;  ///< by handle
+};
+
+/// Every row of it.
+Checked<Outbox> check_outbox(const RecoveryOptions& options, Connection& connection) {
+  auto statement = connection.prepare(select_events_sql);
+  if (!statement) return refuse(options, statement.error());
+  statement->bind(1, std::int64_t{0});
+  Outbox outbox;
+  std::uint64_t sequence = 0;
+  sale::EventRecord event;
+  std::uint64_t* last_of_sale = nullptr;
+  SaleHandle sale{};
+  int code = SQLITE_DONE;
+  while ((code = statement->step()) == SQLITE_ROW) {
+    if (read_event(*statement, sequence, event) == RowCheck::damaged)
+      return damaged(options, fmt::format("the outbox row {} has a wrong checksum", sequence));
+    if (outbox.last_sequence == 0) outbox.first_sequence = sequence;
+    if (outbox.last_sequence != 0 && sequence != outbox.last_sequence + 1)
+      return damaged(options, fmt::format("outbox rows are missing before {}", sequence));
+    outbox.last_sequence = sequence;
+    if (last_of_sale == nullptr || event.sale != sale) {
+      last_of_sale = &outbox.last_of_sale[value(event.sale)];  // stays where it is when the map grows
+      sale = event.sale;
+    }
+    *last_of_sale = event.sale_sequence;
+  }
+  if (code != SQLITE_DONE) return refuse(options, statement->error());
+  return outbox;
+}
+
+Checked<Outbox> check_structure_and_outbox(const RecoveryOptions& options) {
+  auto connection = open_to_read(options);
+  if (!connection) return std::unexpected(std::move(connection.error()));
+  const auto verdict = connection->text("PRAGMA quick_check(1)");
+  if (!verdict) return refuse(options, verdict.error());
+  if (*verdict != "ok") return damaged(options, *verdict);
+  return check_outbox(options, *connection);
+}
+
+sale::LedgerOptions with_random_seed() {
+  sale::LedgerOptions options;
+  std::array<unsigned char, sizeof options.hash_seed> bytes{};
+  RAND_bytes(bytes.data(), static_cast<int>(bytes.size()));
+  std::memcpy(&options.hash_seed, bytes.data(), bytes.size());
+  return options;
+}
+
+/// Reads rows into a ledger.
+class Loader {
+ public:
+  Loader(const RecoveryOptions& options, Connection& connection) : options_(options), connection_(connection) {}
+
+  Checked<Recovered> load() {
+    auto meta = read_meta(connection_);
+    if (!meta) return refuse(options_, meta.error());
+    found_.meta = *meta;
+    found_.now = meta->now;
+    if (auto read = load_sales(); !read) return std::unexpected(std::move(read.error()));
+    if (auto read = load_reservations(); !read) return std::unexpected(std::move(read.error()));
+    for (const auto& [handle, sale] : sales_)
+      if (sale.life == SaleRow::Life::kept && sale.stored != sale.last_number)
+        return damaged(options_, fmt::format("sale {} gave {} numbers, and {} reservations are stored", handle,
+                                             sale.last_number, sale.stored));
+    if (auto wrong = found_.ledger.finish_restore()) return damaged(options_, *wrong);
+    return std::move(found_);
+  }
+
+  /// REQUIRES: loaded. What does not fit between the sales and the outbox.
+  std::optional<std::string> compare(const Outbox& outbox) const {
+    for (const auto& [handle, sale] : sales_) {
+      if (sale.life != SaleRow::Life::kept) continue;
+      const auto last = outbox.last_of_sale.find(handle);
+      if (last == outbox.last_of_sale.end() && outbox.first_sequence > 1) continue;  // delivered and removed
+      const std::uint64_t stored = last == outbox.last_of_sale.end() ? 0 : last->second;
+      if (stored != sale.events)
+        return fmt::format("sale {} had {} events, and the outbox ends at {}", handle, sale.events, stored);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  struct Sale {
+    SaleRow::Life life = SaleRow::Life::kept;
+    std::uint64_t last_number = 0;
+    std::uint64_t events = 0;
+    std::uint64_t stored = 0;  ///< reservations
+  };
+
+  Checked<void> load_sales() {
+    auto statement = connection_.prepare(select_sales_sql);
+    if (!statement) return refuse(options_, statement.error());
+    SaleRow row;
+    int code = SQLITE_DONE;
+    while ((code = statement->step()) == SQLITE_ROW) {
+      const sale::SaleRecord& record = row.record;
+      if (read_sale(*statement, row) == RowCheck::damaged)
+        return damaged(options_, fmt::format("the row of sale {} has a wrong checksum", value(record.handle)));
+      found_.now = std::max(found_.now, row.now);
+      sales_[value(record.handle)] = {row.life, record.last_number, record.events, 0};
+      if (row.life == SaleRow::Life::leaving) found_.leaving.push_back(record.handle);
+      if (row.life != SaleRow::Life::kept) continue;
+      if (auto wrong = found_.ledger.restore(record)) return damaged(options_, *wrong);
+    }
+    if (code != SQLITE_DONE) return refuse(options_, statement->error());
+    if (!sales_.empty()) found_.ledger.restore_last_handle(SaleHandle{sales_.rbegin()->first});
+    return {};
+  }
+
+  Checked<void> load_reservations() {
+    auto statement = connection_.prepare("SELECT * FROM reservation ORDER BY id");
+    if (!statement) return refuse(options_, statement.error());
+    const Instant now = std::max(options_.wall, found_.now);
+    sale::ReservationRecord record;
+    SaleHandle handle{};
+    Sale* sale = nullptr;
+    int code = SQLITE_DONE;
+    while ((code = statement->step()) == SQLITE_ROW) {
+      const RowCheck sum = read_reservation(*statement, record);
+      const ReservationRef ref = record.ref;
+      if (sum == RowCheck::damaged)
+        return damaged(options_, fmt::format("the row of reservation {} of sale {} has a wrong checksum",
+                                             value(ref.number), value(ref.sale)));
+      if (sale == nullptr || ref.sale != handle) {
+        const auto known = sales_.find(value(ref.sale));
+        if (known == sales_.end() || known->second.life == SaleRow::Life::gone)
+          return damaged(options_,
+                         fmt::format("there are reservations of a sale {}, which is not there", value(ref.sale)));
+        handle = ref.sale;
+        sale = &known->second;
+      }
+      if (sale->life != SaleRow::Life::kept) continue;
+      if (value(ref.number) != ++sale->stored)
+        return damaged(options_, fmt::format("reservation {} of sale {} is missing", sale->stored, value(handle)));
+      if (auto wrong = found_.ledger.restore(record, now)) return damaged(options_, *wrong);
+      ++found_.reservations;
+    }
+    if (code != SQLITE_DONE) return refuse(options_, statement->error());
+    return {};
+  }
+
+  const RecoveryOptions& options_;
+  Connection& connection_;
+  Recovered found_{{}, sale::Ledger(with_random_seed()), {}, 0, 0, {}};
+  std::map<std::uint64_t, Sale> sales_;
+};
+
+}  // namespace
+
+std::expected<Recovered, Failure> recover(const RecoveryOptions& options) {
+  auto connection = open_to_read(options);
+  if (!connection) return std::unexpected(std::move(connection.error()));
+  if (auto ours = check_owner(options, *connection); !ours) return std::unexpected(std::move(ours.error()));
+  auto rest = std::async(std::launch::async, [&options] { return check_structure_and_outbox(options); });
+  Loader loader(options, *connection);
+  auto loaded = loader.load();
+  auto outbox = rest.get();
+  // Where both fail, a broken structure explains the wrong rows, not the other way round.
+  if (!outbox) return std::unexpected(std::move(outbox.error()));
+  if (!loaded) return loaded;
+  if (auto wrong = loader.compare(*outbox)) return damaged(options, *wrong);
+  loaded->last_sequence = outbox->last_sequence;
+  return loaded;
+}
+
+std::expected<Recovered, Failure> rebuild(const RecoveryOptions& options) {
+  auto connection = open_to_read(options);
+  if (!connection) return std::unexpected(std::move(connection.error()));
+  auto loaded = Loader(options, *connection).load();
+  if (!loaded) return loaded;
+  const auto last = connection->integer("SELECT ifnull(max(seq), 0) FROM outbox");
+  if (!last) return refuse(options, last.error());
+  loaded->last_sequence = static_cast<std::uint64_t>(*last);
+  return loaded;
+}
+
+}  // namespace firstcome::engine

@@ -1,0 +1,44 @@
+// From the file to a ledger in memory, refusing whatever cannot be trusted.
+//
+// Everything is read through connections that cannot write, so a refused file stays as it was, byte for byte. While one
+// thread reads the reservations into the ledger, checking each row's sum, another has SQLite check the file's structure
+// and then checks the sum of every outbox row.
+#pragma once
+
+#include "engine/embedded/schema.hpp"
+#include "sale/ledger.hpp"
+
+#include <firstcome/outcome.hpp>
+#include <firstcome/types.hpp>
+
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace firstcome::engine {
+
+/// What was found.
+struct Recovered {
+  StoreMeta meta;
+  sale::Ledger ledger;
+  Instant now;                      ///< of the last commit; the engine's time goes on from there at the earliest
+  std::uint64_t last_sequence = 0;  ///< of the outbox
+  std::uint64_t reservations = 0;   ///< stored
+  std::vector<SaleHandle> leaving;  ///< deleted sales whose reservations are still to be removed
+};
+
+struct RecoveryOptions {
+  std::filesystem::path path;
+  std::string vfs;
+  Instant wall;  ///< the present; the last commit's, where that is later, decides which keys are young enough
+};
+
+/// All checks. `Failure::detail` is a sentence for the operator.
+std::expected<Recovered, Failure> recover(const RecoveryOptions& options);
+
+/// The same without checking structure and outbox: for a file that this process has checked and served before.
+std::expected<Recovered, Failure> rebuild(const RecoveryOptions& options);
+
+}  // namespace firstcome::engine

@@ -1,0 +1,45 @@
+// What stands in `DATA/firstcome.db`, and how a new one is made.
+//
+// Tables: `meta` (one row: which store this is), `sale` (a row each, written again with every commit that touches the
+// sale), `reservation` and `outbox` (the hot ones). Views for people: `sales`, `reservations`, `events`.
+// Rows of the hot tables stay short: what has its usual value is NULL. Nothing but the primary keys is indexed.
+#pragma once
+
+#include "engine/embedded/sqlite.hpp"
+#include "engine/reservation_id.hpp"
+
+#include <firstcome/limits.hpp>
+#include <firstcome/types.hpp>
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace firstcome::engine {
+
+/// "1stC", in the file's header, so that `file` and other programs can tell whose it is.
+inline constexpr std::int32_t application_id = 0x31737443;
+inline constexpr std::int64_t schema_version = 1;
+
+/// The row of `meta`.
+struct StoreMeta {
+  std::array<std::uint8_t, 16> store_id{};
+  StoreSecret secret{};
+  Instant created_at;
+  Instant now;  ///< of a commit that touched no sale
+};
+
+constexpr std::int64_t row_id(ReservationRef ref) {
+  return static_cast<std::int64_t>(value(ref.sale) << limits::row_number_bits | value(ref.number));
+}
+constexpr ReservationRef ref_of_row(std::int64_t id) {
+  const auto bits = static_cast<std::uint64_t>(id);
+  return {SaleHandle{bits >> limits::row_number_bits},
+          Number{bits & ((std::uint64_t{1} << limits::row_number_bits) - 1)}};
+}
+
+/// Makes the store in one step as far as anybody can see: under another name, synced, then renamed.
+sqlite::Result<void> create_store(const std::filesystem::path& path, const StoreMeta& meta, const std::string& vfs);
+
+}  // namespace firstcome::engine

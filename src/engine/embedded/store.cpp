@@ -1,0 +1,213 @@
+#include "engine/embedded/store.hpp"
+
+#include "engine/embedded/checkpointer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace firstcome::engine {
+namespace {
+
+using sqlite::Connection;
+using sqlite::Error;
+using sqlite::Result;
+
+// The log's size is ours to keep small (checkpointer.hpp); the limit only trims what one long reader has let it grow
+// to.
+constexpr const char* writer_settings =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA locking_mode = NORMAL; "
+    "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 33554432; PRAGMA cache_size = -16384; "
+    "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF;";
+
+int count_frames(void* frames, sqlite3*, const char*, int count) {
+  *static_cast<std::uint64_t*>(frames) = static_cast<std::uint64_t>(count);
+  return SQLITE_OK;
+}
+
+/// Whether an error of COMMIT itself came from appending to the log, before the sync.
+bool surely_before_sync(const Error& error) {
+  switch (error.code) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR_WRITE:
+    case SQLITE_BUSY:
+    case SQLITE_BUSY_SNAPSHOT:
+      return true;
+    default:
+      return error.primary() == SQLITE_READONLY;
+  }
+}
+
+bool leaves(const sale::Changes& changes, SaleHandle sale) {
+  return std::ranges::find(changes.deleted, sale) != changes.deleted.end();
+}
+
+}  // namespace
+
+Store::Store(std::filesystem::path path, std::string vfs, std::uint64_t last_sequence)
+    : path_(std::move(path)),
+      vfs_(std::move(vfs)),
+      last_sequence_(last_sequence),
+      log_frames_(std::make_unique<std::uint64_t>(0)) {}
+
+Result<Store> Store::open(std::filesystem::path path, std::string vfs, std::uint64_t last_sequence) {
+  Store store(std::move(path), std::move(vfs), last_sequence);
+  if (auto opened = store.reopen(); !opened) return std::unexpected(std::move(opened.error()));
+  return store;
+}
+
+Result<void> Store::reopen() {
+  statements_ = {};
+  connection_ = {};
+  auto connection = Connection::open(path_, sqlite::Access::read_write, vfs_);
+  if (!connection) return std::unexpected(std::move(connection.error()));
+  if (auto set = connection->execute(writer_settings); !set) return set;
+  const auto page_bytes = connection->integer("PRAGMA page_size");
+  if (!page_bytes) return std::unexpected(page_bytes.error());
+  page_bytes_ = *page_bytes;
+
+  Statements statements;
+  const std::pair<sqlite::Statement*, std::string_view> wanted[] = {
+      {&statements.begin, "BEGIN IMMEDIATE"},
+      {&statements.commit, "COMMIT"},
+      {&statements.rollback, "ROLLBACK"},
+      {&statements.insert_reservation, insert_reservation_sql},
+      {&statements.replace_reservation, replace_reservation_sql},
+      {&statements.replace_sale, replace_sale_sql},
+      {&statements.select_sale, select_sale_sql},
+      {&statements.insert_event, insert_event_sql},
+  };
+  for (const auto& [statement, sql] : wanted) {
+    auto prepared = connection->prepare(sql);
+    if (!prepared) return std::unexpected(std::move(prepared.error()));
+    *statement = std::move(*prepared);
+  }
+  sqlite3_wal_hook(connection->get(), count_frames, log_frames_.get());
+  connection_ = std::move(*connection);
+  statements_ = std::move(statements);
+  return {};
+}
+
+template <class Body>
+Written Store::transaction(Body body) {
+  if (!connection_) return {Fate::not_committed, {SQLITE_CANTOPEN, "the file is not open"}};
+  if (auto begun = statements_.begin.run(); !begun) return roll_back(Fate::not_committed, std::move(begun.error()));
+  if (Result<void> ran = body(); !ran) return roll_back(Fate::not_committed, std::move(ran.error()));
+  auto committed = statements_.commit.run();
+  if (committed) return {};
+  const Fate fate = surely_before_sync(committed.error()) ? Fate::not_committed : Fate::unknown;
+  return roll_back(fate, std::move(committed.error()));
+}
+
+Written Store::roll_back(Fate fate, Error error) {
+  // SQLite may have rolled back by itself; if a roll-back fails, `reopen` gives the transaction up for good.
+  if (connection_.in_transaction()) static_cast<void>(statements_.rollback.run());
+  return {fate, std::move(error)};
+}
+
+Written Store::write(const sale::Ledger& ledger, const sale::Changes& changes, Instant now) {
+  const std::uint64_t sequence_before = last_sequence_;
+  Written written = transaction([&]() -> Result<void> {
+    if (auto done = write_reservations(ledger, changes); !done) return done;
+    if (auto done = write_sales(ledger, changes, now); !done) return done;
+    return write_events(changes);
+  });
+  if (written.fate != Fate::committed) last_sequence_ = sequence_before;
+  return written;
+}
+
+Result<void> Store::write_reservations(const sale::Ledger& ledger, const sale::Changes& changes) {
+  const auto write = [&](sqlite::Statement& statement, ReservationRef ref) -> Result<void> {
+    if (!changes.deleted.empty() && leaves(changes, ref.sale)) return {};
+    ledger.read_record(ref, scratch_);
+    bind_reservation(statement, scratch_);
+    return statement.run();
+  };
+  for (const ReservationRef ref : changes.inserted)
+    if (auto done = write(statements_.insert_reservation, ref); !done) return done;
+  for (const ReservationRef ref : changes.updated)
+    if (auto done = write(statements_.replace_reservation, ref); !done) return done;
+  return {};
+}
+
+Result<void> Store::write_sales(const sale::Ledger& ledger, const sale::Changes& changes, Instant now) {
+  for (const SaleHandle sale : changes.sales) {
+    if (leaves(changes, sale)) continue;
+    const SaleRow row{ledger.record_of(sale), now, SaleRow::Life::kept};
+    bind_sale(statements_.replace_sale, row);
+    if (auto done = statements_.replace_sale.run(); !done) return done;
+  }
+  for (const SaleHandle sale : changes.deleted)
+    if (auto done = mark(sale, SaleRow::Life::leaving, now); !done) return done;
+  return {};
+}
+
+Result<void> Store::write_events(const sale::Changes& changes) {
+  for (const sale::EventRecord& event : changes.events) {
+    bind_event(statements_.insert_event, ++last_sequence_, event);
+    if (auto done = statements_.insert_event.run(); !done) return done;
+  }
+  return {};
+}
+
+Result<SaleRow> Store::sale_row(SaleHandle sale) {
+  sqlite::Statement& select = statements_.select_sale;
+  select.bind(1, value(sale));
+  SaleRow row;
+  const int code = select.step();
+  const RowCheck check = code == SQLITE_ROW ? read_sale(select, row) : RowCheck::damaged;
+  Error failed = code == SQLITE_ROW || code == SQLITE_DONE ? Error{SQLITE_CORRUPT, "a sale's row is damaged or missing"}
+                                                           : select.error();
+  select.reset();
+  if (check == RowCheck::damaged) return std::unexpected(std::move(failed));
+  return row;
+}
+
+Result<void> Store::mark(SaleHandle sale, SaleRow::Life life, Instant now) {
+  auto row = sale_row(sale);
+  if (!row) return std::unexpected(std::move(row.error()));
+  row->life = life;
+  row->now = std::max(row->now, now);
+  bind_sale(statements_.replace_sale, *row);
+  return statements_.replace_sale.run();
+}
+
+Result<std::uint64_t> Store::last_number(SaleHandle sale) {
+  auto row = sale_row(sale);
+  if (!row) return std::unexpected(std::move(row.error()));
+  return row->record.last_number;
+}
+
+Result<void> Store::touch_meta(Instant now) {
+  auto meta = read_meta(connection_);
+  if (!meta) return std::unexpected(std::move(meta.error()));
+  meta->now = std::max(meta->now, now);
+  return write_meta(connection_, *meta);
+}
+
+Written Store::probe(Instant now) {
+  return transaction([&] { return touch_meta(now); });
+}
+
+Written Store::remove_reservations(SaleHandle sale, std::uint64_t from, std::uint64_t count) {
+  return transaction([&]() -> Result<void> {
+    auto statement = connection_.prepare("DELETE FROM reservation WHERE id BETWEEN ? AND ?");
+    if (!statement) return std::unexpected(std::move(statement.error()));
+    statement->bind(1, row_id({sale, Number{from}}));
+    statement->bind(2, row_id({sale, Number{from + count - 1}}));
+    return statement->run();
+  });
+}
+
+Written Store::finish_removal(SaleHandle sale) {
+  return transaction([&] { return mark(sale, SaleRow::Life::gone, Instant{}); });
+}
+
+Result<std::uint64_t> Store::checkpoint() { return fold_log(connection_); }
+
+std::uint64_t Store::log_bytes() const { return *log_frames_ * static_cast<std::uint64_t>(page_bytes_ + 24); }
+
+void Store::leave_as_it_is() {
+  if (connection_) sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
+}  // namespace firstcome::engine

@@ -1,0 +1,97 @@
+// The writer: one transaction per turn into `firstcome.db`, and what its failures mean.
+//
+// Every error before COMMIT is a transaction that did not happen. In COMMIT, SQLite appends the pages to the log, syncs
+// it, then tells the other connections. So an error of the appending (no space, a failed write, read-only, busy) is
+// surely not committed; a failed sync, and whatever else can fail there, leaves it unknown.
+#pragma once
+
+#include "engine/embedded/rows.hpp"
+#include "engine/embedded/sqlite.hpp"
+#include "sale/ledger.hpp"
+
+#include <firstcome/types.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace firstcome::engine {
+
+/// What became of a transaction.
+enum class Fate {
+  committed,
+  not_committed,  ///< surely; rolled back
+  unknown,        ///< it may be found on the disk after a crash, or not
+};
+
+struct Written {
+  Fate fate = Fate::committed;
+  sqlite::Error error;  ///< unless committed
+};
+
+/// For the owner's thread only. After a transaction that was not committed, `reopen` before the next.
+class Store {
+ public:
+  /// REQUIRES: the file was checked (see recovery.hpp) and holds `last_sequence` as its last outbox row.
+  static sqlite::Result<Store> open(std::filesystem::path path, std::string vfs, std::uint64_t last_sequence);
+
+  /// Stores what `changes` names, as the ledger knows it, in one transaction.
+  Written write(const sale::Ledger& ledger, const sale::Changes& changes, Instant now);
+
+  /// A write that changes nothing that anybody reads: whether the file takes writes again.
+  Written probe(Instant now);
+
+  /// Removes reservations of a sale whose row says `leaving`: those numbered `from` to `from + count - 1`.
+  Written remove_reservations(SaleHandle sale, std::uint64_t from, std::uint64_t count);
+  /// None are left: the row says `gone`.
+  Written finish_removal(SaleHandle sale);
+
+  /// The last number that a sale gave, by its row.
+  sqlite::Result<std::uint64_t> last_number(SaleHandle sale);
+
+  /// A new connection, after a failure.
+  sqlite::Result<void> reopen();
+  /// After the file was read again.
+  void set_last_sequence(std::uint64_t sequence) { last_sequence_ = sequence; }
+
+  /// Folds the log into the file as far as that is possible without waiting. The log starts over with the next
+  /// transaction if all of it was folded. Returns how many of its frames are folded.
+  sqlite::Result<std::uint64_t> checkpoint();
+
+  /// Of the log's content, as of the last commit.
+  std::uint64_t log_frames() const { return *log_frames_; }
+  std::uint64_t log_bytes() const;
+
+  /// Leaves log and file as they are when it is closed.
+  void leave_as_it_is();
+
+ private:
+  struct Statements {
+    sqlite::Statement begin, commit, rollback;
+    sqlite::Statement insert_reservation, replace_reservation, replace_sale, select_sale, insert_event;
+  };
+
+  Store(std::filesystem::path path, std::string vfs, std::uint64_t last_sequence);
+
+  template <class Body>
+  Written transaction(Body body);
+  Written roll_back(Fate fate, sqlite::Error error);
+  sqlite::Result<void> write_reservations(const sale::Ledger& ledger, const sale::Changes& changes);
+  sqlite::Result<void> write_sales(const sale::Ledger& ledger, const sale::Changes& changes, Instant now);
+  sqlite::Result<void> write_events(const sale::Changes& changes);
+  sqlite::Result<SaleRow> sale_row(SaleHandle sale);
+  sqlite::Result<void> mark(SaleHandle sale, SaleRow::Life life, Instant now);
+  sqlite::Result<void> touch_meta(Instant now);
+
+  std::filesystem::path path_;
+  std::string vfs_;
+  std::uint64_t last_sequence_;
+  std::unique_ptr<std::uint64_t> log_frames_;  // its address is SQLite's to keep
+  std::int64_t page_bytes_ = 4096;
+  sqlite::Connection connection_;
+  Statements statements_;            // after the connection: finalised first
+  sale::ReservationRecord scratch_;  // its strings keep their capacity
+};
+
+}  // namespace firstcome::engine
