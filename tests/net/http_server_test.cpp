@@ -1,6 +1,6 @@
 #include "net/http_server.hpp"
 
-#include "test_server.hpp"
+#include "net/test_server.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "net/http_server.hpp"
-#include "raw_client.hpp"
+#include "net/raw_client.hpp"
 
 #include <gtest/gtest.h>
 
@@ -120,7 +120,7 @@ bool eventually(Condition condition) {
   const auto until = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(1ms);
+    std::this_thread::sleep_for(1ms);  // allowed: between two looks at the condition
   }
   return true;
 }
