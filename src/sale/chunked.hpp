@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <string_view>
+#include <new>
 #include <vector>
 
 namespace firstcome::sale {
@@ -30,12 +30,12 @@ class ChunkedVector {
     assert(index < size_);
     return chunks_[index / chunk_size][index % chunk_size];
   }
-  T& push_back(const T& value) {
+  /// A new element, to be filled in place.
+  T& emplace_back() {
     if (size_ == chunks_.size() * chunk_size) chunks_.push_back(std::make_unique_for_overwrite<T[]>(chunk_size));
     T& place = chunks_[size_ / chunk_size][size_ % chunk_size];
-    place = value;
     ++size_;
-    return place;
+    return *new (&place) T{};
   }
   std::size_t bytes() const { return chunks_.size() * chunk_size * sizeof(T); }
 

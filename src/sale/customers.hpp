@@ -35,6 +35,12 @@ class Customers {
   std::uint64_t hash(std::string_view text) const { return hash_text(text, seed_); }
   void prefetch(std::uint64_t hash) const { index_.prefetch(hash); }
 
+  /// Fetches the customer that `find` will compare with, where its index entry is at hand.
+  void prefetch_text(std::uint64_t hash) const {
+    const std::uint32_t place = index_.find(hash, 1, [](std::uint32_t) { return true; });
+    if (place != 0) prefetch_memory(arena_.at(place));
+  }
+
   CustomerId find(std::string_view text, std::uint64_t hash) const {
     return CustomerId{index_.find(hash, 1, [&](std::uint32_t place) { return this->text(CustomerId{place}) == text; })};
   }

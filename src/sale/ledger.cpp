@@ -26,6 +26,7 @@ struct Ledger::Impl {
   // Keys are views of the sales' own ids.
   std::unordered_map<std::string_view, Entry*> lookup;
   std::set<std::pair<Instant, std::uint64_t>> deadlines;
+  Entry* recent = nullptr;  // most requests of a batch ask for the same sale
   std::uint64_t last_handle = 0;
   Instant latest = Instant::min();
 
@@ -35,8 +36,11 @@ struct Ledger::Impl {
   }
 
   Entry* find(std::string_view id) {
+    if (recent != nullptr && recent->sale->terms().id == id) return recent;
     const auto found = lookup.find(id);
-    return found == lookup.end() ? nullptr : found->second;
+    if (found == lookup.end()) return nullptr;
+    recent = found->second;
+    return recent;
   }
   Entry* find(SaleHandle handle) {
     const auto found = by_handle.find(value(handle));
@@ -97,6 +101,7 @@ void Ledger::Impl::remove(Entry& entry) {
   std::erase(context.changes.sales, handle);
   context.changes.deleted.push_back(handle);
   if (entry.planned) deadlines.erase({*entry.planned, value(handle)});
+  recent = nullptr;
   lookup.erase(entry.sale->terms().id);
   by_id.erase(entry.sale->terms().id);
   by_handle.erase(value(handle));
@@ -118,6 +123,16 @@ Ledger::Ledger(Ledger&&) noexcept = default;
 Ledger& Ledger::operator=(Ledger&&) noexcept = default;
 
 // --- reservations ---
+
+void Ledger::prefetch(const Reserve& command, Ahead ahead) const {
+  const Impl::Entry* entry = impl_->find(command.sale);
+  if (entry == nullptr) return;
+  if (ahead == Ahead::far) {
+    entry->sale->prefetch_indexes(command);
+  } else {
+    entry->sale->prefetch_customer(command);
+  }
+}
 
 ReserveAnswer Ledger::apply(const Reserve& command, Instant now) {
   impl_->begin(now);

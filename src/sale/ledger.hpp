@@ -41,6 +41,11 @@ class Ledger {
   Ledger(Ledger&&) noexcept;
   Ledger& operator=(Ledger&&) noexcept;
 
+  /// Has the processor fetch what `apply` of this command will look at: cache misses are most of its cost. For commands
+  /// that are known some time ahead: `far` about 16 commands before `apply`, `near` about 8 before. Changes nothing.
+  enum class Ahead : std::uint8_t { far, near };
+  void prefetch(const Reserve& command, Ahead ahead) const;
+
   // REQUIRES for every apply: now is not before the `now` of any earlier call.
   ReserveAnswer apply(const Reserve& command, Instant now);
   ReservationAnswer apply(const GetReservation& command, Instant now);

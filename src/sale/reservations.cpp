@@ -26,17 +26,12 @@ std::string_view get_text(const char* at) {
 
 }  // namespace
 
-ShortNumber Reservations::add(const PackedReservation& record, std::string_view reference) {
-  assert(records_.size() < UINT32_MAX);
-  records_.push_back(record);
-  const ShortNumber number = count();
-  if (!reference.empty()) {
-    const std::string_view text = reference.substr(0, longest_text);
-    const std::uint32_t place = texts_.take(sizeof(Length) + text.size());
-    put_text(static_cast<char*>(texts_.at(place)), text);
-    references_.set(number, place);
-  }
-  return number;
+void Reservations::set_reference(ShortNumber number, std::string_view reference) {
+  if (reference.empty()) return;
+  reference = reference.substr(0, longest_text);
+  const std::uint32_t place = texts_.take(sizeof(Length) + reference.size());
+  put_text(static_cast<char*>(texts_.at(place)), reference);
+  references_.set(number, place);
 }
 
 std::string_view Reservations::reference(ShortNumber number) const {

@@ -11,6 +11,7 @@
 #include <firstcome/sale.hpp>
 #include <firstcome/types.hpp>
 
+#include <cassert>
 #include <cstdint>
 #include <string_view>
 #include <unordered_map>
@@ -42,9 +43,14 @@ class Reservations {
   PackedReservation& operator[](ShortNumber number) { return records_[number - std::size_t{1}]; }
   const PackedReservation& operator[](ShortNumber number) const { return records_[number - std::size_t{1}]; }
 
-  /// The next number. REQUIRES: created_at not before that of the one before it.
-  ShortNumber add(const PackedReservation& record, std::string_view reference);
+  /// A new record with the next number, to be filled at once. REQUIRES: its created_at not before that of the one
+  /// before it.
+  PackedReservation& add() {
+    assert(records_.size() < UINT32_MAX);
+    return records_.emplace_back();
+  }
 
+  void set_reference(ShortNumber number, std::string_view reference);
   std::string_view reference(ShortNumber number) const;
   /// What it was paid with; empty `id`: nothing. The views are valid until the sale is gone.
   struct PaymentText {

@@ -49,6 +49,10 @@ class SaleLedger {
   /// When something happens next that somebody may notice.
   std::optional<Instant> deadline() const { return deadline_; }
 
+  // --- see Ledger::prefetch ---
+  void prefetch_indexes(const Reserve& command) const;
+  void prefetch_customer(const Reserve& command) const;
+
   // --- decisions; `number` is known ---
   ReserveAnswer reserve(const Reserve& command, Instant now);
   Outcome begin_payment(ShortNumber number, BeginPayment::By by, Instant now);
@@ -118,11 +122,11 @@ class SaleLedger {
   // --- Reserve ---
   struct Asking;
   std::optional<ReserveAnswer> replay(const Asking& asking, Instant now) const;
-  ReserveAnswer judge(const Asking& asking, Instant now);
+  Outcome judge(const Asking& asking, ReserveAnswer& answer, Instant now);
   Outcome judge_limits(const Asking& asking, ReserveAnswer& answer) const;
   Outcome judge_stock(Units quantity, ReserveAnswer& answer, Instant now) const;
   void accept(const Asking& asking, ReserveAnswer& answer, Instant now);
-  ReserveAnswer as_decided(ShortNumber number) const;
+  void fill_as_decided(ReserveAnswer& answer, ShortNumber number) const;
   Milliseconds ask_again_after() const;
 
   // --- time ---

@@ -14,6 +14,17 @@ struct SaleLedger::Asking {
   CustomerId customer{};  ///< 0: asks for the first time
 };
 
+void SaleLedger::prefetch_indexes(const Reserve& command) const {
+  customers_.prefetch(customers_.hash(command.customer));
+  if (!command.key) return;
+  reservations_.prefetch(reservations_.hash(command.key));
+  context_.refusals.prefetch(context_.refusals.hash(command.key));
+}
+
+void SaleLedger::prefetch_customer(const Reserve& command) const {
+  customers_.prefetch_text(customers_.hash(command.customer));
+}
+
 ReserveAnswer SaleLedger::reserve(const Reserve& command, Instant now) {
   assert(command.quantity >= 1 && command.quantity <= limits::quantity);
   Asking asking{.command = command, .customer_hash = customers_.hash(command.customer)};
@@ -28,7 +39,8 @@ ReserveAnswer SaleLedger::reserve(const Reserve& command, Instant now) {
   if (command.key) {
     if (auto replayed = replay(asking, now)) return *replayed;
   }
-  ReserveAnswer answer = judge(asking, now);
+  ReserveAnswer answer;
+  answer.outcome = judge(asking, answer, now);
   answer.currency = terms_.currency;
   if (answer.outcome == Outcome::done || answer.outcome == Outcome::waiting) {
     accept(asking, answer, now);
@@ -50,7 +62,8 @@ std::optional<ReserveAnswer> SaleLedger::replay(const Asking& asking, Instant no
   if (const ShortNumber number = reservations_.find(command.key, asking.key_hash, now)) {
     const bool same =
         reservations_[number].quantity == command.quantity && reservations_.reference(number) == command.reference;
-    ReserveAnswer answer = as_decided(number);
+    ReserveAnswer answer;
+    fill_as_decided(answer, number);
     answer.outcome = same ? Outcome::unchanged : Outcome::idempotency_key_reused;
     return answer;
   }
@@ -70,9 +83,8 @@ std::optional<ReserveAnswer> SaleLedger::replay(const Asking& asking, Instant no
 }
 
 /// The first answer again, from what the decision fixed.
-ReserveAnswer SaleLedger::as_decided(ShortNumber number) const {
+void SaleLedger::fill_as_decided(ReserveAnswer& answer, ShortNumber number) const {
   const PackedReservation& record = reservations_[number];
-  ReserveAnswer answer;
   answer.ref = ref(number);
   answer.created_at = record.created_at;
   answer.position = record.position;
@@ -85,23 +97,18 @@ ReserveAnswer SaleLedger::as_decided(ShortNumber number) const {
   answer.hold = terms_.hold;
   answer.amount = amount_of(record);
   answer.currency = terms_.currency;
-  return answer;
 }
 
-ReserveAnswer SaleLedger::judge(const Asking& asking, Instant now) {
-  ReserveAnswer answer;
-  answer.outcome = Outcome::done;
-  if (closed_) {
-    answer.outcome = Outcome::sale_closed;
-  } else if (terms_.opens_at && now < *terms_.opens_at) {
-    answer.outcome = Outcome::sale_not_open;
+/// Decides; fills what goes with a refusal.
+Outcome SaleLedger::judge(const Asking& asking, ReserveAnswer& answer, Instant now) {
+  if (closed_) return Outcome::sale_closed;
+  if (terms_.opens_at && now < *terms_.opens_at) {
     answer.retry_after = *terms_.opens_at - now;
-  } else {
-    if (asking.customer != CustomerId{}) correct(customers_[asking.customer]);
-    answer.outcome = judge_limits(asking, answer);
-    if (answer.outcome == Outcome::done) answer.outcome = judge_stock(asking.command.quantity, answer, now);
+    return Outcome::sale_not_open;
   }
-  return answer;
+  if (asking.customer != CustomerId{}) correct(customers_[asking.customer]);
+  const Outcome outcome = judge_limits(asking, answer);
+  return outcome == Outcome::done ? judge_stock(asking.command.quantity, answer, now) : outcome;
 }
 
 Outcome SaleLedger::judge_limits(const Asking& asking, ReserveAnswer& answer) const {
@@ -146,16 +153,16 @@ void SaleLedger::accept(const Asking& asking, ReserveAnswer& answer, Instant now
   }
   Customer& customer = customers_[id];
   const bool waits = answer.outcome == Outcome::waiting;
-  PackedReservation record;
+  const ShortNumber number = waits ? line_.join() : line_.pass();
+  PackedReservation& record = reservations_.add();  // filled in place: this is hot
+  assert(reservations_.count() == number);
   record.key = command.key;
   record.created_at = now;
   record.customer = id;
   record.previous = customer.latest;
-  record.quantity = static_cast<std::uint32_t>(command.quantity) & 0xFFFFFu;
-  const ShortNumber number = waits ? line_.join() : line_.pass();
   record.position = waits ? static_cast<std::uint32_t>(line_.waiting()) : 0;
-  [[maybe_unused]] const ShortNumber added = reservations_.add(record, command.reference);
-  assert(added == number);
+  record.quantity = static_cast<std::uint32_t>(command.quantity) & 0xFFFFFu;
+  reservations_.set_reference(number, command.reference);
   context_.changes.inserted.push_back(ref(number));
   if (command.key) reservations_.remember(number, asking.key_hash, now);
   customer.latest = number;
@@ -166,9 +173,7 @@ void SaleLedger::accept(const Asking& asking, ReserveAnswer& answer, Instant now
   } else {
     grant(number, now);
   }
-  const Outcome outcome = answer.outcome;
-  answer = as_decided(number);
-  answer.outcome = outcome;
+  fill_as_decided(answer, number);
   plan();
 }
 

@@ -66,7 +66,8 @@ std::optional<std::string> SaleLedger::restore(const ReservationRecord& record, 
     id = customers_.insert(record.customer, hash);
     customers_[id].corrected = refused_upto();
   }
-  PackedReservation packed;
+  PackedReservation& packed = reservations_.add();
+  const ShortNumber number = reservations_.count();
   packed.key = record.key;
   packed.created_at = record.created_at;
   packed.expires_at = record.expires_at;
@@ -77,7 +78,7 @@ std::optional<std::string> SaleLedger::restore(const ReservationRecord& record, 
   packed.state = record.state;
   packed.reason = record.reason;
   packed.refund = record.refund;
-  const ShortNumber number = reservations_.add(packed, record.reference);
+  reservations_.set_reference(number, record.reference);
   customers_[id].latest = number;
   if (!record.payment_id.empty() || !record.account_number.empty()) {
     reservations_.set_payment(number, record.payment_id, record.account_number);
