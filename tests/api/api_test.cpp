@@ -63,6 +63,14 @@ void Client::send_raw(std::string_view bytes) {
   }
 }
 
+std::string Client::receive_raw() {
+  std::string all;
+  char chunk[4096];
+  for (ssize_t got; (got = ::recv(connection_.socket(), chunk, sizeof chunk, 0)) > 0;)
+    all.append(chunk, static_cast<std::size_t>(got));
+  return all;
+}
+
 Reply ApiTest::create(std::string_view id, Units stock, std::string_view members) {
   std::string body = R"({"id":")" + std::string(id) + R"(","stock":)" + std::to_string(stock);
   if (!members.empty()) body.append(",").append(members);

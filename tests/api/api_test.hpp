@@ -49,6 +49,8 @@ class Client {
   Reply receive();
   /// Bytes as they are.
   void send_raw(std::string_view bytes);
+  /// All that comes until the server closes.
+  std::string receive_raw();
 
  private:
   firstcome::testing::BlockingClient connection_;

@@ -1,0 +1,293 @@
+// openapi.yaml against the table of routes, the table of problems, and the running server.
+#include "api/openapi.hpp"
+
+#include "api/api_test.hpp"
+#include "api/problem.hpp"
+#include "api/routes.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <set>
+
+namespace firstcome::api::testing {
+namespace {
+
+const YAML::Node& contract() {
+  static const YAML::Node node = YAML::Load(std::string(openapi_yaml()));
+  return node;
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+/// Follows `$ref: "#/a/b"`.
+YAML::Node resolve(YAML::Node node) {
+  while (node.IsMap() && node["$ref"]) {
+    const std::string reference = node["$ref"].as<std::string>();
+    YAML::Node at = YAML::Clone(contract());
+    std::size_t begin = 2;
+    while (begin < reference.size()) {
+      const std::size_t end = std::min(reference.find('/', begin), reference.size());
+      YAML::Node next = at[reference.substr(begin, end - begin)];
+      EXPECT_TRUE(next.IsDefined()) << reference;
+      at.reset(next);
+      begin = end + 1;
+    }
+    node.reset(at);
+  }
+  return node;
+}
+
+bool is_of_type(const json::value& value, const std::string& type) {
+  if (type == "null") return value.is_null();
+  if (type == "string") return value.is_string();
+  if (type == "integer") return value.is_int64() || value.is_uint64();
+  if (type == "boolean") return value.is_bool();
+  if (type == "array") return value.is_array();
+  return type == "object" && value.is_object();
+}
+
+/// What is wrong with a value, by the part of JSON Schema that the contract uses; empty: nothing.
+std::string mismatch(const json::value& value, YAML::Node schema, const std::string& where);
+
+std::string object_mismatch(const json::object& object, const YAML::Node& schema, const std::string& where) {
+  for (const auto& member : schema["required"])
+    if (!object.contains(member.as<std::string>())) return where + " has no " + member.as<std::string>();
+  for (const auto& [name, value] : object) {
+    const YAML::Node property = schema["properties"][std::string(name)];
+    if (!property) {
+      if (schema["additionalProperties"]) return where + " has an undocumented " + std::string(name);
+      continue;
+    }
+    const std::string wrong = mismatch(value, property, where + "." + std::string(name));
+    if (!wrong.empty()) return wrong;
+  }
+  return "";
+}
+
+std::string mismatch(const json::value& value, YAML::Node schema, const std::string& where) {
+  schema.reset(resolve(schema));
+  if (schema["oneOf"]) {
+    for (const auto& one : schema["oneOf"])
+      if (mismatch(value, one, where).empty()) return "";
+    return where + " is none of oneOf";
+  }
+  std::vector<std::string> types;
+  if (schema["type"].IsSequence()) {
+    types = schema["type"].as<std::vector<std::string>>();
+  } else {
+    types = {schema["type"].as<std::string>()};
+  }
+  if (std::ranges::none_of(types, [&](const std::string& type) { return is_of_type(value, type); }))
+    return where + " is not a " + types.front() + ": " + json::serialize(value);
+  if (schema["enum"]) {
+    const std::string text = value.is_null() ? "null" : std::string(value.as_string());
+    const auto allowed = schema["enum"].as<std::vector<std::string>>();
+    if (std::ranges::find(allowed, text) == allowed.end()) return where + " is not in the enum: " + text;
+  }
+  if (value.is_object()) return object_mismatch(value.as_object(), schema, where);
+  if (!value.is_array()) return "";
+  for (const auto& item : value.as_array())
+    if (std::string wrong = mismatch(item, schema["items"], where + "[]"); !wrong.empty()) return wrong;
+  return "";
+}
+
+/// Every documented answer was given in AnswersAsItSays, but those that a server cannot be brought to give there.
+void expect_all_given(const std::set<std::string>& seen) {
+  const std::set<std::string> elsewhere{"413", "415", "429", "503", "501"};  // bad_input_test, failures_test
+  for (const auto& path : contract()["paths"]) {
+    for (const auto& operation : path.second) {
+      std::string method = operation.first.as<std::string>();
+      std::ranges::transform(method, method.begin(),
+                             [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+      for (const auto& response : operation.second["responses"]) {
+        const std::string status = response.first.as<std::string>();
+        const std::string what = method + " " + path.first.as<std::string>() + " " + status;
+        EXPECT_TRUE(elsewhere.contains(status) || seen.contains(what)) << "never given: " << what;
+      }
+    }
+  }
+}
+
+class Contract : public ApiTest {
+ protected:
+  /// Holds an answer against what the contract says of it, and notes that it was seen.
+  void check(const std::string& method, const std::string& pattern, const Reply& reply) {
+    const std::string what = method + " " + pattern + " " + std::to_string(reply.status);
+    seen.insert(what);
+    const YAML::Node operation = contract()["paths"][pattern][lower(method)];
+    ASSERT_TRUE(operation) << what;
+    YAML::Node response = operation["responses"][std::to_string(reply.status)];
+    ASSERT_TRUE(response) << what << " is not documented: " << reply.text;
+    response.reset(resolve(response));
+    check_fields(response, reply, what);
+    if (!response["content"]) {
+      EXPECT_EQ(reply.text, "") << what;
+      return;
+    }
+    const std::string type = reply.field("content-type").substr(0, reply.field("content-type").find(';'));
+    const YAML::Node content = response["content"][type];
+    ASSERT_TRUE(content) << what << " with " << type;
+    if (type.find("json") != type.npos) {
+      EXPECT_EQ(mismatch(reply.body, content["schema"], "body"), "") << what << "\n" << reply.text;
+    }
+  }
+
+  static void check_fields(const YAML::Node& response, const Reply& reply, const std::string& what) {
+    for (const char* name : {"Location", "Retry-After", "Idempotent-Replayed"}) {
+      if (!reply.field(lower(name)).empty()) {
+        EXPECT_TRUE(response["headers"] && response["headers"][name]) << what << " has an undocumented " << name;
+      }
+    }
+    if (response["headers"] && response["headers"]["Location"]) {
+      EXPECT_NE(reply.field("location"), "") << what;
+    }
+  }
+
+  /// Asks, with `id` for what stands in braces.
+  Reply ask(const std::string& method, const std::string& pattern, const std::string& id, std::string_view body = "",
+            const std::string& query = "") {
+    std::string target = pattern;
+    if (const std::size_t brace = target.find('{'); brace != target.npos)
+      target.replace(brace, target.find('}') - brace + 1, id);
+    Reply reply = client.ask(method, target + query, body);
+    check(method, pattern, reply);
+    return reply;
+  }
+
+  std::set<std::string> seen;
+};
+
+TEST_F(Contract, HasEveryRouteAndNoOther) {
+  std::set<std::string> of_the_server;
+  for (const Route& route : routes())
+    of_the_server.insert(lower(name_of(route.method)) + " " + std::string(route.pattern));
+  std::set<std::string> documented;
+  for (const auto& path : contract()["paths"])
+    for (const auto& operation : path.second)
+      if (operation.first.as<std::string>() != "parameters")
+        documented.insert(operation.first.as<std::string>() + " " + path.first.as<std::string>());
+  EXPECT_EQ(documented, of_the_server);
+}
+
+TEST_F(Contract, HasEveryCodeAndNoOther) {
+  std::set<std::string> of_the_server;
+  for (const ProblemRow& row : problem_table()) of_the_server.emplace(row.name);
+  const auto list =
+      contract()["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].as<std::vector<std::string>>();
+  EXPECT_EQ(std::set<std::string>(list.begin(), list.end()), of_the_server);
+}
+
+TEST_F(Contract, EveryReferenceLeadsSomewhereAndEveryOperationHasItsWords) {
+  std::set<std::string> ids;
+  for (const auto& path : contract()["paths"]) {
+    for (const auto& operation : path.second) {
+      if (operation.first.as<std::string>() == "parameters") continue;
+      EXPECT_TRUE(ids.insert(operation.second["operationId"].as<std::string>()).second);
+      EXPECT_TRUE(operation.second["summary"]);
+      for (const auto& response : operation.second["responses"])
+        EXPECT_TRUE(resolve(response.second)["description"]) << path.first << response.first;
+    }
+  }
+}
+
+TEST_F(Contract, DocumentsTheQueryParametersThatAreRead) {
+  for (const Route& route : routes()) {
+    std::set<std::string> documented;
+    for (const auto& parameter :
+         contract()["paths"][std::string(route.pattern)][lower(name_of(route.method))]["parameters"])
+      if (const YAML::Node node = resolve(parameter); node["in"].as<std::string>() == "query")
+        documented.insert(node["name"].as<std::string>());
+    std::set<std::string> read;
+    if ((route.query & (after_text | after_number)) != 0) read.insert("after");
+    if ((route.query & page_limit) != 0) read.insert("limit");
+    if ((route.query & customer_filter) != 0) read.insert("customer");
+    if ((route.query & deep_audit) != 0) read.insert("deep");
+    EXPECT_EQ(documented, read) << route.pattern;
+  }
+}
+
+/// Every operation is asked for each of its answers that this server can be brought to give here.
+TEST_F(Contract, AnswersAsItSays) {
+  const std::string sales = "/v1/sales";
+  const std::string one_sale = "/v1/sales/{id}";
+  const std::string queue = "/v1/sales/{id}/reservations";
+  ask("POST", sales, "", R"({"id":"s","stock":2,"unit_price":3,"kind":"ticket"})");
+  ask("POST", sales, "", R"({"id":"s","stock":2,"unit_price":3,"kind":"ticket"})");
+  ask("POST", sales, "", R"({"id":"s","stock":3})");
+  ask("POST", sales, "", "{");
+  ask("POST", sales, "", "{}");
+  ask("GET", sales, "");
+  ask("GET", sales, "", "", "?x=1");
+
+  const std::string held = ask("POST", queue, "s", R"({"customer":"a","reference":"r"})").id();
+  const std::string other = ask("POST", queue, "s", R"({"customer":"b"})").id();
+  const std::string waiting = ask("POST", queue, "s", R"({"customer":"c"})").id();
+  ask("POST", queue, "nobody", R"({"customer":"c"})");
+  ask("POST", queue, "s", "{");
+  ask("POST", queue, "s", R"({"customer":1})");
+  ask("POST", queue, "s", R"({"customer":"c","quantity":3})");
+  ask("GET", queue, "s");
+  ask("GET", queue, "nobody");
+  ask("GET", queue, "s", "", "?limit=0");
+
+  const std::string path = "/v1/reservations/{id}";
+  ask("GET", path, waiting);
+  ask("GET", path, "nobody");
+  ask("GET", path, held, "", "?x=1");
+  for (const std::string what : {"/payment", "/confirm", "/cancel", "/return"}) {
+    const std::string good = what == "/confirm" ? R"({"payment_id":"p"})" : "";
+    ask("POST", path + what, "nobody", good);
+    ask("POST", path + what, waiting, "{");
+    ask("POST", path + what, waiting, R"({"x":1})");
+    ask("POST", path + what, what == "/cancel" ? "nobody" : waiting, good);
+  }
+  server.gateway().set(ObedientGateway::Mood::be_unreachable);
+  ask("POST", path + "/payment", held);
+  server.gateway().set(ObedientGateway::Mood::charge);
+  ask("POST", path + "/payment", held);
+  ask("GET", path, held);
+  ask("POST", path + "/cancel", held);
+  ask("POST", path + "/confirm", other, R"({"payment_id":"p"})");
+  ask("POST", path + "/return", held);
+  server.gateway().set(ObedientGateway::Mood::decline);
+  ask("POST", path + "/payment", waiting);
+
+  ask("GET", one_sale, "s");
+  ask("GET", one_sale, "nobody");
+  ask("GET", one_sale, "s", "", "?x=1");
+  const std::string late = reserved("s", "d");
+  server.advance(std::chrono::minutes{5});
+  ask("POST", path + "/payment", late);
+  ask("POST", path + "/cancel", late);
+  ask("PATCH", one_sale, "s", R"({"stock":0})");
+  ask("PATCH", one_sale, "s", R"({"stock":1})");
+  ask("PATCH", one_sale, "s", "{");
+  ask("PATCH", one_sale, "nobody", "{}");
+  ask("DELETE", one_sale, "s");
+  ask("PATCH", one_sale, "s", R"({"state":"closed"})");
+  ask("PATCH", one_sale, "s", R"({"closes_at":null})");
+  ask("PATCH", one_sale, "s", R"({"x":null})");
+  ask("POST", queue, "s", R"({"customer":"e"})");
+  ask("GET", "/v1/sales/{id}/audit", "s");
+  ask("GET", "/v1/sales/{id}/audit", "nobody");
+  ask("GET", "/v1/sales/{id}/audit", "s", "", "?deep=1");
+  ask("DELETE", one_sale, "s", "", "?x=1");
+  ask("DELETE", one_sale, "s");
+  ask("DELETE", one_sale, "s");
+  ask("GET", "/v1/events", "");
+  ask("GET", "/v1/events", "", "", "?x=1");
+  for (const std::string plain :
+       {"/v1/orders", "/v1/orders/{reservation}", "/healthz", "/readyz", "/metrics", "/openapi.yaml"}) {
+    ask("GET", plain, "x");
+    ask("GET", plain, "x", "", "?x=1");
+  }
+  expect_all_given(seen);
+}
+
+}  // namespace
+}  // namespace firstcome::api::testing
