@@ -1,0 +1,36 @@
+// `firstcome sale create|list|show|restock|close|delete`: a server's sales, over its HTTP API.
+//
+// Each function asks the server and prints what it answered on standard output, or why it refused on standard error.
+// Returns exit_fine, exit_refused, exit_try_again (503) or exit_unavailable (the server cannot be reached).
+#pragma once
+
+#include "cli/command.hpp"
+#include "net/http_client.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace firstcome::cli {
+
+enum class PrintAs : std::uint8_t { table, json };
+
+/// Whom to ask, and how to print what it says.
+struct SaleRequest {
+  net::HttpOrigin server;
+  PrintAs print_as = PrintAs::table;
+};
+
+/// `body` is that of POST /v1/sales.
+int sale_create(const SaleRequest& request, const std::string& body);
+int sale_list(const SaleRequest& request);
+int sale_show(const SaleRequest& request, const std::string& id);
+/// Sets the stock, the units that the sale may sell in all.
+int sale_restock(const SaleRequest& request, const std::string& id, std::int64_t stock);
+int sale_close(const SaleRequest& request, const std::string& id);
+int sale_delete(const SaleRequest& request, const std::string& id);
+
+/// Adds `sale` and its subcommands.
+void add_sale_commands(CLI::App& app, Run& run);
+
+}  // namespace firstcome::cli
