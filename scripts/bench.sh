@@ -40,8 +40,12 @@ build_preset bench >build/bench.build.log 2>&1 || {
 
 # run_one NAME: what it prints goes to the terminal, without the lines that the table is made of, and to its log.
 run_one() {
-  local command=("build/bench/bench/bench_$1")
-  if [[ -f bench/$1.sh ]]; then command=(bash "bench/$1.sh"); fi
+  local command programs=build/bench/bench
+  case "$1" in
+    ledger) command=("$programs/bench_ledger") ;;
+    engine | growth) command=("$programs/bench_engine" "$1" --folder build/bench) ;;
+    *) command=(bash "bench/$1.sh") ;;
+  esac
   "${command[@]}" 2>&1 | tee "build/bench/$1.log" | sed -u '/^figure /d'
 }
 
