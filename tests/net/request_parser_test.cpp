@@ -228,6 +228,17 @@ TEST(RequestParser, RefusesBadRequestsAndSaysWhy) {
   }
 }
 
+TEST(RequestParser, DoesNotWaitForTheEndOfAChunkSize) {
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{10'000}}) {
+    Feeder feeder;
+    EXPECT_EQ(feeder.feed_in_pieces("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                                        std::string(2 * bad_request_limits.header_bytes, '0'),
+                                    piece),
+              Progress::refused);
+    EXPECT_EQ(feeder.parser().why(), BadRequest::header_too_large);
+  }
+}
+
 TEST(RequestParser, NeverCompletesABadRequestHoweverItComesInPieces) {
   // Beast looks at the rest of a broken header only once its end has come, so `refused` may take more bytes.
   for (const BadRequestCase& bad : bad_requests()) {

@@ -8,7 +8,6 @@
 
 #include <atomic>
 #include <deque>
-#include <future>
 #include <string>
 #include <thread>
 
@@ -72,10 +71,24 @@ class TestHandler final : public HttpHandler, public Driven {
   std::deque<Exchange*> later_;
 };
 
+/// Waits until `condition` holds. False: it did not within `patience`.
+template <class Condition>
+bool eventually(Condition condition) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(1ms);  // allowed: between two looks at the condition
+  }
+  return true;
+}
+
 class TestServer {
  public:
   explicit TestServer(HttpServerOptions options = {})
-      : server(std::move(options), handler, handler), thread_([this] { server.run(); }) {}
+      : server(std::move(options), handler, handler), thread_([this] {
+          server.run();
+          ended_ = true;
+        }) {}
 
   ~TestServer() {
     on_thread([this] { handler.answer_later(); });
@@ -92,13 +105,12 @@ class TestServer {
   /// Runs `task` on the server's thread and waits until it has run. Does nothing once the server has ended.
   template <class Task>
   void on_thread(Task task) {
-    std::promise<void> done;
-    auto result = done.get_future();
+    std::atomic<bool> done{false};
     server.post([&task, &done] {
       task();
-      done.set_value();
+      done = true;
     });
-    result.wait_for(patience);
+    eventually([&] { return done || ended_; });
   }
 
   HttpServerCounters counters() {
@@ -111,19 +123,9 @@ class TestServer {
   HttpServer server;
 
  private:
+  std::atomic<bool> ended_{false};
   std::thread thread_;
 };
-
-/// Waits until `condition` holds. False: it did not within `patience`.
-template <class Condition>
-bool eventually(Condition condition) {
-  const auto until = std::chrono::steady_clock::now() + patience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(1ms);  // allowed: between two looks at the condition
-  }
-  return true;
-}
 
 inline std::string get(std::string_view target, std::string_view fields = {}) {
   return "GET " + std::string{target} + " HTTP/1.1\r\nHost: x\r\n" + std::string{fields} + "\r\n";
