@@ -208,7 +208,8 @@ RowCheck read_sale(const Statement& statement, SaleRow& row) {
   record.stock_as_created = optional_integer(statement, ++at);
   const bool closes_at_changed = statement.integer(++at) != 0;
   const auto closes_at_as_created = optional_instant(statement, ++at);
-  record.closes_at_as_created = closes_at_changed ? std::optional(closes_at_as_created) : std::nullopt;
+  record.closes_at_as_created.reset();  // an optional of an optional: what was never changed is not a null
+  if (closes_at_changed) record.closes_at_as_created.emplace(closes_at_as_created);
   row.now = instant_of(statement.integer(++at));
   row.life = static_cast<SaleRow::Life>(statement.integer(++at));
   return check_sum(statement.integer(++at), sum_of(row));
