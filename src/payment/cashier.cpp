@@ -225,6 +225,8 @@ Task<void> Cashier::Impl::settle(std::shared_ptr<Impl> self, ReservationRef ref)
   command.ref = ref;
   std::optional<ReservationAnswer> found = co_await self->ask_until_answered(std::move(command));
   if (!found || found->outcome == Outcome::reservation_not_found || self->busy.contains(ref)) co_return;
+  const ReservationState state = found->reservation.state;
+  if (state != ReservationState::held && state != ReservationState::expired) co_return;  // ended meanwhile
   const PaymentResult result = co_await self->finish(std::move(found->reservation), Earlier::possible);
   if (result) ++self->settled;
 }

@@ -17,8 +17,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Fewer free hands than this are not worth a question to the engine.
-constexpr std::size_t hands_worth_asking_for = 16;
+/// Fewer free hands are not worth a question to the engine.
+std::size_t hands_worth_asking_for(std::size_t concurrency) { return std::clamp<std::size_t>(concurrency / 4, 1, 16); }
 
 void rethrow(std::exception_ptr failed) {
   if (failed) std::rethrow_exception(failed);
@@ -41,9 +41,7 @@ struct PaymentWorker::Impl : std::enable_shared_from_this<PaymentWorker::Impl> {
 
   void heard();
   void look();
-  bool has_hands() const {
-    return options.concurrency - running >= std::min(hands_worth_asking_for, options.concurrency);
-  }
+  bool has_hands() const { return options.concurrency - running >= hands_worth_asking_for(options.concurrency); }
   static Task<void> take(std::shared_ptr<Impl> self);
   static Task<void> perform(std::shared_ptr<Impl> self, PaymentTask task);
   Task<void> charge(ReservationRef ref);

@@ -1,11 +1,9 @@
 #include "net/http_client.hpp"
 
-#include <boost/asio/buffer.hpp>
+#include "support/http_peer.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -24,49 +22,16 @@ namespace {
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using firstcome::testing::HttpPeer;
 using std::chrono::steady_clock;
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 using Kind = ClientFailure::Kind;
-
-/// The server's end of a connection, blocking.
-class Peer {
- public:
-  explicit Peer(tcp::socket socket) : socket_(std::move(socket)) {}
-
-  /// The head and the body of the next request; empty: the client closed.
-  std::string read() {
-    boost::system::error_code ec;
-    const std::size_t head = asio::read_until(socket_, asio::dynamic_buffer(in_), "\r\n\r\n", ec);
-    if (ec) return {};
-    std::size_t size = head;
-    if (const auto at = in_.find("Content-Length: "); at != std::string::npos) size += std::stoul(in_.substr(at + 16));
-    if (in_.size() < size) {
-      asio::read(socket_, asio::dynamic_buffer(in_), asio::transfer_exactly(size - in_.size()), ec);
-    }
-    std::string request = in_.substr(0, size);
-    in_.erase(0, size);
-    return request;
-  }
-
-  void write(std::string_view bytes) {
-    boost::system::error_code ignored;  // the client may have gone
-    asio::write(socket_, asio::buffer(bytes.data(), bytes.size()), ignored);
-  }
-
-  void answer(std::string_view body) {
-    write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
-  }
-
- private:
-  tcp::socket socket_;
-  std::string in_;
-};
 
 /// Serves one connection after the other by what the test says.
 class ScriptedServer {
  public:
-  using Script = std::function<void(Peer&, int connection)>;
+  using Script = std::function<void(HttpPeer&, int connection)>;
 
   explicit ScriptedServer(Script script)
       : acceptor_(io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)), script_(std::move(script)) {
@@ -87,7 +52,7 @@ class ScriptedServer {
     for (int connection = 1;; ++connection) {
       tcp::socket socket = acceptor_.accept();
       if (stopping_) return;
-      Peer peer(std::move(socket));
+      HttpPeer peer(std::move(socket));
       script_(peer, connection);
     }
   }
@@ -100,7 +65,7 @@ class ScriptedServer {
 };
 
 /// Answers every request with its connection's number.
-void answer_numbers(Peer& peer, int connection) {
+void answer_numbers(HttpPeer& peer, int connection) {
   while (!peer.read().empty()) peer.answer(std::to_string(connection));
 }
 
@@ -135,7 +100,7 @@ class Asker {
 
 TEST(HttpClient, SendsTheRequestAndReadsTheAnswer) {
   std::string seen;
-  ScriptedServer server([&seen](Peer& peer, int) {
+  ScriptedServer server([&seen](HttpPeer& peer, int) {
     seen = peer.read();
     peer.write("HTTP/1.1 201 Created\r\nLocation: /things/1\r\nX-Two: b\r\ncontent-length: 5\r\n\r\nhello");
     peer.read();
@@ -166,7 +131,7 @@ TEST(HttpClient, KeepsItsConnection) {
 }
 
 TEST(HttpClient, ConnectsAgainAfterTheServerClosedBetweenTwoRequests) {
-  ScriptedServer server([](Peer& peer, int connection) {
+  ScriptedServer server([](HttpPeer& peer, int connection) {
     if (connection != 1) return answer_numbers(peer, connection);
     peer.read();
     peer.answer("1");
@@ -180,7 +145,7 @@ TEST(HttpClient, ConnectsAgainAfterTheServerClosedBetweenTwoRequests) {
 }
 
 TEST(HttpClient, ConnectsAgainWhereTheServerSaidThatItCloses) {
-  ScriptedServer server([](Peer& peer, int connection) {
+  ScriptedServer server([](HttpPeer& peer, int connection) {
     peer.read();
     peer.write("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n" + std::to_string(connection));
   });
@@ -190,7 +155,7 @@ TEST(HttpClient, ConnectsAgainWhereTheServerSaidThatItCloses) {
 }
 
 TEST(HttpClient, DoesNotTakeBytesThatNobodyAskedForAsAnAnswer) {
-  ScriptedServer server([](Peer& peer, int connection) {
+  ScriptedServer server([](HttpPeer& peer, int connection) {
     peer.read();
     peer.write("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + std::to_string(connection) +
                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong");
@@ -202,7 +167,7 @@ TEST(HttpClient, DoesNotTakeBytesThatNobodyAskedForAsAnAnswer) {
 }
 
 TEST(HttpClient, IsBrokenWhenTheServerClosesInsteadOfAnswering) {
-  ScriptedServer server([](Peer& peer, int connection) {
+  ScriptedServer server([](HttpPeer& peer, int connection) {
     if (connection == 1) {
       peer.read();
       peer.answer("1");
@@ -220,7 +185,7 @@ TEST(HttpClient, IsBrokenWhenTheServerClosesInsteadOfAnswering) {
 }
 
 TEST(HttpClient, IsBrokenWhenTheAnswerIsCutShort) {
-  ScriptedServer server([](Peer& peer, int) {
+  ScriptedServer server([](HttpPeer& peer, int) {
     peer.read();
     peer.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
   });
@@ -232,7 +197,7 @@ TEST(HttpClient, IsBrokenWhenTheAnswerIsCutShort) {
 TEST(HttpClient, IsBrokenWhenTheAnswerIsNotHttp) {
   for (const char* answer :
        {"SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "HTTP/9.9 x\r\n\r\n"}) {
-    ScriptedServer server([answer](Peer& peer, int) {
+    ScriptedServer server([answer](HttpPeer& peer, int) {
       peer.read();
       peer.write(answer);
       peer.read();
@@ -244,7 +209,7 @@ TEST(HttpClient, IsBrokenWhenTheAnswerIsNotHttp) {
 }
 
 TEST(HttpClient, IsBrokenWhenTheHeadHasNoEnd) {
-  ScriptedServer server([](Peer& peer, int) {
+  ScriptedServer server([](HttpPeer& peer, int) {
     peer.read();
     peer.write("HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x'));
     peer.read();
@@ -269,7 +234,7 @@ TEST(HttpClient, SaysThatItCouldNotConnect) {
 }
 
 TEST(HttpClient, TimesOutWhileTheServerIsSilentAndConnectsAgain) {
-  ScriptedServer server([](Peer& peer, int connection) {
+  ScriptedServer server([](HttpPeer& peer, int connection) {
     if (connection > 1) return answer_numbers(peer, connection);
     peer.read();
     EXPECT_EQ(peer.read(), "");  // until the client gives up
@@ -284,7 +249,7 @@ TEST(HttpClient, TimesOutWhileTheServerIsSilentAndConnectsAgain) {
 }
 
 TEST(HttpClient, TimesOutInTheMiddleOfAnAnswerAfterEarlierRequestsWithLaterDeadlines) {
-  ScriptedServer server([](Peer& peer, int) {
+  ScriptedServer server([](HttpPeer& peer, int) {
     peer.read();
     peer.answer("1");
     peer.read();
@@ -300,7 +265,7 @@ TEST(HttpClient, TimesOutInTheMiddleOfAnAnswerAfterEarlierRequestsWithLaterDeadl
 
 TEST(HttpClient, AnEarlierDeadlineDoesNotCutALaterRequest) {
   std::promise<void> release;
-  ScriptedServer server([&release](Peer& peer, int) {
+  ScriptedServer server([&release](HttpPeer& peer, int) {
     peer.read();
     peer.answer("1");
     peer.read();
@@ -341,7 +306,7 @@ TEST(HttpClient, ReadsAnswersOfEveryFraming) {
   };
   for (const Case& one : cases) {
     for (const std::size_t piece : {std::size_t{1}, std::size_t{1000}}) {
-      ScriptedServer server([&](Peer& peer, int) {
+      ScriptedServer server([&](HttpPeer& peer, int) {
         peer.read();
         for (std::string_view rest = one.answer; !rest.empty(); rest.remove_prefix(std::min(piece, rest.size()))) {
           peer.write(rest.substr(0, piece));
@@ -358,7 +323,7 @@ TEST(HttpClient, ReadsAnswersOfEveryFraming) {
 }
 
 TEST(HttpClient, CarriesLargeBodiesBothWays) {
-  ScriptedServer server([](Peer& peer, int) {
+  ScriptedServer server([](HttpPeer& peer, int) {
     const std::string request = peer.read();
     peer.answer(request.substr(request.find("\r\n\r\n") + 4));
     peer.read();

@@ -1,0 +1,139 @@
+#include "payment/worker.hpp"
+
+#include "payment/payment_house.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+namespace firstcome::payment {
+namespace {
+
+using ::testing::Each;
+using ::testing::Pair;
+using ::testing::SizeIs;
+
+TEST(PaymentWorker, ChargesEveryHoldOfAnAutomaticSaleExactlyOnce) {
+  constexpr int customers = 500;
+  SimulatedGatewayOptions simulation;
+  simulation.before = 0.2;
+  simulation.during = 0.2;
+  PaymentOptions options = quick();
+  options.worker.concurrency = 16;
+  PaymentHouse house(options);
+  house.gateway.say([simulation](const std::string& key, int) { return simulated_outcome(simulation, key).outcome; });
+  house.create_sale(customers, PaymentMode::automatic);
+  for (int i = 0; i < customers; ++i) EXPECT_EQ(house.reserve(std::to_string(i)).outcome, Outcome::done);
+  ASSERT_TRUE(eventually([&] { return house.sale().held == 0 && house.idle(); }));
+  EXPECT_THAT(house.gateway.attempts(), SizeIs(customers));
+  EXPECT_THAT(house.gateway.attempts(), Each(Pair(::testing::_, 1)));
+  const SaleView sale = house.sale();
+  EXPECT_EQ(sale.sold, static_cast<Units>(house.gateway.charged()));
+  EXPECT_EQ(sale.sold, static_cast<Units>(house.payments->counters().charged));
+  EXPECT_EQ(sale.available, customers - sale.sold);
+  EXPECT_GT(sale.sold, customers / 2);
+  EXPECT_LT(sale.sold, customers * 8 / 10);
+}
+
+TEST(PaymentWorker, ChargesWhoeverGetsAUnitThatCameBack) {
+  PaymentHouse house;
+  house.gateway.hold_back();
+  house.create_sale(1, PaymentMode::automatic, Standby::yes);
+  const ReservationRef first = house.reserve("ann").ref;
+  const std::string declined = house.key(first);
+  house.gateway.say([declined](const std::string& key, int) {
+    return key == declined ? ChargeOutcome::declined : ChargeOutcome::charged;
+  });
+  const ReserveAnswer second = house.reserve("bob");
+  EXPECT_EQ(second.outcome, Outcome::waiting);
+  house.gateway.release();
+  EXPECT_TRUE(eventually([&] { return house.reservation(second.ref).state == ReservationState::confirmed; }));
+}
+
+TEST(PaymentWorker, ChargesHoldsThatWereThereBeforeItStarted) {
+  PaymentHouse house;
+  house.payments->stop(std::chrono::steady_clock::now(), nullptr);
+  house.create_sale(20, PaymentMode::automatic);
+  for (int i = 0; i < 20; ++i) house.reserve(std::to_string(i));
+  house.restart();
+  EXPECT_TRUE(eventually([&] { return house.sale().sold == 20; }));
+  EXPECT_EQ(house.gateway.requests(), 20U);
+}
+
+TEST(PaymentWorker, HasNoMoreThanItsNumberOfChargesUnderWay) {
+  PaymentOptions options = quick();
+  options.worker.concurrency = 4;
+  PaymentHouse house(options);
+  house.gateway.hold_back();
+  house.create_sale(40, PaymentMode::automatic);
+  for (int i = 0; i < 40; ++i) house.reserve(std::to_string(i));
+  ASSERT_TRUE(house.gateway.wait_for_requests(4));
+  EXPECT_EQ(house.payments->counters().running, 4U);
+  house.gateway.release();
+  ASSERT_TRUE(eventually([&] { return house.sale().sold == 40; }));
+  EXPECT_EQ(house.gateway.most_waiting(), 4U);
+}
+
+TEST(PaymentWorker, TriesAgainWhileTheGatewayIsUnreachable) {
+  PaymentHouse house;
+  house.gateway.say([](const std::string&, int attempt) {
+    return attempt < 4 ? ChargeOutcome::unreachable : ChargeOutcome::charged;
+  });
+  house.create_sale(10, PaymentMode::automatic);
+  for (int i = 0; i < 10; ++i) house.reserve(std::to_string(i));
+  ASSERT_TRUE(eventually([&] { return house.sale().sold == 10; }));
+  EXPECT_THAT(house.gateway.attempts(), Each(Pair(::testing::_, 4)));
+  EXPECT_EQ(house.payments->counters().unreachable, 30U);
+}
+
+TEST(PaymentWorker, StopsTryingWhenTheHoldHasGone) {
+  PaymentHouse house;
+  house.gateway.say(ChargeOutcome::unreachable);
+  house.create_sale(1, PaymentMode::automatic);
+  const ReservationRef ref = house.reserve("ann").ref;
+  ASSERT_TRUE(house.gateway.wait_for_requests(3));
+  house.engine.advance(61s);
+  EXPECT_EQ(house.reservation(ref).state, ReservationState::expired);
+  EXPECT_TRUE(eventually([&] { return house.idle(); }));  // whatever is tried from now on begins after the hold's end
+  house.gateway.say(ChargeOutcome::charged);
+  // It would have been charged by the time that a later hold is.
+  const ReservationRef later = house.reserve("bob").ref;
+  EXPECT_TRUE(eventually([&] { return house.reservation(later).state == ReservationState::confirmed; }));
+  EXPECT_TRUE(eventually([&] { return house.idle(); }));
+  EXPECT_EQ(house.gateway.charged(), 1U);
+}
+
+TEST(PaymentWorker, LosesNoHoldWhenTheEngineIsBusyOrItsStoreAway) {
+  PaymentHouse house;
+  house.create_sale(10, PaymentMode::automatic);
+  std::atomic<int> count = 0;
+  house.engine.fail([&count](const Command& command) -> std::optional<Failure> {
+    const bool ours = std::holds_alternative<TakePaymentTasks>(command) ||
+                      std::holds_alternative<BeginPayment>(command) || std::holds_alternative<FinishPayment>(command);
+    if (!ours || ++count % 3 == 0) return std::nullopt;
+    return Failure{count % 3 == 1 ? FailureCode::overloaded : FailureCode::store_unavailable, "as told"};
+  });
+  for (int i = 0; i < 10; ++i) house.reserve(std::to_string(i));
+  EXPECT_TRUE(eventually([&] { return house.sale().sold == 10; }));
+  EXPECT_EQ(house.gateway.requests(), 10U);
+}
+
+TEST(PaymentWorker, StopsAtOnceWhileTheGatewayIsUnreachable) {
+  PaymentOptions options = quick();
+  options.worker.retry = {1h, 1h};
+  PaymentHouse house(options);
+  house.gateway.say(ChargeOutcome::unreachable);
+  house.create_sale(5, PaymentMode::automatic);
+  for (int i = 0; i < 5; ++i) house.reserve(std::to_string(i));
+  ASSERT_TRUE(house.gateway.wait_for_requests(5));
+  const auto start = std::chrono::steady_clock::now();
+  house.payments->stop(start + 1h, nullptr);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 10s);
+  house.gateway.say(ChargeOutcome::charged);
+  house.restart();
+  EXPECT_TRUE(eventually([&] { return house.sale().sold == 5; }));
+}
+
+}  // namespace
+}  // namespace firstcome::payment
