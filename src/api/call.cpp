@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstdio>
 #include <exception>
+#include <utility>
 
 namespace firstcome::api {
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view problem_type = "application/problem+json";
+constexpr std::size_t kept_bytes = 4'096;
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -134,7 +136,9 @@ void Call::respond(unsigned status, std::span<const net::HttpField> fields) {
 
 void Call::respond_with(unsigned status, std::string_view content_type, std::span<const net::HttpField> fields) {
   context_.metrics.count_request(route_, status, context_.steady_now() - began_);
-  exchange_.respond(status, content_type, out, fields);
+  // What is large does not stay with the connection. After the answer this may be gone.
+  const std::string large = out.capacity() > kept_bytes ? std::exchange(out, {}) : std::string();
+  exchange_.respond(status, content_type, large.empty() ? out : large, fields);
 }
 
 void Call::refuse(Code code, const Refusal& refusal, std::span<const net::HttpField> fields) {

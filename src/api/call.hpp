@@ -95,6 +95,11 @@ class Call final : public net::Attachment, public Operation {
   const A& said() const {
     return std::get<A>(*answer);
   }
+  /// The same for an answer that may be large: it does not stay with the connection.
+  template <class A>
+  A take() {
+    return std::move(std::get<A>(*answer));
+  }
 
   /// The answer's body, empty when the handler is called.
   std::string out;

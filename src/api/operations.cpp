@@ -9,7 +9,7 @@ namespace firstcome::api {
 namespace {
 
 void answer_events(Call& call) {
-  const auto& said = call.said<EventsAnswer>();
+  const auto said = call.take<EventsAnswer>();
   net::JsonWriter json(call.out);
   json.begin_object();
   json.key("items");

@@ -22,7 +22,7 @@ void answer(Call& call) {
 }
 
 void answer_list(Call& call) {
-  const auto& said = call.said<ReservationsAnswer>();
+  const auto said = call.take<ReservationsAnswer>();
   if (!is_yes(said.outcome)) return call.refuse(code_of(said.outcome));
   net::JsonWriter json(call.out);
   json.begin_object();

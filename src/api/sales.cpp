@@ -33,7 +33,7 @@ void answer_create(Call& call) {
 }
 
 void answer_list(Call& call) {
-  const auto& said = call.said<SalesAnswer>();
+  const auto said = call.take<SalesAnswer>();
   if (!is_yes(said.outcome)) return call.refuse(code_of(said.outcome));
   net::JsonWriter json(call.out);
   json.begin_object();
@@ -54,7 +54,7 @@ void answer_delete(Call& call) {
 }
 
 void answer_audit(Call& call) {
-  const auto& said = call.said<AuditAnswer>();
+  const auto said = call.take<AuditAnswer>();
   if (!is_yes(said.outcome)) return call.refuse(code_of(said.outcome));
   net::JsonWriter json(call.out);
   write_audit(json, said);
