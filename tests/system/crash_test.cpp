@@ -55,7 +55,7 @@ void rush_until_killed(Witness& witness, ServerProcess& server, int round, std::
     crowd.emplace_back(ask_until_cut, std::ref(witness), server.port(),
                        "r" + std::to_string(round) + "c" + std::to_string(i), random());
   }
-  // The moment is what is random here, not a condition that is waited for.
+  // allowed: the moment is what is random here, not a condition that is waited for
   std::this_thread::sleep_for(std::chrono::milliseconds{std::uniform_int_distribution{5, 300}(random)});
   server.process().kill();
 }
