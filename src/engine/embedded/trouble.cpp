@@ -10,7 +10,7 @@
 namespace firstcome::engine {
 namespace {
 
-constexpr std::chrono::milliseconds first_pause{100};
+constexpr std::chrono::milliseconds first_pause{20};
 constexpr std::chrono::milliseconds longest_pause{5000};
 
 }  // namespace
