@@ -8,6 +8,7 @@
 # growth  the same with millions of reservations stored: speed, start-up, memory, the write-ahead log
 # http    durable reservations over HTTP, 64 connections, against nginx answering `return 200` with a body of the same
 #         size; alternating runs of the same client
+# http_floor  the HTTP server with nothing behind it, against the same nginx: the ceiling of `http`
 # single  one customer at a time on one connection, against one fdatasync and one GET /healthz
 #
 # Without a name: all of them, in this order. Each compares within one run on one machine, so that figures of two machines
@@ -17,7 +18,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh
 
-all=(ledger engine growth http single)
+all=(ledger engine growth http http_floor single)
 gate=no
 names=()
 while [[ $# -gt 0 ]]; do
