@@ -39,10 +39,10 @@ TEST(SimulatedGateway, GivesTheSameOutcomesInEveryVersion) {
   for (int i = 0; i < 24; ++i) {
     outcomes += simulated_outcome(failing(7), key_of(i)).outcome == ChargeOutcome::charged ? 'c' : 'd';
   }
-  EXPECT_EQ(outcomes, "OUTCOMES");
+  EXPECT_EQ(outcomes, "cdddcddddcdcdccdccdddcdc");
   const ChargeResult result = simulated_outcome({}, "reservation-1");
-  EXPECT_EQ(result.payment_id, "PAYMENT_ID");
-  EXPECT_EQ(result.account_number, "ACCOUNT");
+  EXPECT_EQ(result.payment_id, "sim-61a545a450278647");
+  EXPECT_EQ(result.account_number, "953-052-874703");
 }
 
 TEST(SimulatedGateway, NeverFailsUnlessToldTo) {
