@@ -62,9 +62,13 @@ class Rush {
 
   std::expected<RushResult, RushFailure> run() {
     std::exception_ptr error;
-    auto ended = [&error](std::exception_ptr thrown) { error = std::move(thrown); };
+    bool over = false;
+    auto ended = [&](std::exception_ptr thrown) {
+      error = std::move(thrown);
+      over = true;
+    };
     asio::co_spawn(io_.get_executor(), rush(), ended);
-    io_.run();
+    while (!over) io_.run_one();  // clients that have been closed may still have timers there
     if (error) std::rethrow_exception(error);
     if (failure_) return std::unexpected(std::move(*failure_));
     return std::move(result_);
@@ -165,7 +169,7 @@ net::Task<bool> Rush::settle(const Crowd* crowd) {
   if (!there) co_return false;
   truth_.after = truth_.left;
   auto changed = SteadyClock::now();
-  const auto end = changed + options_.patience;
+  const auto end = changed + options_.patience + still;
   auto shown = changed;
   while (truth_.after.held > 0 || truth_.after.queued > 0) {
     if (SteadyClock::now() - changed > still) co_return true;

@@ -1,0 +1,177 @@
+#include "rush/click.hpp"
+
+#include <gtest/gtest.h>
+
+namespace firstcome::rush {
+namespace {
+
+using Do = Click::Do;
+using State = ReservationState;
+
+Reply refusal(unsigned status, std::string code, std::optional<int> retry_after_s = std::nullopt) {
+  Reply reply;
+  reply.kind = Reply::Kind::answered;
+  reply.status = status;
+  reply.code = std::move(code);
+  if (retry_after_s) reply.retry_after = std::chrono::seconds{*retry_after_s};
+  return reply;
+}
+
+Reply reservation(State state, std::optional<int> retry_after_s = std::nullopt) {
+  Reply reply = refusal(state == State::queued ? 202 : 201, "", retry_after_s);
+  reply.reservation = ReservationSeen{"r1", 1, 1, state, "", ""};
+  return reply;
+}
+
+Reply silence() { return Reply{}; }
+
+Told told_by(Keyed keyed) {
+  Told told;
+  told.customer = told.request = 1;
+  told.keyed = keyed;
+  return told;
+}
+
+/// A click that is told one thing after the other, a second between them.
+class Talk {
+ public:
+  explicit Talk(Then then, Keyed keyed = Keyed::yes) : click_(told_by(keyed), then) {}
+
+  Talk& hears(const Reply& reply) {
+    now_ += std::chrono::seconds{1};
+    click_.heard(reply, now_, now_ + std::chrono::milliseconds{1});
+    return *this;
+  }
+  Do next() const { return click_.next().what; }
+  Milliseconds after() const { return click_.next().after; }
+  const Told& told() const { return click_.told(); }
+
+ private:
+  Click click_;
+  Moment now_{};
+};
+
+TEST(Click, AsksFirst) { EXPECT_EQ(Talk(Then::pay).next(), Do::reserve); }
+
+TEST(Click, PaysWhatIsHeld) {
+  Talk talk(Then::pay);
+  EXPECT_EQ(talk.hears(reservation(State::held)).next(), Do::pay);
+  EXPECT_EQ(talk.hears(reservation(State::confirmed)).next(), Do::nothing);
+  EXPECT_EQ(talk.told().word, Word::yes);
+  EXPECT_EQ(talk.told().state, State::confirmed);
+}
+
+TEST(Click, NeverPaysWhereItsCustomerLeaves) {
+  Talk talk(Then::leave);
+  EXPECT_EQ(talk.hears(reservation(State::queued, 1)).next(), Do::look);
+  EXPECT_EQ(talk.hears(reservation(State::held)).next(), Do::nothing);
+  EXPECT_EQ(talk.told().state, State::held);
+  EXPECT_TRUE(talk.told().waited);
+}
+
+TEST(Click, WatchesWhatTheShopCharges) {
+  Talk talk(Then::watch);
+  EXPECT_EQ(talk.hears(reservation(State::held)).next(), Do::look);
+  EXPECT_EQ(talk.hears(reservation(State::confirmed)).next(), Do::nothing);
+}
+
+TEST(Click, LooksAsOftenAsItIsTold) {
+  Talk talk(Then::pay);
+  talk.hears(reservation(State::queued, 3));
+  EXPECT_EQ(talk.next(), Do::look);
+  EXPECT_EQ(talk.after(), std::chrono::seconds{3});
+}
+
+TEST(Click, ObeysRetryAfterUntilTheAnswerIsFinal) {
+  Talk talk(Then::pay);
+  talk.hears(refusal(409, "sold-out-holds-pending", 2));
+  EXPECT_EQ(talk.next(), Do::reserve);
+  EXPECT_EQ(talk.after(), std::chrono::seconds{2});
+  EXPECT_EQ(talk.told().word, Word::again);
+  talk.hears(refusal(503, "overloaded", 1));
+  EXPECT_EQ(talk.next(), Do::reserve);
+  talk.hears(refusal(410, "sold-out"));
+  EXPECT_EQ(talk.next(), Do::nothing);
+  EXPECT_EQ(talk.told().word, Word::no);
+  EXPECT_EQ(talk.told().code, "sold-out");
+  EXPECT_EQ(talk.told().unsure, 0U);
+}
+
+TEST(Click, AsksAgainAfterAnUnknownOutcome) {
+  for (const Reply& unknown : {silence(), refusal(503, "outcome-unknown"), refusal(500, "internal")}) {
+    Talk talk(Then::stop);
+    talk.hears(unknown);
+    EXPECT_EQ(talk.next(), Do::reserve);
+    EXPECT_EQ(talk.told().unsure, 1U);
+    EXPECT_EQ(talk.hears(reservation(State::held)).next(), Do::nothing);
+    EXPECT_EQ(talk.told().unsure, 0U) << "the same key: it was this reservation";
+    EXPECT_EQ(talk.told().sent_at, std::chrono::seconds{1}) << "the first attempt may have made it";
+  }
+}
+
+TEST(Click, StaysUnsureOfAttemptsWithoutAKey) {
+  Talk talk(Then::stop, Keyed::no);
+  talk.hears(silence()).hears(silence()).hears(reservation(State::held));
+  EXPECT_EQ(talk.told().unsure, 2U);
+}
+
+TEST(Click, IsSentWhenItIsSentAgainAfterANo) {
+  Talk talk(Then::stop);
+  talk.hears(refusal(409, "sold-out-holds-pending", 1)).hears(reservation(State::held));
+  EXPECT_EQ(talk.told().sent_at, std::chrono::seconds{2});
+}
+
+TEST(Click, WaitsLongerEachTimeNobodyAnswers) {
+  Talk talk(Then::pay);
+  Milliseconds first = talk.hears(silence()).after();
+  Milliseconds second = talk.hears(silence()).after();
+  for (int i = 0; i < 100; ++i) talk.hears(silence());
+  EXPECT_LT(first, second);
+  EXPECT_EQ(talk.after(), std::chrono::seconds{1});
+}
+
+TEST(Click, ADeclinedPaymentIsTheEnd) {
+  Talk talk(Then::pay);
+  talk.hears(reservation(State::held)).hears(refusal(402, "payment-failed"));
+  EXPECT_EQ(talk.next(), Do::nothing);
+  EXPECT_EQ(talk.told().state, State::cancelled);
+}
+
+TEST(Click, ALatePaymentIsTheEnd) {
+  Talk talk(Then::pay);
+  talk.hears(reservation(State::held)).hears(refusal(410, "hold-expired"));
+  EXPECT_EQ(talk.next(), Do::nothing);
+  EXPECT_EQ(talk.told().state, State::expired);
+  EXPECT_FALSE(talk.told().charge_open);
+}
+
+TEST(Click, PaysAgainWhereThePaymentsOutcomeIsUnknown) {
+  Talk talk(Then::pay);
+  EXPECT_EQ(talk.hears(reservation(State::held)).hears(silence()).next(), Do::pay);
+  EXPECT_TRUE(talk.told().charge_open);
+  EXPECT_EQ(talk.hears(refusal(409, "request-in-progress")).next(), Do::look);
+  EXPECT_EQ(talk.hears(reservation(State::confirmed)).next(), Do::nothing);
+}
+
+TEST(Click, PaysAgainWhereTheGatewayIsAway) {
+  Talk talk(Then::pay);
+  talk.hears(reservation(State::held)).hears(refusal(503, "gateway-unavailable", 1));
+  EXPECT_EQ(talk.next(), Do::pay);
+  EXPECT_EQ(talk.after(), std::chrono::seconds{1});
+}
+
+TEST(Click, EndsWhereItsReservationIsGone) {
+  Talk talk(Then::pay);
+  talk.hears(reservation(State::queued, 1)).hears(refusal(404, "reservation-not-found"));
+  EXPECT_EQ(talk.next(), Do::nothing);
+  EXPECT_EQ(talk.told().word, Word::waiting);
+  EXPECT_EQ(talk.told().reservation, "r1");
+}
+
+TEST(Click, TheSecondOfTwoOnlyAsks) {
+  EXPECT_EQ(Talk(Then::stop).hears(reservation(State::queued, 1)).next(), Do::nothing);
+  EXPECT_EQ(Talk(Then::stop).hears(reservation(State::held)).next(), Do::nothing);
+}
+
+}  // namespace
+}  // namespace firstcome::rush
