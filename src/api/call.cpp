@@ -110,18 +110,17 @@ void Call::confess(std::string_view what) noexcept {
   }
 }
 
-bool Call::read_body(std::span<const MemberRule> rules, EmptyBody empty, JsonMembers& into) {
+std::optional<BadInput> Call::look_at_body(std::span<const MemberRule> rules, EmptyBody empty) {
   const std::string_view body = request().body;
-  if (!body.empty() && !is_json(request().content_type)) {
-    refuse(Code::unsupported_media_type);
-    return false;
-  }
+  if (!body.empty() && !is_json(request().content_type)) return BadInput{Code::unsupported_media_type, {}, {}};
   const bool nothing = body.empty() && empty == EmptyBody::is_empty_object;
-  if (const auto bad = into.read(nothing ? "{}" : body, rules)) {
-    refuse(*bad);
-    return false;
-  }
-  return true;
+  return members.read(nothing ? "{}" : body, rules);
+}
+
+bool Call::read_body(std::span<const MemberRule> rules, EmptyBody empty) {
+  const auto bad = look_at_body(rules, empty);
+  if (bad) refuse(*bad);
+  return !bad;
 }
 
 std::optional<ReservationRef> Call::reservation() {

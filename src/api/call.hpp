@@ -75,9 +75,10 @@ class Call final : public net::Attachment, public Operation {
   std::string decoded_key;   ///< where the idempotency key had escapes
   Query query;
 
-  /// Reads the JSON body. False: it was not what it should be, and that was answered.
-  bool read_body(std::span<const MemberRule> rules, EmptyBody empty, JsonMembers& members);
-  bool read_body(std::span<const MemberRule> rules, EmptyBody empty) { return read_body(rules, empty, members); }
+  /// Reads the JSON body into `members`; what is wrong with it, if anything.
+  std::optional<BadInput> look_at_body(std::span<const MemberRule> rules, EmptyBody empty);
+  /// The same. False: it was not what it should be, and that was answered.
+  bool read_body(std::span<const MemberRule> rules, EmptyBody empty);
   JsonMembers members;
 
   /// The reservation that the path names. Nothing: no id of ours, and that was answered.

@@ -72,7 +72,7 @@ constexpr bool is_parameter(std::string_view segment) { return segment.starts_wi
 bool matches(const Segments& pattern, const Segments& path) {
   if (pattern.count != path.count) return false;
   for (std::size_t i = 0; i < path.count; ++i)
-    if (!is_parameter(pattern.text[i]) && pattern.text[i] != path.text[i]) return false;
+    if (is_parameter(pattern.text[i]) ? path.text[i].empty() : pattern.text[i] != path.text[i]) return false;
   return true;
 }
 

@@ -101,7 +101,13 @@ void get_sale(Call& call) {
 }
 
 void patch_sale(Call& call) {
-  if (!call.read_body(patch_rules(), EmptyBody::refused) || !names_a_sale(call)) return;
+  if (auto bad = call.look_at_body(patch_rules(), EmptyBody::refused)) {
+    // Whatever else a sale has is known, but fixed.
+    if (bad->code == Code::unknown_field)
+      bad = BadInput{Code::invalid_field, bad->field, "Only stock, closes_at and state can be changed."};
+    return call.refuse(*bad);
+  }
+  if (!names_a_sale(call)) return;
   if (read_patch(call.members).closes_at) return call.ask(GetSale{std::string(call.parameter)}, patch_known_sale);
   send_patch(call);
 }
