@@ -24,13 +24,13 @@ struct Ran {
 
 class SaleCommands : public ::testing::Test {
  protected:
-  Ran run_with(const std::string& server, std::vector<std::string> arguments) {
+  Ran run_with(const std::string& url, std::vector<std::string> arguments) {
     ChildOptions options;
     options.program = firstcome_program();
     options.arguments = {"sale"};
     options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
     options.error_log = folder.path() / "error.log";
-    options.environment = {"FIRSTCOME_SERVER=" + server};
+    options.environment = {"FIRSTCOME_SERVER=" + url};
     ChildProcess program(std::move(options));
     Ran ran;
     while (const auto line = program.read_line(30s)) ran.output += *line + "\n";
