@@ -78,6 +78,7 @@ class HttpHandler {
   /// Must answer `exchange`, now or in a later turn, on the server's thread. Must not throw.
   virtual void handle(Exchange& exchange) noexcept = 0;
   /// Writes what is answered to a request that is refused before `handle`: status and body are the handler's choice.
+  /// `exchange.request()` is empty then.
   virtual void refuse(BadRequest why, Exchange& exchange) noexcept = 0;
 };
 
@@ -123,10 +124,12 @@ class HttpServer {
   std::uint16_t port() const;
   HttpServerCounters counters() const;
 
-  /// Serves until `stop`, then drains: accepts no more, answers what is under way, at most `drain_deadline` long.
+  /// Serves until `stop`, then drains: accepts no more, answers what is under way or has arrived, at most
+  /// `drain_deadline` long. Exchanges that are unanswered even then stay valid until the server is destroyed, and what
+  /// they are answered is dropped: destroy it after whatever may still answer them. REQUIRES: not run before.
   void run();
 
-  /// Runs `task` on the server's thread, soon.
+  /// Runs `task` on the server's thread, soon; never, if the server has ended before.
   void post(std::move_only_function<void()> task);
   /// Makes the server take a turn, soon. Async-signal-safe.
   void wake() noexcept;
