@@ -38,7 +38,10 @@ class Customers {
   /// Fetches the customer that `find` will compare with, where its index entry is at hand.
   void prefetch_text(std::uint64_t hash) const {
     const std::uint32_t place = index_.find(hash, 1, [](std::uint32_t) { return true; });
-    if (place != 0) prefetch_memory(arena_.at(place));
+    if (place == 0) return;
+    const auto* customer = static_cast<const Customer*>(arena_.at(place));
+    prefetch_memory(customer);
+    prefetch_memory(customer + 1);  // the text may lie in the next line
   }
 
   CustomerId find(std::string_view text, std::uint64_t hash) const {

@@ -136,10 +136,11 @@ void Ledger::prefetch(const Reserve& command, Ahead ahead) const {
 
 ReserveAnswer Ledger::apply(const Reserve& command, Instant now) {
   impl_->begin(now);
-  Impl::Entry* entry = impl_->find(command.sale);
-  if (entry == nullptr) return {};
-  ReserveAnswer answer = entry->sale->reserve(command, now);
-  impl_->plan(*entry);
+  ReserveAnswer answer;
+  if (Impl::Entry* entry = impl_->find(command.sale); entry != nullptr) {
+    entry->sale->reserve(command, answer, now);
+    impl_->plan(*entry);
+  }
   return answer;
 }
 

@@ -60,8 +60,10 @@ Reason SaleLedger::reason_of(ShortNumber number) const {
 }
 
 Money SaleLedger::amount_of(const PackedReservation& record) const {
-  assert(terms_.unit_price <= limits::amount / static_cast<Money>(record.quantity));
-  return terms_.unit_price * static_cast<Money>(record.quantity);
+  // At most 10^12 times 10^6: it cannot overflow.
+  const Money amount = terms_.unit_price * static_cast<Money>(record.quantity);
+  assert(amount <= limits::amount);
+  return amount;
 }
 
 void SaleLedger::assert_equation() const {

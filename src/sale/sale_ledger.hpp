@@ -54,7 +54,8 @@ class SaleLedger {
   void prefetch_customer(const Reserve& command) const;
 
   // --- decisions; `number` is known ---
-  ReserveAnswer reserve(const Reserve& command, Instant now);
+  /// Fills an answer that is as new.
+  void reserve(const Reserve& command, ReserveAnswer& answer, Instant now);
   Outcome begin_payment(ShortNumber number, BeginPayment::By by, Instant now);
   Outcome finish_payment(ShortNumber number, const FinishPayment& command, Instant now);
   Outcome confirm(ShortNumber number, const std::string& payment_id, Instant now);
@@ -121,7 +122,7 @@ class SaleLedger {
 
   // --- Reserve ---
   struct Asking;
-  std::optional<ReserveAnswer> replay(const Asking& asking, Instant now) const;
+  bool replay(const Asking& asking, ReserveAnswer& answer, Instant now) const;
   Outcome judge(const Asking& asking, ReserveAnswer& answer, Instant now);
   Outcome judge_limits(const Asking& asking, ReserveAnswer& answer) const;
   Outcome judge_stock(Units quantity, ReserveAnswer& answer, Instant now) const;

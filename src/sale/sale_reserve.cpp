@@ -25,7 +25,7 @@ void SaleLedger::prefetch_customer(const Reserve& command) const {
   customers_.prefetch_text(customers_.hash(command.customer));
 }
 
-ReserveAnswer SaleLedger::reserve(const Reserve& command, Instant now) {
+void SaleLedger::reserve(const Reserve& command, ReserveAnswer& answer, Instant now) {
   assert(command.quantity >= 1 && command.quantity <= limits::quantity);
   Asking asking{.command = command, .customer_hash = customers_.hash(command.customer)};
   customers_.prefetch(asking.customer_hash);
@@ -35,13 +35,10 @@ ReserveAnswer SaleLedger::reserve(const Reserve& command, Instant now) {
     context_.refusals.prefetch(context_.refusals.hash(command.key));
   }
   run_due(now);
-  asking.customer = customers_.find(command.customer, asking.customer_hash);
-  if (command.key) {
-    if (auto replayed = replay(asking, now)) return *replayed;
-  }
-  ReserveAnswer answer;
-  answer.outcome = judge(asking, answer, now);
   answer.currency = terms_.currency;
+  if (command.key && replay(asking, answer, now)) return;
+  asking.customer = customers_.find(command.customer, asking.customer_hash);
+  answer.outcome = judge(asking, answer, now);
   if (answer.outcome == Outcome::done || answer.outcome == Outcome::waiting) {
     accept(asking, answer, now);
   } else if (command.key && is_final_refusal(answer.outcome)) {
@@ -54,32 +51,29 @@ ReserveAnswer SaleLedger::reserve(const Reserve& command, Instant now) {
                                 .left = answer.left,
                                 .outcome = answer.outcome});
   }
-  return answer;
 }
 
-std::optional<ReserveAnswer> SaleLedger::replay(const Asking& asking, Instant now) const {
+/// Answers a key that was answered before. Returns whether it was.
+bool SaleLedger::replay(const Asking& asking, ReserveAnswer& answer, Instant now) const {
   const Reserve& command = asking.command;
   if (const ShortNumber number = reservations_.find(command.key, asking.key_hash, now)) {
     const bool same =
         reservations_[number].quantity == command.quantity && reservations_.reference(number) == command.reference;
-    ReserveAnswer answer;
-    fill_as_decided(answer, number);
+    if (same) fill_as_decided(answer, number);
     answer.outcome = same ? Outcome::unchanged : Outcome::idempotency_key_reused;
-    return answer;
+    return true;
   }
   const RememberedRefusal* refusal = context_.refusals.find(handle_, command.key, now);
-  if (refusal == nullptr) return std::nullopt;
-  ReserveAnswer answer;
-  answer.currency = terms_.currency;
+  if (refusal == nullptr) return false;
   if (refusal->quantity != command.quantity || refusal->reference_hash != hash_text(command.reference, context_.seed)) {
     answer.outcome = Outcome::idempotency_key_reused;
-    return answer;
+    return true;
   }
   answer.outcome = refusal->outcome;
   if (refusal->number != 0) answer.ref = ref(refusal->number);
   answer.left = refusal->left;
   answer.replayed_refusal = true;
-  return answer;
+  return true;
 }
 
 /// The first answer again, from what the decision fixed.
@@ -96,7 +90,6 @@ void SaleLedger::fill_as_decided(ReserveAnswer& answer, ShortNumber number) cons
   }
   answer.hold = terms_.hold;
   answer.amount = amount_of(record);
-  answer.currency = terms_.currency;
 }
 
 /// Decides; fills what goes with a refusal.
@@ -112,7 +105,8 @@ Outcome SaleLedger::judge(const Asking& asking, ReserveAnswer& answer, Instant n
 }
 
 Outcome SaleLedger::judge_limits(const Asking& asking, ReserveAnswer& answer) const {
-  const Customer customer = asking.customer == CustomerId{} ? Customer{} : customers_[asking.customer];
+  static constexpr Customer nobody{};
+  const Customer& customer = asking.customer == CustomerId{} ? nobody : customers_[asking.customer];
   if (terms_.limit_per_customer) {
     const Units left = std::max<Units>(*terms_.limit_per_customer - customer.units, 0);
     if (asking.command.quantity > left) {

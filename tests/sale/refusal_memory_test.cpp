@@ -1,0 +1,57 @@
+#include "sale/refusal_memory.hpp"
+
+#include <gtest/gtest.h>
+
+namespace firstcome::sale {
+namespace {
+
+constexpr Instant noon{std::chrono::days{20'000}};
+
+RememberedRefusal refusal(std::uint64_t key, Instant at = noon) {
+  RememberedRefusal one;
+  one.key = {.high = 1, .low = key};
+  one.at = at;
+  one.sale = SaleHandle{1};
+  one.quantity = static_cast<std::uint32_t>(key);
+  return one;
+}
+
+KeyHash key_of(std::uint64_t key) { return {.high = 1, .low = key}; }
+
+TEST(RefusalMemory, FindsWhatItWasTold) {
+  RefusalMemory memory(7);
+  EXPECT_EQ(memory.find(SaleHandle{1}, key_of(1), noon), nullptr);
+  memory.remember(refusal(1));
+  memory.remember(refusal(2));
+  const RememberedRefusal* found = memory.find(SaleHandle{1}, key_of(2), noon);
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->quantity, 2u);
+  EXPECT_EQ(memory.find(SaleHandle{2}, key_of(2), noon), nullptr) << "another sale";
+}
+
+TEST(RefusalMemory, KeepsTheLastOfThem) {
+  RefusalMemory memory(7, 100);
+  for (std::uint64_t key = 1; key <= 10'000; ++key) {
+    memory.remember(refusal(key));
+    EXPECT_LE(memory.size(), 100u);
+    ASSERT_NE(memory.find(SaleHandle{1}, key_of(key), noon), nullptr);
+    if (key > 100) {
+      ASSERT_NE(memory.find(SaleHandle{1}, key_of(key - 99), noon), nullptr);
+      ASSERT_EQ(memory.find(SaleHandle{1}, key_of(key - 100), noon), nullptr);
+    }
+  }
+}
+
+TEST(RefusalMemory, ForgetsAfterTenMinutes) {
+  RefusalMemory memory(7);
+  memory.remember(refusal(1));
+  const Instant last = noon + limits::refusal_lifetime - Milliseconds{1};
+  EXPECT_NE(memory.find(SaleHandle{1}, key_of(1), last), nullptr);
+  EXPECT_EQ(memory.find(SaleHandle{1}, key_of(1), last + Milliseconds{1}), nullptr);
+  memory.remember(refusal(1, last + Milliseconds{1}));
+  EXPECT_EQ(memory.size(), 1u);
+  EXPECT_NE(memory.find(SaleHandle{1}, key_of(1), last + limits::refusal_lifetime), nullptr);
+}
+
+}  // namespace
+}  // namespace firstcome::sale
