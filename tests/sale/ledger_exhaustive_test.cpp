@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <iostream>
+#include <memory>
 #include <set>
 
 namespace firstcome::sale {
@@ -107,15 +108,24 @@ std::size_t explore(const SaleTerms& terms) {
   while (!ways.empty() && !::testing::Test::HasFailure()) {
     const std::vector<Action> way = std::move(ways.front());
     ways.pop_front();
+    std::unique_ptr<Pair> pair;
+    std::string key;
     for (const Action action : actions) {
-      Pair pair(terms);
-      for (const Action before : way) act(pair, before);
-      pair.store();
-      if (!act(pair, action)) continue;
-      pair.compare();
-      if (!seen.insert(key_of(pair)).second) continue;
-      ways.push_back(way);
-      ways.back().push_back(action);
+      if (!pair) {
+        pair = std::make_unique<Pair>(terms);
+        for (const Action before : way) act(*pair, before);
+        pair->store();
+        key = key_of(*pair);
+      }
+      if (!act(*pair, action)) continue;
+      pair->compare();
+      const std::string reached = key_of(*pair);
+      if (reached == key) continue;  // refused without effect: the next action may use it
+      if (seen.insert(reached).second) {
+        ways.push_back(way);
+        ways.back().push_back(action);
+      }
+      pair.reset();
     }
   }
   std::cout << seen.size() << " states\n";
