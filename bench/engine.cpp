@@ -13,6 +13,7 @@
 #include "engine/embedded/sqlite.hpp"
 
 #include <fmt/format.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -246,6 +247,13 @@ double resident_bytes() {
   return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
+/// Of the whole process: on a busy machine it tells more than the clock.
+double cpu_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
 bool bench_growth(const std::filesystem::path& folder, std::uint64_t millions) {
   constexpr std::uint64_t sample = 500'000;
   const std::filesystem::path data = folder / "growth";
@@ -274,8 +282,10 @@ bool bench_growth(const std::filesystem::path& folder, std::uint64_t millions) {
   stored += 3 * sample;
   engine.reset();
   const auto start = Steady::now();
+  const double cpu_before = cpu_seconds();
   engine = open_engine(data);
   const double startup = seconds_since(start);
+  fmt::print("started again in {:.1f} s, {:.1f} s of CPU on two threads\n", startup, cpu_seconds() - cpu_before);
   fmt::print("{} reservations stored; empty {:.0f}/s, full {:.0f}/s; file {:.0f} MB\n", stored, median(empty),
              median(full), static_cast<double>(std::filesystem::file_size(data / "firstcome.db")) / 1e6);
   bool reached = goal("with all of them / empty", median(full) / median(empty), ">=", 0.8);

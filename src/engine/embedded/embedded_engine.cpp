@@ -114,8 +114,8 @@ EmbeddedEngine::Impl::Impl(EmbeddedOptions given, DataLock taken, Recovered foun
       event_reader(path, options.vfs, read, [this] { wake_owner(); }) {
   const Instant wall = options.clock();
   if (wall < last_now) {
-    ahead = last_now - wall;
-    spdlog::warn("the clock is {} ms behind the last commit; time goes on from there", ahead.count());
+    clock_shift = last_now - wall;
+    spdlog::warn("the clock is {} ms behind the last commit; time goes on from there", clock_shift.count());
   }
   counted.reservations = found.reservations;
   for (const SaleHandle sale : found.leaving) removals.push_back({sale, 1, 0});

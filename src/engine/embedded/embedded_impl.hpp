@@ -84,7 +84,7 @@ struct EmbeddedEngine::Impl {
 
   // --- the owner's ---
   Condition condition = Condition::serving;
-  Milliseconds ahead{};  ///< added to the clock, so that it is not before the last commit of an earlier run
+  Milliseconds clock_shift{};  ///< added to the clock, so that it is not before the last commit of an earlier run
   Instant last_now;
   std::vector<Operation*> batch;
   std::vector<Operation*> rejected;

@@ -57,12 +57,19 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::serve() {
 }
 
 Instant EmbeddedEngine::Impl::present() {
-  last_now = std::max(last_now, options.clock() + ahead);
+  last_now = std::max(last_now, options.clock() + clock_shift);
   return last_now;
 }
 
 void EmbeddedEngine::Impl::apply_batch(Instant now) {
-  for (Operation*& operation : batch) {
+  const auto prefetch = [this](std::size_t at, sale::Ledger::Ahead ahead) {
+    if (at >= batch.size()) return;
+    if (const auto* reserve = std::get_if<Reserve>(&batch[at]->command)) ledger.prefetch(*reserve, ahead);
+  };
+  for (std::size_t at = 0; at < batch.size(); ++at) {
+    prefetch(at + 16, sale::Ledger::Ahead::far);
+    prefetch(at + 8, sale::Ledger::Ahead::near);
+    Operation*& operation = batch[at];
     if (apply(*operation, now) == Applied::answered) continue;
     reads.push_back(operation);
     operation = nullptr;  // not this batch's to complete
