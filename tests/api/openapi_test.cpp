@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace firstcome::api::testing {
 namespace {
@@ -28,11 +29,12 @@ std::string lower(std::string_view text) {
 YAML::Node resolve(YAML::Node node) {
   while (node.IsMap() && node["$ref"]) {
     const std::string reference = node["$ref"].as<std::string>();
-    YAML::Node at = YAML::Clone(contract());
+    YAML::Node at;
+    at.reset(contract());
     std::size_t begin = 2;
     while (begin < reference.size()) {
       const std::size_t end = std::min(reference.find('/', begin), reference.size());
-      YAML::Node next = at[reference.substr(begin, end - begin)];
+      const YAML::Node next = std::as_const(at)[reference.substr(begin, end - begin)];
       EXPECT_TRUE(next.IsDefined()) << reference;
       at.reset(next);
       begin = end + 1;
@@ -252,10 +254,11 @@ TEST_F(Contract, AnswersAsItSays) {
   ask("POST", path + "/payment", held);
   ask("GET", path, held);
   ask("POST", path + "/cancel", held);
-  ask("POST", path + "/confirm", other, R"({"payment_id":"p"})");
   ask("POST", path + "/return", held);
   server.gateway().set(ObedientGateway::Mood::decline);
-  ask("POST", path + "/payment", waiting);
+  EXPECT_EQ(ask("POST", path + "/payment", waiting).code(), "payment-failed");
+  ask("POST", path + "/confirm", other, R"({"payment_id":"p"})");
+  ask("POST", path + "/cancel", reserved("s", "e"));
 
   ask("GET", one_sale, "s");
   ask("GET", one_sale, "nobody");
