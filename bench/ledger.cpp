@@ -2,15 +2,18 @@
 //
 // 100 000 customers in random order, one million reservations, every request with a key of its own. As in an engine,
 // the text of a batch of 512 commands was just received, the commands of a batch are known ahead (so `prefetch` is
-// used), and the changes are cleared after each batch. The goal is 5 M commands/s (issue: bench `ledger`).
+// used), and the changes are cleared after each batch. The goal is 5 M commands/s.
 #include "sale/ledger.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <random>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace {
@@ -19,7 +22,9 @@ using namespace firstcome;
 
 constexpr std::size_t reservations = 1'000'000;
 constexpr std::size_t batch = 512;
-constexpr double goal = 5.0;
+constexpr double goal = 5;
+constexpr double goal_bytes = 130;
+constexpr double goal_restored = 1.5;
 const Instant start{std::chrono::days{20'000}};
 
 /// What the customers send, in the order in which they send it.
@@ -69,7 +74,33 @@ double cpu_seconds() {
 struct Result {
   double million_per_second = 0;
   double bytes_each = 0;
+  double million_restored_per_second = 0;
 };
+
+double million_per_second(double began) { return static_cast<double>(reservations) / 1e6 / (cpu_seconds() - began); }
+
+/// Of insertions into the standard's table.
+double yardstick(const Crowd& crowd) {
+  std::unordered_map<std::uint64_t, std::uint32_t> table;
+  const double began = cpu_seconds();
+  for (const KeyHash& key : crowd.keys) table.emplace(key.low, 1);
+  return million_per_second(began);
+}
+
+/// Of records read into one and the same, as from a statement's rows.
+double restore_all(const sale::Ledger& ledger, Instant now) {
+  sale::Ledger again({.hash_seed = 43});
+  sale::ReservationRecord record;
+  std::optional<std::string> problem = again.restore(ledger.record_of(SaleHandle{1}));
+  const double began = cpu_seconds();
+  for (std::size_t number = 1; number <= reservations && !problem; ++number) {
+    ledger.read_record({SaleHandle{1}, Number{number}}, record);
+    problem = again.restore(record, now);
+  }
+  if (!problem) problem = again.finish_restore();
+  if (problem) std::printf("ledger  WRONG: %s\n", problem->c_str());
+  return million_per_second(began);
+}
 
 /// As an engine applies a batch. Returns how many were accepted.
 std::size_t apply_all(sale::Ledger& ledger, const std::vector<Reserve>& commands, Instant now) {
@@ -98,10 +129,11 @@ Result run(const Crowd& crowd, Milliseconds hold) {
     accepted += apply_all(ledger, commands, now);
     ledger.clear_changes();
   }
-  const double took = cpu_seconds() - began;
+  Result result{.million_per_second = million_per_second(began)};
   if (accepted != reservations) std::printf("ledger  WRONG: only %zu accepted\n", accepted);
-  return {.million_per_second = static_cast<double>(reservations) / 1e6 / took,
-          .bytes_each = static_cast<double>(ledger.bytes()) / static_cast<double>(reservations)};
+  result.bytes_each = static_cast<double>(ledger.bytes()) / static_cast<double>(reservations);
+  result.million_restored_per_second = restore_all(ledger, start + Milliseconds{1'000});
+  return result;
 }
 
 }  // namespace
@@ -110,13 +142,18 @@ int main(int argc, char** argv) {
   const bool gate = argc > 1 && std::strcmp(argv[1], "--gate") == 0;
   const Crowd crowd = make_crowd(100'000);
   double best = 0;
-  for (int round = 0; round < 3; ++round) {
-    const Result result = run(crowd, Milliseconds{60'000});
-    if (result.million_per_second > best) best = result.million_per_second;
+  double table = 0;
+  for (int round = 0; round < 5; ++round) {
+    best = std::max(best, run(crowd, Milliseconds{60'000}).million_per_second);
+    table = std::max(table, yardstick(crowd));
   }
-  std::printf("ledger  %.2f M commands/s (goal %.0f)\n", best, goal);
+  std::printf("ledger  %.2f M commands/s (goal %.0f); std::unordered_map %.2f M insertions/s\n", best, goal, table);
   const Result distinct = run(make_crowd(reservations), Milliseconds{60'000});
-  std::printf("ledger  %.2f M commands/s and %.0f bytes each with %zu distinct customers (goal 130)\n",
-              distinct.million_per_second, distinct.bytes_each, reservations);
-  return gate && (best < goal || distinct.bytes_each > 130) ? 1 : 0;
+  std::printf("ledger  %.0f bytes each (goal %.0f) and %.2f M commands/s where every customer is another\n",
+              distinct.bytes_each, goal_bytes, distinct.million_per_second);
+  std::printf("ledger  %.2f M reservations/s restored (goal %.1f)\n", distinct.million_restored_per_second,
+              goal_restored);
+  const bool reached =
+      best >= goal && distinct.bytes_each <= goal_bytes && distinct.million_restored_per_second >= goal_restored;
+  return gate && !reached ? 1 : 0;
 }

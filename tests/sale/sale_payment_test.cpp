@@ -245,6 +245,20 @@ TEST(Payment, ChargedAfterTheEndIsOwedBackBeyondTheLimit) {
   EXPECT_EQ(shop.finish(first, Charge::charged), paid_unfulfilled);
 }
 
+TEST(Payment, ThoseRefusedTogetherDoNotStandAgainstALateCharge) {
+  SaleTerms terms = standby_terms(1);
+  terms.limit_per_customer = 1;
+  Shop shop(terms);
+  const ReservationRef late = shop.has("ann");
+  shop.pay(late);
+  shop.wait(60s);
+  const ReservationRef bob = shop.has("bob");
+  shop.has("ann");  // waits, and is refused with all who wait
+  shop.buy(bob);
+  shop.patch_stock(2);
+  EXPECT_EQ(shop.finish(late, Charge::charged), done);
+}
+
 TEST(Payment, ChargedAfterTheSaleClosedIsOwedBack) {
   Shop shop(plain_terms());
   const ReservationRef ref = shop.has("ann");

@@ -29,8 +29,10 @@ TEST(CreateSale, AnswersTheSameTermsAgain) {
 
 TEST(CreateSale, ComparesWithTheTermsAsCreated) {
   Shop shop(plain_terms(10));
+  shop.patch_stock(30);
   shop.patch_stock(20);
   shop.apply(patch_closes_at(day_one + 1h));
+  shop.apply(patch_closes_at(day_one + 2h));
   for (int start = 0; start < 2; ++start) {
     EXPECT_EQ(shop.create(plain_terms(10)).outcome, Outcome::unchanged);
     EXPECT_EQ(shop.create(plain_terms(10)).sale.terms.stock, 20);
