@@ -83,6 +83,9 @@ class Connection final : public Exchange, public Deadline {
   };
 
   Connection(Responder& responder, std::uint32_t slot) : responder_(responder), index(slot) {}
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  virtual ~Connection() = default;
 
   const HttpRequest& request() const override;
   void respond(unsigned status, std::string_view content_type, std::string_view body,

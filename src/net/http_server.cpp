@@ -183,38 +183,48 @@ void HttpServer::Impl::abandon_the_rest() {
     if (connection.phase != Connection::Phase::unused) lost(connection);
 }
 
+// --- from any thread ---
+
+void HttpServer::Impl::post(std::move_only_function<void()> task) {
+  {
+    const std::lock_guard lock{posted_mutex_};
+    posted_.push_back(std::move(task));
+  }
+  wake();
+}
+
+void HttpServer::Impl::wake() noexcept {
+  if (!woken_.exchange(true)) poller_.wake();
+}
+
+void HttpServer::Impl::stop() noexcept {
+  stopping_.store(true);
+  wake();
+}
+
 // --- the face ---
+
+HttpServerCounters HttpServer::Impl::counters() const {
+  HttpServerCounters counters = counters_;
+  counters.connections = connections_.count();
+  return counters;
+}
 
 HttpServer::HttpServer(HttpServerOptions options, HttpHandler& handler, Driven& driven)
     : impl_(std::make_unique<Impl>(std::move(options), handler, driven)) {}
 
 HttpServer::~HttpServer() = default;
 
-std::uint16_t HttpServer::port() const { return impl_->listener_.port(); }
+std::uint16_t HttpServer::port() const { return impl_->port(); }
 
-HttpServerCounters HttpServer::counters() const {
-  HttpServerCounters counters = impl_->counters_;
-  counters.connections = impl_->connections_.count();
-  return counters;
-}
+HttpServerCounters HttpServer::counters() const { return impl_->counters(); }
 
 void HttpServer::run() { impl_->run(); }
 
-void HttpServer::post(std::move_only_function<void()> task) {
-  {
-    const std::lock_guard lock{impl_->posted_mutex_};
-    impl_->posted_.push_back(std::move(task));
-  }
-  wake();
-}
+void HttpServer::post(std::move_only_function<void()> task) { impl_->post(std::move(task)); }
 
-void HttpServer::wake() noexcept {
-  if (!impl_->woken_.exchange(true)) impl_->poller_.wake();
-}
+void HttpServer::wake() noexcept { impl_->wake(); }
 
-void HttpServer::stop() noexcept {
-  impl_->stopping_.store(true);
-  wake();
-}
+void HttpServer::stop() noexcept { impl_->stop(); }
 
 }  // namespace firstcome::net

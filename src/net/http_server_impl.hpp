@@ -21,9 +21,24 @@ namespace firstcome::net {
 
 struct HttpServer::Impl final : Responder {
   Impl(HttpServerOptions options, HttpHandler& handler, Driven& driven);
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  virtual ~Impl() = default;
 
-  // --- rounds: http_server.cpp ---
+  // The members of HttpServer, as documented there.
+  std::uint16_t port() const { return listener_.port(); }
+  HttpServerCounters counters() const;
   void run();
+  void post(std::move_only_function<void()> task);
+  void wake() noexcept;
+  void stop() noexcept;
+
+  // What connections ask for.
+  void respond(Connection& connection, unsigned status, std::string_view content_type, std::string_view body,
+               std::span<const HttpField> fields) override;
+
+ private:
+  // --- rounds: http_server.cpp ---
   void round();
   std::optional<TimePoint> wait_until() const;
   void run_posted();
@@ -45,8 +60,6 @@ struct HttpServer::Impl final : Responder {
   void make_room(Connection& connection);
   bool say_continue(Connection& connection);
   void refuse(Connection& connection, BadRequest why);
-  void respond(Connection& connection, unsigned status, std::string_view content_type, std::string_view body,
-               std::span<const HttpField> fields) override;
   void flush();
   void send_answer(Connection& connection);
   void send_rest(Connection& connection);

@@ -30,7 +30,7 @@ class Feeder {
       const std::size_t taken = std::min(piece.size(), limits_.buffer_bytes() - size_);
       EXPECT_GT(taken, 0U) << "the buffer does not suffice";
       if (taken == 0) return Progress::refused;
-      std::copy_n(piece.data(), taken, data_.get() + size_);
+      std::copy_n(piece.begin(), taken, data_.get() + size_);
       size_ += taken;
       piece.remove_prefix(taken);
       progress = parser_.parse(data_.get(), size_);
