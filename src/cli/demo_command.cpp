@@ -20,6 +20,8 @@
 #include <cstdio>
 #include <memory>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace firstcome::cli {
 namespace {
@@ -118,7 +120,7 @@ int rank(rush::Grade grade) {
 
 /// One after the other; the exit code.
 int play(const std::vector<DemoSale>& sales) {
-  std::string table = rush::summary_head();
+  std::vector<rush::RushResult> results;
   rush::Grade worst = rush::Grade::fine;
   for (const DemoSale& sale : sales) {
     fmt::print("\n{}\n", sale.about);
@@ -134,10 +136,10 @@ int play(const std::vector<DemoSale>& sales) {
       return exit_unavailable;
     }
     fmt::print("{}", rush::report(*result));
-    table += rush::summary_line(*result);
     worst = std::min(worst, result->grade(), [](rush::Grade a, rush::Grade b) { return rank(a) < rank(b); });
+    results.push_back(std::move(*result));
   }
-  fmt::print("\nThe verdict\n{}", table);
+  fmt::print("\nThe verdict\n{}", rush::summary(results));
   return static_cast<int>(worst);
 }
 

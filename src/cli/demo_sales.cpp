@@ -18,10 +18,10 @@ std::uint32_t stock_for(std::uint32_t customers) { return std::max(customers / 1
 
 DemoSale ticket(std::uint32_t customers, const std::string& id) {
   DemoSale sale;
-  sale.about = "a ticket: at most 2 each, held for 3 s until the customer pays; who finds none left stands by";
+  sale.about = "a ticket: at most 2 each, held for 2 s until the customer pays; who finds none left stands by";
   sale.body = fmt::format(
       R"({{"id":"{}","name":"Concert ticket","kind":"ticket","stock":{},"unit_price":99000,"limit_per_customer":2,)"
-      R"("hold_ms":3000,"standby":true,"payment":"client"}})",
+      R"("hold_ms":2000,"standby":true,"payment":"client"}})",
       id, stock_for(customers));
   sale.crowd.sale = id;
   sale.crowd.double_click = 0.2;
@@ -45,7 +45,7 @@ DemoSale product(std::uint32_t customers, const std::string& id) {
   DemoSale sale;
   sale.about = "a product: the shop charges by itself; 20 % fail before and 20 % during payment, and are given back";
   sale.body = fmt::format(
-      R"({{"id":"{}","name":"Limited edition","kind":"product","stock":{},"unit_price":250000,"hold_ms":10000,)"
+      R"({{"id":"{}","name":"Limited edition","kind":"product","stock":{},"unit_price":250000,"hold_ms":2000,)"
       R"("payment":"auto"}})",
       id, stock_for(customers));
   sale.crowd.sale = id;
@@ -58,7 +58,7 @@ DemoSale queued_product(std::uint32_t customers, const std::string& id) {
   DemoSale sale;
   sale.about = "the same product through the waiting queue, which lets a fifth of the stock in each second";
   sale.body = fmt::format(
-      R"({{"id":"{}","name":"Limited edition, queued","kind":"product","stock":{},"unit_price":250000,"hold_ms":10000,)"
+      R"({{"id":"{}","name":"Limited edition, queued","kind":"product","stock":{},"unit_price":250000,"hold_ms":2000,)"
       R"("payment":"auto","queue":{{"admit_per_tick":{},"tick_ms":1000}}}})",
       id, stock, std::max(stock / 5, 1U));
   sale.crowd.sale = id;

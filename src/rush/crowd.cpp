@@ -25,6 +25,9 @@ Then then_of(const Behaviour& behaviour, const SaleSeen& sale) {
   return behaviour.pays == Behaviour::Pays::yes ? Then::pay : Then::leave;
 }
 
+/// In the queue, and looking.
+bool waits(const Click& click) { return click.told().word == Word::waiting && click.next().what != Click::Do::nothing; }
+
 std::string_view said(const Reply& reply) {
   if (reply.kind != Reply::Kind::answered) return "no answer";
   return reply.reservation ? api::word(reply.reservation->state) : std::string_view(reply.code);
@@ -137,12 +140,12 @@ net::Task<Reply::Kind> Crowd::converse(Worker* worker, std::uint32_t index) {
   net::ClientResult result = co_await worker->client.request(worker->request, deadline);
   const Moment answered = now();
   const Reply reply = read_reply(result);
-  const Word before = click.told().word;
+  const bool waited = waits(click);
   click.heard(reply, sent, answered);
-  record(click, asked, reply, answered - (first && options_.rate ? std::min(arrives_at(index), sent) : sent));
+  record(asked, reply, answered - (first && options_.rate ? std::min(arrives_at(index), sent) : sent));
   figures_.elapsed = answered;
-  figures_.waiting += click.told().word == Word::waiting ? 1 : 0;
-  figures_.waiting -= before == Word::waiting ? 1 : 0;
+  figures_.waiting += waits(click) ? 1 : 0;
+  figures_.waiting -= waited ? 1 : 0;
   follow_up(index);
   co_return reply.kind;
 }
@@ -171,7 +174,7 @@ void Crowd::compose(net::ClientRequest& request, const Click& click) const {
   }
 }
 
-void Crowd::record(const Click& click, Click::Do asked, const Reply& reply, Moment latency) {
+void Crowd::record(Click::Do asked, const Reply& reply, Moment latency) {
   Latencies& latencies = asked == Click::Do::reserve ? figures_.reserve
                          : asked == Click::Do::look  ? figures_.look
                                                      : figures_.pay;
@@ -180,11 +183,6 @@ void Crowd::record(const Click& click, Click::Do asked, const Reply& reply, Mome
   if (place == latencies.end()) place = latencies.emplace(std::string(key), Histogram{}).first;
   place->second.record(latency);
   if (reply.kind != Reply::Kind::answered) ++figures_.unanswered;
-  if (click.next().what != Click::Do::nothing) return;
-  if (click.told().word == Word::no)
-    ++figures_.refused;
-  else if (click.told().state == ReservationState::confirmed)
-    ++figures_.confirmed;
 }
 
 void Crowd::follow_up(std::uint32_t index) {

@@ -45,8 +45,6 @@ struct CrowdFigures {
   std::uint64_t unanswered = 0;
   std::uint64_t finished = 0;  ///< clicks that have a final answer
   std::uint64_t waiting = 0;   ///< clicks that are in the queue
-  std::uint64_t confirmed = 0;
-  std::uint64_t refused = 0;
   Latencies reserve, look, pay;
   Histogram lag;              ///< open loop: how late arrivals were handled
   Moment last_arrival{};      ///< when the last first request was sent
@@ -92,7 +90,7 @@ class Crowd {
   net::Task<void> work(Worker* worker);
   net::Task<Reply::Kind> converse(Worker* worker, std::uint32_t click);
   void compose(net::ClientRequest& request, const Click& click) const;
-  void record(const Click& click, Click::Do asked, const Reply& reply, Moment latency);
+  void record(Click::Do asked, const Reply& reply, Moment latency);
   void follow_up(std::uint32_t index);
 
   std::optional<std::uint32_t> take();

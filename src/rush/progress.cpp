@@ -16,10 +16,10 @@ std::string progress_line(const Progress& progress) {
   if (progress.phase == Progress::Phase::settling)
     return fmt::format("{:6.1f} s  {}: waiting for {} held units to end, {} in the queue | {}", seconds, sale.id,
                        grouped(sale.held), grouped(sale.queued), stock);
-  return fmt::format("{:6.1f} s  {}: {} of {} clicks came, {} wait, {} confirmed, {} refused | {} | {} requests/s",
-                     seconds, sale.id, grouped(figures.clicks), grouped(progress.clicks_in_all),
-                     grouped(figures.waiting), grouped(figures.confirmed), grouped(figures.refused), stock,
-                     grouped(static_cast<std::int64_t>(progress.requests_per_second)));
+  return fmt::format(
+      "{:6.1f} s  {}: {} of {} clicks came, {} in the queue, {} have their final answer | {} | {} requests/s", seconds,
+      sale.id, grouped(figures.clicks), grouped(progress.clicks_in_all), grouped(figures.waiting),
+      grouped(figures.finished), stock, grouped(static_cast<std::int64_t>(progress.requests_per_second)));
 }
 
 ProgressPrinter::ProgressPrinter(std::FILE* out) : out_(out), terminal_(isatty(fileno(out)) == 1) {}

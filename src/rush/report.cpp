@@ -21,15 +21,20 @@ std::string grouped_digits(std::string digits) {
   return digits;
 }
 
+std::uint64_t refused_in(const Totals& totals) {
+  std::uint64_t refused = 0;
+  for (const auto& [reason, times] : totals.refused) refused += times;
+  return refused;
+}
+
 using Lines = std::back_insert_iterator<std::string>;
 
 void write_head(const RushResult& result, Lines out) {
   const RushOptions& options = result.options;
-  fmt::format_to(out, "sale {} ({}): {} units, {} customers, {} clicks, {} requests over {} connections in {:.1f} s\n",
+  fmt::format_to(out, "sale {} ({}): {} units, {} customers, {} HTTP requests over {} connections in {:.1f} s\n",
                  result.after.id, result.after.kind, grouped(result.after.stock),
-                 grouped(std::uint64_t{options.customers}), grouped(result.figures.clicks),
-                 grouped(result.figures.requests), grouped(std::uint64_t{connections_of(options)}),
-                 seconds(result.figures.elapsed));
+                 grouped(std::uint64_t{options.customers}), grouped(result.figures.requests),
+                 grouped(std::uint64_t{connections_of(options)}), seconds(result.figures.elapsed));
   if (result.connected < connections_of(options))
     fmt::format_to(out, "  only {} of {} connections could be opened at first\n", result.connected,
                    connections_of(options));
@@ -38,17 +43,15 @@ void write_head(const RushResult& result, Lines out) {
 void write_totals(const RushResult& result, Lines out) {
   const Totals& totals = result.totals;
   auto line = [&](std::string_view name, std::string_view text) { fmt::format_to(out, "  {:<22}{}\n", name, text); };
-  line("asked", grouped(totals.asked));
+  line("asked", fmt::format("{} customers, {} requests in {} clicks", grouped(totals.customers), grouped(totals.asked),
+                            grouped(result.figures.clicks)));
   line("queued", grouped(totals.queued));
   line("sold", fmt::format("{} reservations, {} of {} units", grouped(totals.sold), grouped(totals.units),
                            grouped(result.after.stock)));
-  std::uint64_t refused = 0;
   std::string reasons;
-  for (const auto& [reason, times] : totals.refused) {
-    refused += times;
+  for (const auto& [reason, times] : totals.refused)
     reasons += fmt::format("{}{} {}", reasons.empty() ? ": " : ", ", reason, grouped(times));
-  }
-  line("refused", grouped(refused) + reasons);
+  line("refused", grouped(refused_in(totals)) + reasons);
   line("payments failed", fmt::format("{}, units given back", grouped(totals.payments_failed)));
   line("never paid, expired", grouped(totals.expired));
   const std::array<std::pair<const char*, std::uint64_t>, 5> rare{{
@@ -146,24 +149,44 @@ std::string report(const RushResult& result) {
   return text;
 }
 
-std::string summary_head() {
-  return fmt::format("{:<24}{:>9}{:>9}{:>16}{:>9}{:>8}{:>9}{:>10}{:>11}{:>6}{:>11}{:>11}{:>9}{:>9}  {}\n", "sale",
-                     "asked", "queued", "units sold", "refused", "failed", "expired", "oversold", "undersold", "lost",
-                     "duplicates", "inversions", "p50 ms", "p99 ms", "verdict");
-}
-
-std::string summary_line(const RushResult& result) {
-  const Totals& totals = result.totals;
-  const Verdict& verdict = result.verdict;
-  std::uint64_t refused = 0;
-  for (const auto& [reason, times] : totals.refused) refused += times;
-  return fmt::format("{:<24}{:>9}{:>9}{:>16}{:>9}{:>8}{:>9}{:>10}{:>11}{:>6}{:>11}{:>11}{:>9.2f}{:>9.2f}  {}\n",
-                     result.after.id, grouped(totals.asked), grouped(totals.queued),
-                     fmt::format("{} of {}", grouped(totals.units), grouped(result.after.stock)), grouped(refused),
-                     grouped(totals.payments_failed), grouped(totals.expired), grouped(verdict.oversold.count),
-                     grouped(verdict.undersold.count), grouped(verdict.lost.count), grouped(verdict.duplicated.count),
-                     grouped(verdict.out_of_order.count), milliseconds(result.reservations.quantile(0.5)),
-                     milliseconds(result.reservations.quantile(0.99)), grade_word(result.grade()));
+std::string summary(std::span<const RushResult> results) {
+  struct Row {
+    std::string_view name;
+    std::string (*cell)(const RushResult&);
+  };
+  static constexpr auto latency = [](const RushResult& result, double share) {
+    return fmt::format("{:.2f}", milliseconds(result.reservations.quantile(share)));
+  };
+  static const std::array rows{
+      Row{"", [](const RushResult& result) { return result.after.id; }},
+      Row{"customers", [](const RushResult& result) { return grouped(result.totals.customers); }},
+      Row{"clicks", [](const RushResult& result) { return grouped(result.figures.clicks); }},
+      Row{"queued", [](const RushResult& result) { return grouped(result.totals.queued); }},
+      Row{"units sold",
+          [](const RushResult& result) {
+            return fmt::format("{} of {}", grouped(result.totals.units), grouped(result.after.stock));
+          }},
+      Row{"refused", [](const RushResult& result) { return grouped(refused_in(result.totals)); }},
+      Row{"failed and given back", [](const RushResult& result) { return grouped(result.totals.payments_failed); }},
+      Row{"never paid, expired", [](const RushResult& result) { return grouped(result.totals.expired); }},
+      Row{"oversold", [](const RushResult& result) { return grouped(result.verdict.oversold.count); }},
+      Row{"undersold", [](const RushResult& result) { return grouped(result.verdict.undersold.count); }},
+      Row{"lost", [](const RushResult& result) { return grouped(result.verdict.lost.count); }},
+      Row{"duplicates", [](const RushResult& result) { return grouped(result.verdict.duplicated.count); }},
+      Row{"order inversions", [](const RushResult& result) { return grouped(result.verdict.out_of_order.count); }},
+      Row{"over the limit", [](const RushResult& result) { return grouped(result.verdict.over_limit.count); }},
+      Row{"reserve p50 ms", [](const RushResult& result) { return latency(result, 0.5); }},
+      Row{"reserve p99 ms", [](const RushResult& result) { return latency(result, 0.99); }},
+      Row{"", [](const RushResult& result) { return std::string(grade_word(result.grade())); }},
+  };
+  std::string text;
+  Lines out(text);
+  for (const Row& row : rows) {
+    fmt::format_to(out, "  {:<22}", row.name);
+    for (const RushResult& result : results) fmt::format_to(out, "{:>18}", row.cell(result));
+    text += '\n';
+  }
+  return text;
 }
 
 }  // namespace firstcome::rush

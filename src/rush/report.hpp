@@ -4,6 +4,7 @@
 #include "rush/rush.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace firstcome::rush {
@@ -15,9 +16,8 @@ std::string grouped(std::uint64_t number);
 /// Several lines, the last one the verdict in a word.
 std::string report(const RushResult& result);
 
-/// One line for a table of several rushes, and its head.
-std::string summary_head();
-std::string summary_line(const RushResult& result);
+/// A table with a column for each.
+std::string summary(std::span<const RushResult> results);
 
 /// One JSON object, with a newline at its end.
 std::string report_json(const RushResult& result);

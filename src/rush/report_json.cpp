@@ -62,7 +62,8 @@ json::object totals_json(const RushResult& result) {
   const Totals& totals = result.totals;
   json::object refused;
   for (const auto& [reason, times] : totals.refused) refused[reason] = times;
-  return {{"asked", totals.asked},
+  return {{"customers", totals.customers},
+          {"asked", totals.asked},
           {"clicks", result.figures.clicks},
           {"requests", result.figures.requests},
           {"requests_unanswered", result.figures.unanswered},

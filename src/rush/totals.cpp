@@ -1,5 +1,6 @@
 #include "rush/totals.hpp"
 
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 
@@ -54,7 +55,8 @@ Totals count(std::span<const Told> told, const Truth& truth) {
   now.reserve(truth.reservations.size());
   for (const TrueReservation& has : truth.reservations) now.emplace(has.id, has.state);
   Totals totals;
-  // Clicks of one request stand side by side.
+  std::optional<std::uint32_t> customer;  // the last one counted
+  // Clicks of one request stand side by side, and so do requests of one customer.
   for (std::size_t i = 0; i < told.size();) {
     const Told* best = &told[i];
     bool waited = false;
@@ -64,6 +66,8 @@ Totals count(std::span<const Told> told, const Truth& truth) {
     }
     if (best->word == Word::nothing && best->unsure == 0) continue;
     ++totals.asked;
+    totals.customers += customer == best->customer ? 0 : 1;
+    customer = best->customer;
     totals.queued += waited ? 1 : 0;
     if (!best->reservation.empty())
       count_reserved(*best, now, totals);

@@ -11,8 +11,9 @@
 
 namespace firstcome::rush {
 
-/// Requests are counted once, however often they were clicked. All but `units` are requests.
+/// Requests are counted once, however often they were clicked. All but `customers` and `units` are requests.
 struct Totals {
+  std::uint64_t customers = 0;  ///< not requests
   std::uint64_t asked = 0;
   std::uint64_t queued = 0;  ///< told to wait in the queue, whatever became of it
   std::uint64_t sold = 0;

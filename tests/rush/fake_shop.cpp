@@ -45,9 +45,21 @@ FakeShop::~FakeShop() {
 
 void FakeShop::handle(net::Exchange& exchange) noexcept {
   ++requests_;
+  if (terms_.answers_after.count() > 0) {
+    later_.emplace_back(std::chrono::steady_clock::now() + terms_.answers_after, &exchange);
+    return;
+  }
   end_holds();
   serve_waiting();
   route(exchange);
+}
+
+std::optional<std::chrono::steady_clock::time_point> FakeShop::turn() noexcept {
+  for (; !later_.empty(); later_.pop_front()) {
+    if (later_.front().first > std::chrono::steady_clock::now()) return later_.front().first;
+    route(*later_.front().second);
+  }
+  return std::nullopt;
 }
 
 void FakeShop::refuse(net::BadRequest, net::Exchange& exchange) noexcept { refuse_with(exchange, 400, "bad-request"); }

@@ -12,10 +12,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace firstcome::rush::testing {
@@ -46,6 +48,7 @@ struct FakeTerms {
   unsigned declines_one_in = 0;  ///< of the payments; 0: none
   unsigned unknown_one_in = 0;   ///< of the reservations: done, but answered 503 outcome-unknown the first time
   std::chrono::milliseconds opens_in{0};
+  std::chrono::milliseconds answers_after{0};
   Lie lie = Lie::none;
 };
 
@@ -61,7 +64,7 @@ class FakeShop final : public net::HttpHandler, public net::Driven {
 
   void handle(net::Exchange& exchange) noexcept override;
   void refuse(net::BadRequest why, net::Exchange& exchange) noexcept override;
-  std::optional<std::chrono::steady_clock::time_point> turn() noexcept override { return std::nullopt; }
+  std::optional<std::chrono::steady_clock::time_point> turn() noexcept override;
 
  private:
   struct Reservation {
@@ -98,6 +101,7 @@ class FakeShop final : public net::HttpHandler, public net::Driven {
   std::vector<Reservation> reservations_;
   std::map<std::string, std::size_t> by_id_;
   std::map<std::string, std::size_t> by_key_;
+  std::deque<std::pair<std::chrono::steady_clock::time_point, net::Exchange*>> later_;  // by time
   std::uint64_t asked_ = 0;
   std::uint64_t payments_ = 0;
   std::atomic<std::uint64_t> requests_{0};

@@ -196,18 +196,28 @@ TEST(Rush, CatchesASaleThatIgnoresItsLimit) {
 
 // --- thresholds and validity ---------------------------------------------------------------------------------------
 
-TEST(Rush, MissesAThresholdThatNobodyCanKeep) {
-  FakeShop shop(coupon());
-  RushOptions options = crowd_for(shop, 2'000);
-  options.rate = 1'000'000;  // all of them at once: the last waits for all before it
-  options.max_lag = seconds{10};
-  options.max_p99_ms = 1;
+TEST(Rush, MissesAThreshold) {
+  FakeTerms terms = coupon();
+  terms.answers_after = milliseconds{20};
+  FakeShop shop(terms);
+  RushOptions options = crowd_for(shop, 50);
+  options.max_p99_ms = 10;
   RushResult result = rushed(options);
-  EXPECT_EQ(result.missed.has_value(), result.reservations.quantile(0.99) > milliseconds{1});
-  ASSERT_TRUE(result.missed.has_value()) << report(result);
-  result.invalid.reset();  // whether the generator kept up with a million a second is not the question here
   EXPECT_EQ(result.grade(), Grade::threshold_missed);
   EXPECT_THAT(report(result), HasSubstr("THRESHOLD MISSED: p99 of reservations is"));
+  EXPECT_GE(result.reservations.quantile(0.01), milliseconds{19});
+}
+
+TEST(Rush, CountsALatencyFromTheArrivalNotFromTheSending) {
+  FakeTerms terms = coupon();
+  terms.answers_after = milliseconds{10};
+  FakeShop shop(terms);
+  RushOptions options = crowd_for(shop, 50);
+  options.connections = 1;
+  options.rate = 1'000;  // a tenth of that gets through: the last waits for all before it
+  options.max_lag = seconds{10};
+  RushResult result = rushed(options);
+  EXPECT_GE(result.reservations.largest(), milliseconds{400}) << report(result);
 }
 
 TEST(Rush, KeepsAnEasyThreshold) {
