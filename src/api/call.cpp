@@ -102,7 +102,7 @@ void Call::confess(std::string_view what) noexcept {
   try {
     std::array<char, 20> id{};
     std::snprintf(id.data(), id.size(), "r%llx", static_cast<unsigned long long>(++context_.last_mistake));
-    spdlog::error("request {}: {} {}: {}", id.data(), static_cast<int>(request().method), request().target, what);
+    spdlog::error("request {}: {} {}: {}", id.data(), name_of(request().method), request().target, what);
     const ProblemMember member{"request_id", std::string_view(id.data())};
     refuse(Code::internal, {.members = {&member, 1}});
   } catch (...) {
