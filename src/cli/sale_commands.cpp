@@ -215,9 +215,15 @@ std::string check_id(const std::string& text) {
 using Options = std::shared_ptr<SaleOptions>;
 using Act = std::function<int(const SaleRequest&, const SaleOptions&)>;
 
+/// One of `sale`'s subcommands. Each has options of its own: CLI11 reads the environment for all of them.
+struct SaleCommand {
+  CLI::App* command;
+  Options options;
+};
+
 /// A subcommand with what all of them have.
-CLI::App* add(CLI::App& sale, Run& run, const Options& options, std::pair<const char*, const char*> name_and_help,
-              Act act) {
+SaleCommand add(CLI::App& sale, Run& run, std::pair<const char*, const char*> name_and_help, Act act) {
+  const auto options = std::make_shared<SaleOptions>();
   CLI::App* command = sale.add_subcommand(name_and_help.first, name_and_help.second);
   command->add_option("--server", options->server, "Whom to ask")->capture_default_str()->envname("FIRSTCOME_SERVER");
   command->add_flag("--json", options->json, "Print what the server said, as JSON");
@@ -225,14 +231,16 @@ CLI::App* add(CLI::App& sale, Run& run, const Options& options, std::pair<const 
     const SaleRequest request = request_of(*options);
     run = [request, options, act] { return act(request, *options); };
   });
-  return command;
+  return {command, options};
 }
 
-void add_id(CLI::App& command, SaleOptions& options) {
-  command.add_option("id", options.id, "The sale's id")->required()->check(check_id);
+void add_id(const SaleCommand& to) {
+  to.command->add_option("id", to.options->id, "The sale's id")->required()->check(check_id);
 }
 
-void add_terms(CLI::App& command, SaleOptions& options) {
+void add_terms(const SaleCommand& to) {
+  CLI::App& command = *to.command;
+  SaleOptions& options = *to.options;
   command.add_option("--stock", options.stock, "Units to sell in all")
       ->required()
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{limits::stock}));
@@ -260,32 +268,26 @@ void add_terms(CLI::App& command, SaleOptions& options) {
 void add_sale_commands(CLI::App& app, Run& run) {
   CLI::App* sale = app.add_subcommand("sale", "Create, look at and change the sales of a server");
   sale->require_subcommand(1);
-  const auto options = std::make_shared<SaleOptions>();
   const auto add_one = [&](const char* name, const char* help, Act act) {
-    return add(*sale, run, options, {name, help}, std::move(act));
+    return add(*sale, run, {name, help}, std::move(act));
   };
-  CLI::App* create = add_one("create", "Create a sale", [](const SaleRequest& request, const SaleOptions& said) {
-    return sale_create(request, body_of(said));
-  });
-  add_id(*create, *options);
-  add_terms(*create, *options);
-  add_one("list", "All sales", [](const SaleRequest& request, const SaleOptions&) { return sale_list(request); });
-  add_id(*add_one("show", "One sale",
-                  [](const SaleRequest& request, const SaleOptions& said) { return sale_show(request, said.id); }),
-         *options);
-  CLI::App* restock = add_one(
-      "restock", "Set the stock of a sale",
-      [](const SaleRequest& request, const SaleOptions& said) { return sale_restock(request, said.id, said.stock); });
-  add_id(*restock, *options);
-  restock->add_option("stock", options->stock, "Units to sell in all, those sold before among them")
+  using Request = const SaleRequest&;
+  using Said = const SaleOptions&;
+  const SaleCommand create =
+      add_one("create", "Create a sale", [](Request to, Said said) { return sale_create(to, body_of(said)); });
+  add_id(create);
+  add_terms(create);
+  add_one("list", "All sales", [](Request to, Said) { return sale_list(to); });
+  add_id(add_one("show", "One sale", [](Request to, Said said) { return sale_show(to, said.id); }));
+  const SaleCommand restock = add_one("restock", "Set the stock of a sale",
+                                      [](Request to, Said said) { return sale_restock(to, said.id, said.stock); });
+  add_id(restock);
+  restock.command->add_option("stock", restock.options->stock, "Units to sell in all, those sold before among them")
       ->required()
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{limits::stock}));
-  add_id(*add_one("close", "Take no more reservations, for good",
-                  [](const SaleRequest& request, const SaleOptions& said) { return sale_close(request, said.id); }),
-         *options);
-  add_id(*add_one("delete", "Remove a closed sale",
-                  [](const SaleRequest& request, const SaleOptions& said) { return sale_delete(request, said.id); }),
-         *options);
+  add_id(add_one("close", "Take no more reservations, for good",
+                 [](Request to, Said said) { return sale_close(to, said.id); }));
+  add_id(add_one("delete", "Remove a closed sale", [](Request to, Said said) { return sale_delete(to, said.id); }));
 }
 
 }  // namespace firstcome::cli
