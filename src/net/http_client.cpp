@@ -111,6 +111,9 @@ std::string_view ClientResponse::field(std::string_view name) const {
   return {};
 }
 
+/// What is left of a chunked body has at least this size.
+constexpr std::size_t last_chunk_bytes = std::string_view{"0\r\n\r\n"}.size();
+
 /// Beast's parser, filling a ClientResponse.
 class ResponseReader final : public http::basic_parser<false> {
  public:
@@ -297,6 +300,8 @@ std::expected<bool, error_code> HttpClient::Impl::feed(std::optional<ResponseRea
   std::size_t used = 0;
   error_code ec;
   while (used < pending && !reader->is_done()) {
+    // Beast 1.81 asserts that it has got this much once it has seen the size of the last chunk.
+    if (reader->is_header_done() && reader->chunked() && pending - used < last_chunk_bytes) break;
     used += reader->put(asio::buffer(in.data() + used, pending - used), ec);
     if (ec == http::error::need_more) break;
     if (ec) return std::unexpected(ec);

@@ -1,6 +1,7 @@
 #include "sale/ledger.hpp"
 
 #include "sale/context.hpp"
+#include "sale/hash.hpp"
 #include "sale/sale_ledger.hpp"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ struct Ledger::Impl {
 
   struct Entry {
     std::unique_ptr<SaleLedger> sale;
-    std::optional<Instant> planned;  // as it stands in deadlines
+    Instant planned = never;  // as it stands in deadlines, where it is not never
   };
 
   Context context;
@@ -36,7 +37,7 @@ struct Ledger::Impl {
   }
 
   Entry* find(std::string_view id) {
-    if (recent != nullptr && recent->sale->terms().id == id) return recent;
+    if (recent != nullptr && equal_texts(recent->sale->terms().id, id)) return recent;
     const auto found = lookup.find(id);
     if (found == lookup.end()) return nullptr;
     recent = found->second;
@@ -59,11 +60,11 @@ struct Ledger::Impl {
 
   /// To be called after everything that was done to the sale.
   void plan(Entry& entry) {
-    const std::optional<Instant> deadline = entry.sale->deadline();
+    const Instant deadline = entry.sale->deadline();
     if (deadline == entry.planned) return;
     const std::uint64_t handle = value(entry.sale->handle());
-    if (entry.planned) deadlines.erase({*entry.planned, handle});
-    if (deadline) deadlines.emplace(*deadline, handle);
+    if (entry.planned != never) deadlines.erase({entry.planned, handle});
+    if (deadline != never) deadlines.emplace(deadline, handle);
     entry.planned = deadline;
   }
 
@@ -100,7 +101,7 @@ void Ledger::Impl::remove(Entry& entry) {
   std::erase_if(context.changes.updated, of_it);
   std::erase(context.changes.sales, handle);
   context.changes.deleted.push_back(handle);
-  if (entry.planned) deadlines.erase({*entry.planned, value(handle)});
+  if (entry.planned != never) deadlines.erase({entry.planned, value(handle)});
   recent = nullptr;
   lookup.erase(entry.sale->terms().id);
   by_id.erase(entry.sale->terms().id);
@@ -194,9 +195,11 @@ PaymentTasksAnswer Ledger::apply(const TakePaymentTasks& command, Instant now) {
   PaymentTasksAnswer answer;
   auto& waiting = impl_->context.work.tasks;
   while (!waiting.empty() && answer.tasks.size() < command.limit) {
-    // Those of a sale that is gone, or that were done meanwhile, are harmless: they are answered `unchanged`.
-    answer.tasks.push_back(waiting.front());
+    const PaymentTask task = waiting.front();
     waiting.pop_front();
+    // What was done meanwhile must not be done again: nobody may ask a gateway without a claim.
+    const Impl::Entry* entry = impl_->find(task.ref.sale);
+    if (entry != nullptr && entry->sale->is_due(task)) answer.tasks.push_back(task);
   }
   impl_->take_charges(answer.tasks, command.limit, now);
   return answer;

@@ -24,6 +24,8 @@
 
 namespace firstcome::sale {
 
+inline constexpr Instant never = Instant::max();
+
 /// Not thread-safe. REQUIRES for every decision and view: `run_due(now)` was done with the same now, and all holds that
 /// were due are ended (decisions ensure it; see Ledger).
 class SaleLedger {
@@ -46,8 +48,8 @@ class SaleLedger {
   enum class Due : std::uint8_t { none, more };
   Due run_due(Instant now, std::size_t& budget);
   void run_due(Instant now);
-  /// When something happens next that somebody may notice.
-  std::optional<Instant> deadline() const { return deadline_; }
+  /// When something happens next that somebody may notice; or `never`.
+  Instant deadline() const { return deadline_; }
 
   // --- see Ledger::prefetch ---
   void prefetch_indexes(const Reserve& command) const;
@@ -67,6 +69,8 @@ class SaleLedger {
   bool deletable() const;
   /// Whether these are the terms that it was created with.
   bool created_as(const SaleTerms& terms) const;
+  /// Whether a task that was found earlier is still to be done.
+  bool is_due(const PaymentTask& task) const;
   /// Moves holds that nobody has claimed to `tasks`, until it holds `limit`. Returns whether none is left.
   bool take_charges(std::vector<PaymentTask>& tasks, std::size_t limit, Instant now);
 
@@ -178,7 +182,7 @@ class SaleLedger {
   bool wants_charging_ = false;       // stands in the context's list
   bool opened_ = false;               // the opening was noticed
   Instant wake_{};                    // nothing is due before it, a tick included
-  std::optional<Instant> deadline_;
+  Instant deadline_ = never;
 
   std::unique_ptr<Recount> recount_;
 

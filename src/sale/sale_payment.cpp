@@ -172,6 +172,12 @@ void SaleLedger::find_payment_work(ShortNumber number) {
   context_.changes.payment_work = true;
 }
 
+bool SaleLedger::is_due(const PaymentTask& task) const {
+  const auto number = static_cast<ShortNumber>(value(task.ref.number));
+  if (task.action == PaymentTask::Action::refund) return reservations_[number].refund == Refund::due;
+  return reservations_.claimed(number);
+}
+
 void SaleLedger::want_charging() {
   context_.changes.payment_work = true;
   if (wants_charging_) return;

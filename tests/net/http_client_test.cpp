@@ -297,6 +297,7 @@ TEST(HttpClient, ReadsAnswersOfEveryFraming) {
   const Case cases[] = {
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", Method::get, 200,
        "abcde"},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", Method::get, 200, ""},
       {"HTTP/1.1 200 OK\r\n\r\nuntil the end", Method::get, 200, "until the end"},
       {"HTTP/1.1 204 No Content\r\n\r\n", Method::del, 204, ""},
       {"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", Method::head, 200, ""},

@@ -418,5 +418,14 @@ TEST(PaymentWork, AStartFindsClaimsLeftBehindRefundsAndHolds) {
   EXPECT_EQ(shop.finish(claimed, Charge::charged), done);
 }
 
+TEST(PaymentWork, ATaskThatWasDoneBeforeItWasTakenIsNotHandedOut) {
+  Shop shop(plain_terms(2));
+  const ReservationRef paid = shop.has("ann");
+  shop.pay(paid);
+  shop.restart();
+  EXPECT_EQ(shop.finish(paid, Charge::charged), done);
+  EXPECT_TRUE(shop.tasks().empty()) << "its claim has ended: nobody may ask the gateway for it again";
+}
+
 }  // namespace
 }  // namespace firstcome::sale
