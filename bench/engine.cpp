@@ -63,7 +63,8 @@ KeyHash key_of(std::uint64_t n) { return {mix(n), mix(n ^ 0x5555)}; }
 /// Runs reservations through an engine, `in_flight` at a time, each submitted again when it is answered.
 class Crowd {
  public:
-  explicit Crowd(EmbeddedEngine& engine) : engine_(engine), asks_(in_flight) {
+  explicit Crowd(EmbeddedEngine& engine, std::uint64_t first_customer = 0)
+      : engine_(engine), asks_(in_flight), customers_(first_customer) {
     for (auto& ask : asks_) ask = std::make_unique<Ask>(*this);
   }
 
@@ -105,7 +106,7 @@ class Crowd {
 
   EmbeddedEngine& engine_;
   std::vector<std::unique_ptr<Ask>> asks_;
-  std::uint64_t customers_ = 0;
+  std::uint64_t customers_;
   std::uint64_t left_to_submit_ = 0;
   std::uint64_t left_to_answer_ = 0;
   std::uint64_t largest_log_ = 0;
@@ -258,36 +259,62 @@ double cpu_seconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
+struct Pairs {
+  std::vector<double> empty, full, ratios;
+};
+
+/// The engine that is full and a new one, by turns, because other work on the machine slows whichever runs.
+Pairs compare_with_empty(Crowd& full, const std::filesystem::path& folder) {
+  constexpr std::uint64_t sample = 300'000;
+  Pairs pairs;
+  for (int round = 0; round < 7; ++round) {
+    const auto data = folder / fmt::format("empty-{}", round);
+    auto engine = open_engine(data);
+    create_sale(*engine);
+    Crowd empty(*engine);
+    empty.run(sample / 3);  // warm
+    pairs.empty.push_back(empty.run(sample));
+    pairs.full.push_back(full.run(sample));
+    pairs.ratios.push_back(pairs.full.back() / pairs.empty.back());
+    fmt::print("round {}: full {:.0f}/s, empty {:.0f}/s, ratio {:.2f}\n", round + 1, pairs.full.back(),
+               pairs.empty.back(), pairs.ratios.back());
+    std::fflush(stdout);
+    engine.reset();
+    std::filesystem::remove_all(data);
+  }
+  return pairs;
+}
+
 bool bench_growth(const std::filesystem::path& folder, std::uint64_t millions) {
-  constexpr std::uint64_t sample = 500'000;
   const std::filesystem::path data = folder / "growth";
+  const std::uint64_t wanted = millions * 1'000'000;
   auto engine = open_engine(data);
   create_sale(*engine);
-  Crowd crowd(*engine);
   const double before = resident_bytes();
-  std::vector<double> empty, full;
-  crowd.run(sample / 5);
-  for (int i = 0; i < 3; ++i) empty.push_back(crowd.run(sample));
-  std::uint64_t stored = sample / 5 + 3 * sample;
-  while (stored < millions * 1'000'000) {
-    crowd.run(sample);
-    stored += sample;
+  std::uint64_t largest_log = 0;
+  {
+    Crowd filler(*engine);
+    filler.run(wanted);
+    largest_log = filler.largest_log();
   }
-  const double memory = (resident_bytes() - before) / static_cast<double>(stored);
-  for (int i = 0; i < 3; ++i) full.push_back(crowd.run(sample));
-  stored += 3 * sample;
+  const double memory = (resident_bytes() - before) / static_cast<double>(wanted);
   engine.reset();
   const auto start = Steady::now();
   const double cpu_before = cpu_seconds();
   engine = open_engine(data);
   const double startup = seconds_since(start);
-  fmt::print("started again in {:.1f} s, {:.1f} s of CPU on two threads\n", startup, cpu_seconds() - cpu_before);
-  fmt::print("{} reservations stored; empty {:.0f}/s, full {:.0f}/s; file {:.0f} MB\n", stored, median(empty),
-             median(full), static_cast<double>(std::filesystem::file_size(data / "firstcome.db")) / 1e6);
-  bool reached = goal("with all of them / empty", median(full) / median(empty), ">=", 0.8);
+  fmt::print("{} reservations, a file of {:.0f} MB: started in {:.1f} s, {:.1f} s of CPU on two threads\n",
+             engine->counters().reservations,
+             static_cast<double>(std::filesystem::file_size(data / "firstcome.db")) / 1e6, startup,
+             cpu_seconds() - cpu_before);
+  Crowd crowd(*engine, wanted);
+  const Pairs pairs = compare_with_empty(crowd, folder);
+  largest_log = std::max(largest_log, crowd.largest_log());
+  fmt::print("durable reservations/s: empty {:.0f}, full {:.0f}\n", median(pairs.empty), median(pairs.full));
+  bool reached = goal("with all of them / empty", median(pairs.ratios), ">=", 0.8);
   reached &= goal("seconds to start", startup, "<=", 20);
   reached &= goal("bytes of memory a reservation", memory, "<=", 200);
-  reached &= goal("largest log, MB", static_cast<double>(crowd.largest_log()) / 1e6, "<=", 64);
+  reached &= goal("largest log, MB", static_cast<double>(largest_log) / 1e6, "<=", 64);
   return reached;
 }
 
