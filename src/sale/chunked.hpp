@@ -30,12 +30,12 @@ class ChunkedVector {
     assert(index < size_);
     return chunks_[index / chunk_size][index % chunk_size];
   }
-  /// A new element, to be filled in place.
-  T& emplace_back() {
+  /// The new element, which may be changed in place.
+  T& emplace_back(const T& value) {
     if (size_ == chunks_.size() * chunk_size) chunks_.push_back(std::make_unique_for_overwrite<T[]>(chunk_size));
     T& place = chunks_[size_ / chunk_size][size_ % chunk_size];
     ++size_;
-    return *new (&place) T{};
+    return *new (&place) T(value);
   }
   std::size_t bytes() const { return chunks_.size() * chunk_size * sizeof(T); }
 

@@ -17,7 +17,7 @@ struct PaymentWork {
 
 /// Not thread-safe.
 struct Context {
-  explicit Context(std::uint64_t hash_seed) : seed(hash_seed), refusals(hash_seed) {}
+  explicit Context(std::uint64_t hash_seed) : seed(hash_seed) {}
 
   std::uint64_t seed;
   std::uint64_t batch = 1;  ///< rises with every `clear_changes`

@@ -45,7 +45,8 @@ class Customers {
   }
 
   CustomerId find(std::string_view text, std::uint64_t hash) const {
-    return CustomerId{index_.find(hash, 1, [&](std::uint32_t place) { return this->text(CustomerId{place}) == text; })};
+    return CustomerId{
+        index_.find(hash, 1, [&](std::uint32_t place) { return equal_texts(this->text(CustomerId{place}), text); })};
   }
 
   /// REQUIRES: not there yet, at most 255 bytes.

@@ -95,13 +95,18 @@ class FlatIndex {
     ++shard.used;
   }
 
-  static void rebuild(Shard& shard, std::uint32_t oldest) {
-    Shard fresh;
+  static std::size_t count_live(const Shard& shard, std::uint32_t oldest) {
     std::size_t live = 0;
     for (std::size_t slot = 0; slot < shard.capacity; ++slot) {
       const std::uint32_t found = shard.entries[slot].value;
       if (found != 0 && found >= oldest) ++live;
     }
+    return live;
+  }
+
+  static void rebuild(Shard& shard, std::uint32_t oldest) {
+    Shard fresh;
+    const std::size_t live = oldest <= 1 ? shard.used : count_live(shard, oldest);
     fresh.capacity = std::max<std::size_t>(8, live * 7 / 3);
     fresh.entries = std::make_unique<Entry[]>(fresh.capacity);
     for (std::size_t slot = 0; slot < shard.capacity; ++slot) {

@@ -32,23 +32,21 @@ struct RememberedRefusal {
 /// Not thread-safe.
 class RefusalMemory {
  public:
-  explicit RefusalMemory(std::uint64_t seed, std::size_t capacity = limits::refusals_remembered)
-      : seed_(seed), capacity_(capacity) {}
+  explicit RefusalMemory(std::size_t capacity = limits::refusals_remembered) : capacity_(capacity) {}
 
-  std::uint64_t hash(KeyHash key) const;
+  // `hash` is always hash_of the key, with one seed.
   void prefetch(std::uint64_t hash) const { index_.prefetch(hash); }
 
   /// The refusal that this key was given in this sale, if remembered; else nullptr. Valid until the next `remember`.
-  const RememberedRefusal* find(SaleHandle sale, KeyHash key, Instant now) const;
+  const RememberedRefusal* find(SaleHandle sale, KeyHash key, std::uint64_t hash, Instant now) const;
   /// REQUIRES: `find` gives nothing for it; `refusal.at` does not fall.
-  void remember(const RememberedRefusal& refusal);
+  void remember(std::uint64_t hash, const RememberedRefusal& refusal);
 
   std::size_t size() const { return refusals_.size(); }
 
  private:
   void forget_old(Instant now);
 
-  std::uint64_t seed_;
   std::size_t capacity_;
   std::deque<RememberedRefusal> refusals_;  // the first has the sequence first_
   std::uint32_t first_ = 1;

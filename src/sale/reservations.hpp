@@ -43,11 +43,13 @@ class Reservations {
   PackedReservation& operator[](ShortNumber number) { return records_[number - std::size_t{1}]; }
   const PackedReservation& operator[](ShortNumber number) const { return records_[number - std::size_t{1}]; }
 
-  /// A new record with the next number, to be filled at once. REQUIRES: its created_at not before that of the one
-  /// before it.
-  PackedReservation& add() {
+  /// A new record with the next number, to be filled at once; only its quantity is set. REQUIRES: its created_at not
+  /// before that of the one before it.
+  PackedReservation& add(Units quantity) {
     assert(records_.size() < UINT32_MAX);
-    return records_.emplace_back();
+    PackedReservation record;
+    record.quantity = static_cast<std::uint32_t>(quantity) & 0xFFFFFu;
+    return records_.emplace_back(record);
   }
 
   void set_reference(ShortNumber number, std::string_view reference);

@@ -12,8 +12,6 @@ namespace {
 // In the order in which those of one instant are done.
 enum class DueKind : std::uint8_t { hold, opening, closing, tick, nothing };
 
-constexpr Instant never = Instant::max();
-
 }  // namespace
 
 struct SaleLedger::NextDue {
@@ -141,7 +139,7 @@ void SaleLedger::plan() {
     if (!line_.empty() && available_ > 0) noticed = std::min(noticed, next_tick);
   }
   wake_ = wake;
-  deadline_ = noticed == never ? std::nullopt : std::optional{noticed};
+  deadline_ = noticed;
 }
 
 }  // namespace firstcome::sale

@@ -17,8 +17,9 @@ struct SaleLedger::Asking {
 void SaleLedger::prefetch_indexes(const Reserve& command) const {
   customers_.prefetch(customers_.hash(command.customer));
   if (!command.key) return;
-  reservations_.prefetch(reservations_.hash(command.key));
-  context_.refusals.prefetch(context_.refusals.hash(command.key));
+  const std::uint64_t hash = reservations_.hash(command.key);
+  reservations_.prefetch(hash);
+  context_.refusals.prefetch(hash);
 }
 
 void SaleLedger::prefetch_customer(const Reserve& command) const {
@@ -32,7 +33,7 @@ void SaleLedger::reserve(const Reserve& command, ReserveAnswer& answer, Instant 
   if (command.key) {
     asking.key_hash = reservations_.hash(command.key);
     reservations_.prefetch(asking.key_hash);
-    context_.refusals.prefetch(context_.refusals.hash(command.key));
+    context_.refusals.prefetch(asking.key_hash);
   }
   run_due(now);
   answer.currency = terms_.currency;
@@ -42,14 +43,14 @@ void SaleLedger::reserve(const Reserve& command, ReserveAnswer& answer, Instant 
   if (answer.outcome == Outcome::done || answer.outcome == Outcome::waiting) {
     accept(asking, answer, now);
   } else if (command.key && is_final_refusal(answer.outcome)) {
-    context_.refusals.remember({.key = command.key,
-                                .at = now,
-                                .sale = handle_,
-                                .number = static_cast<ShortNumber>(value(answer.ref.number)),
-                                .quantity = static_cast<std::uint32_t>(command.quantity),
-                                .reference_hash = hash_text(command.reference, context_.seed),
-                                .left = answer.left,
-                                .outcome = answer.outcome});
+    context_.refusals.remember(asking.key_hash, {.key = command.key,
+                                                 .at = now,
+                                                 .sale = handle_,
+                                                 .number = static_cast<ShortNumber>(value(answer.ref.number)),
+                                                 .quantity = static_cast<std::uint32_t>(command.quantity),
+                                                 .reference_hash = hash_text(command.reference, context_.seed),
+                                                 .left = answer.left,
+                                                 .outcome = answer.outcome});
   }
 }
 
@@ -63,7 +64,7 @@ bool SaleLedger::replay(const Asking& asking, ReserveAnswer& answer, Instant now
     answer.outcome = same ? Outcome::unchanged : Outcome::idempotency_key_reused;
     return true;
   }
-  const RememberedRefusal* refusal = context_.refusals.find(handle_, command.key, now);
+  const RememberedRefusal* refusal = context_.refusals.find(handle_, command.key, asking.key_hash, now);
   if (refusal == nullptr) return false;
   if (refusal->quantity != command.quantity || refusal->reference_hash != hash_text(command.reference, context_.seed)) {
     answer.outcome = Outcome::idempotency_key_reused;
@@ -148,14 +149,13 @@ void SaleLedger::accept(const Asking& asking, ReserveAnswer& answer, Instant now
   Customer& customer = customers_[id];
   const bool waits = answer.outcome == Outcome::waiting;
   const ShortNumber number = waits ? line_.join() : line_.pass();
-  PackedReservation& record = reservations_.add();  // filled in place: this is hot
+  PackedReservation& record = reservations_.add(command.quantity);  // filled in place: this is hot
   assert(reservations_.count() == number);
   record.key = command.key;
   record.created_at = now;
   record.customer = id;
   record.previous = customer.latest;
   record.position = waits ? static_cast<std::uint32_t>(line_.waiting()) : 0;
-  record.quantity = static_cast<std::uint32_t>(command.quantity) & 0xFFFFFu;
   reservations_.set_reference(number, command.reference);
   context_.changes.inserted.push_back(ref(number));
   if (command.key) reservations_.remember(number, asking.key_hash, now);

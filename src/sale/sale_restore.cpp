@@ -66,7 +66,7 @@ std::optional<std::string> SaleLedger::restore(const ReservationRecord& record, 
     id = customers_.insert(record.customer, hash);
     customers_[id].corrected = refused_upto();
   }
-  PackedReservation& packed = reservations_.add();
+  PackedReservation& packed = reservations_.add(record.quantity);
   const ShortNumber number = reservations_.count();
   packed.key = record.key;
   packed.created_at = record.created_at;
@@ -74,7 +74,6 @@ std::optional<std::string> SaleLedger::restore(const ReservationRecord& record, 
   packed.customer = id;
   packed.previous = static_cast<ShortNumber>(record.previous);
   packed.position = static_cast<std::uint32_t>(record.position);
-  packed.quantity = static_cast<std::uint32_t>(record.quantity) & 0xFFFFFu;
   packed.state = record.state;
   packed.reason = record.reason;
   packed.refund = record.refund;

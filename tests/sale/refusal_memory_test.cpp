@@ -1,5 +1,7 @@
 #include "sale/refusal_memory.hpp"
 
+#include "sale/hash.hpp"
+
 #include <gtest/gtest.h>
 
 namespace firstcome::sale {
@@ -18,8 +20,22 @@ RememberedRefusal refusal(std::uint64_t key, Instant at = noon) {
 
 KeyHash key_of(std::uint64_t key) { return {.high = 1, .low = key}; }
 
+/// With the hash that goes with each key.
+class Memory {
+ public:
+  explicit Memory(std::size_t capacity = 1'000) : memory_(capacity) {}
+  const RememberedRefusal* find(SaleHandle sale, KeyHash key, Instant now) const {
+    return memory_.find(sale, key, hash_of(key, 7), now);
+  }
+  void remember(const RememberedRefusal& one) { memory_.remember(hash_of(one.key, 7), one); }
+  std::size_t size() const { return memory_.size(); }
+
+ private:
+  RefusalMemory memory_;
+};
+
 TEST(RefusalMemory, FindsWhatItWasTold) {
-  RefusalMemory memory(7);
+  Memory memory;
   EXPECT_EQ(memory.find(SaleHandle{1}, key_of(1), noon), nullptr);
   memory.remember(refusal(1));
   memory.remember(refusal(2));
@@ -30,7 +46,7 @@ TEST(RefusalMemory, FindsWhatItWasTold) {
 }
 
 TEST(RefusalMemory, KeepsTheLastOfThem) {
-  RefusalMemory memory(7, 100);
+  Memory memory(100);
   for (std::uint64_t key = 1; key <= 10'000; ++key) {
     memory.remember(refusal(key));
     EXPECT_LE(memory.size(), 100u);
@@ -43,7 +59,7 @@ TEST(RefusalMemory, KeepsTheLastOfThem) {
 }
 
 TEST(RefusalMemory, ForgetsAfterTenMinutes) {
-  RefusalMemory memory(7);
+  Memory memory;
   memory.remember(refusal(1));
   const Instant last = noon + limits::refusal_lifetime - Milliseconds{1};
   EXPECT_NE(memory.find(SaleHandle{1}, key_of(1), last), nullptr);
