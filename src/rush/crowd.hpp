@@ -88,7 +88,7 @@ class Crowd {
 
   net::Task<void> open(Worker* worker);
   net::Task<void> work(Worker* worker);
-  net::Task<Reply::Kind> converse(Worker* worker, std::uint32_t click);
+  net::Task<Reply::Kind> converse(Worker* worker, std::uint32_t index);
   void compose(net::ClientRequest& request, const Click& click) const;
   void record(Click::Do asked, const Reply& reply, Moment latency);
   void follow_up(std::uint32_t index);

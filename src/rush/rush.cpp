@@ -39,6 +39,13 @@ std::optional<RushFailure> raise_open_files(std::uint32_t connections) {
   return std::nullopt;
 }
 
+/// Tells this run from others on the same sale; decides nothing.
+std::uint64_t new_run() {
+  // allowed: as above
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(now / std::chrono::microseconds{1});
+}
+
 bool same_units(const SaleSeen& a, const SaleSeen& b) {
   return a.available == b.available && a.held == b.held && a.sold == b.sold && a.queued == b.queued;
 }
@@ -85,9 +92,7 @@ class Rush {
   const RushOptions& options_;
   const std::function<void(const Progress&)>& progress_;
   const Milliseconds every_;
-  // allowed: tells this run from others on the same sale, and decides nothing
-  const std::uint64_t run_ =
-      static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::microseconds{1});
+  const std::uint64_t run_ = new_run();
   const CustomerNames names_;
   asio::io_context io_{1};
   TruthReader reader_;
