@@ -11,6 +11,7 @@
 #include "engine/embedded/rows.hpp"
 #include "engine/embedded/schema.hpp"
 #include "engine/embedded/sqlite.hpp"
+#include "figure.hpp"
 
 #include <fmt/format.h>
 #include <time.h>
@@ -215,12 +216,14 @@ struct Options {
   bool gate = false;
 };
 
-/// A goal, printed; whether it is reached.
-bool goal(std::string_view what, double figure, std::string_view relation, double wanted) {
-  const bool reached = relation == ">=" ? figure >= wanted : figure <= wanted;
-  fmt::print("{:<44} {:>10.2f}   goal {} {:g}   {}\n", what, figure, relation, wanted, reached ? "reached" : "MISSED");
-  std::fflush(stdout);
-  return reached;
+/// Whether a goal is reached; prints it for the table.
+bool at_least(std::string_view name, double measured, double goal) {
+  bench::figure_at_least(name, measured, goal);
+  return measured >= goal;
+}
+bool at_most(std::string_view name, double measured, double goal) {
+  bench::figure_at_most(name, measured, goal);
+  return measured <= goal;
 }
 
 bool bench_engine(const std::filesystem::path& folder) {
@@ -242,7 +245,7 @@ bool bench_engine(const std::filesystem::path& folder) {
     std::fflush(stdout);
   }
   fmt::print("engine, durable reservations/s {:.0f}; bare loop {:.0f}\n", median(ours), median(theirs));
-  return goal("engine / bare SQLite loop", median(ratios), ">=", 0.7);
+  return at_least("engine.ratio_to_bare_loop", median(ratios), 0.7);
 }
 
 double resident_bytes() {
@@ -311,10 +314,10 @@ bool bench_growth(const std::filesystem::path& folder, std::uint64_t millions) {
   const Pairs pairs = compare_with_empty(crowd, folder);
   largest_log = std::max(largest_log, crowd.largest_log());
   fmt::print("durable reservations/s: empty {:.0f}, full {:.0f}\n", median(pairs.empty), median(pairs.full));
-  bool reached = goal("with all of them / empty", median(pairs.ratios), ">=", 0.8);
-  reached &= goal("seconds to start", startup, "<=", 20);
-  reached &= goal("bytes of memory a reservation", memory, "<=", 200);
-  reached &= goal("largest log, MB", static_cast<double>(largest_log) / 1e6, "<=", 64);
+  bool reached = at_least("growth.ratio_to_empty", median(pairs.ratios), 0.8);
+  reached &= at_most("growth.start_s", startup, 20);
+  reached &= at_most("growth.bytes_each", memory, 200);
+  reached &= at_most("growth.largest_log_mb", static_cast<double>(largest_log) / 1e6, 64);
   return reached;
 }
 

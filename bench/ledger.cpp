@@ -5,6 +5,8 @@
 // used), and the changes are cleared after each batch. The goal is 5 M commands/s.
 #include "sale/ledger.hpp"
 
+#include "figure.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -19,6 +21,9 @@
 namespace {
 
 using namespace firstcome;
+using bench::figure;
+using bench::figure_at_least;
+using bench::figure_at_most;
 
 constexpr std::size_t reservations = 1'000'000;
 constexpr std::size_t batch = 512;
@@ -149,12 +154,12 @@ int main(int argc, char** argv) {
     best = std::max(best, run(crowd, Milliseconds{60'000}, Then::nothing).million_per_second);
   }
   for (int round = 0; round < 3; ++round) table = std::max(table, yardstick(crowd));
-  std::printf("ledger  %.2f M commands/s (goal %.0f); std::unordered_map %.2f M insertions/s\n", best, goal, table);
+  figure_at_least("ledger.million_commands_per_s", best, goal);
+  figure("ledger.million_map_insertions_per_s", table);
   const Result distinct = run(make_crowd(reservations), Milliseconds{60'000}, Then::restore);
-  std::printf("ledger  %.0f bytes each (goal %.0f) and %.2f M commands/s where every customer is another\n",
-              distinct.bytes_each, goal_bytes, distinct.million_per_second);
-  std::printf("ledger  %.2f M reservations/s restored (goal %.1f)\n", distinct.million_restored_per_second,
-              goal_restored);
+  figure_at_most("ledger.bytes_each", distinct.bytes_each, goal_bytes);
+  figure("ledger.million_commands_per_s_of_new_customers", distinct.million_per_second);
+  figure_at_least("ledger.million_restored_per_s", distinct.million_restored_per_second, goal_restored);
   const bool reached =
       best >= goal && distinct.bytes_each <= goal_bytes && distinct.million_restored_per_second >= goal_restored;
   return gate && !reached ? 1 : 0;

@@ -65,7 +65,7 @@ awk '
   {
     verdict = ""
     if (NF >= 5) {
-      reached = $4 == ">=" ? $3 + 0 >= $5 + 0 : $3 + 0 <= $5 + 0
+      reached = ($4 == ">=") ? ($3 + 0 >= $5 + 0) : ($3 + 0 <= $5 + 0)
       verdict = reached ? "reached" : "MISSED"
       if (!reached) missed = 1
     }

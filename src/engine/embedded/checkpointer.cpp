@@ -45,8 +45,8 @@ void Checkpointer::committed(std::uint64_t log_frames) {
 }
 
 bool Checkpointer::thread_has_work() const {
-  const bool left_to_the_writer = frames_ >= full_frames && rest() <= 2 * step_frames;
-  return !folding_ && rest() >= step_frames && !left_to_the_writer;
+  if (folding_) return false;
+  return frames_ >= full_frames ? rest() > writer_frames : rest() >= step_frames;
 }
 
 bool Checkpointer::writer_folds() {
@@ -54,7 +54,7 @@ bool Checkpointer::writer_folds() {
   if (frames_ < full_frames || rest() == 0 || std::chrono::steady_clock::now() < not_before_) return false;
   if (frames_ >= most_frames) {
     wake_.wait(lock, [this] { return !folding_; });
-  } else if (folding_ || rest() > 2 * step_frames) {
+  } else if (folding_ || rest() > writer_frames) {
     return false;
   }
   folding_ = true;
