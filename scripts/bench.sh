@@ -61,7 +61,7 @@ done
 # Lines are `figure NAME VALUE [>= GOAL | <= GOAL]`.
 status=0
 awk '
-  BEGIN { printf "\n%-36s %14s   %-12s %s\n", "figure", "measured", "goal", "verdict" }
+  BEGIN { printf "\n%-46s %14s   %-12s %s\n", "figure", "measured", "goal", "verdict" }
   {
     verdict = ""
     if (NF >= 5) {
@@ -69,7 +69,8 @@ awk '
       verdict = reached ? "reached" : "MISSED"
       if (!reached) missed = 1
     }
-    printf "%-36s %14s   %-12s %s\n", $2, $3, NF >= 5 ? $4 " " $5 : "", verdict
+    goal = (NF >= 5) ? $4 " " $5 : ""
+    printf "%-46s %14s   %-12s %s\n", $2, $3, goal, verdict
   }
   END { exit missed }' "$figures" || status=1
 if [[ ${#broken[@]} -gt 0 ]]; then
