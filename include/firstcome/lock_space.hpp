@@ -1,0 +1,96 @@
+// Where locks live: one server, one database, or this process. And how leases there are kept.
+#pragma once
+
+#include <firstcome/lock.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace firstcome {
+
+/// Is told what happens, for metrics. Every member may be called from any thread, also from several at once, and must
+/// not block or call the library.
+class LockObserver {
+ public:
+  virtual ~LockObserver() = default;
+  /// A lease was granted after this wait.
+  virtual void acquired(std::string_view /*name*/, std::chrono::nanoseconds /*waited*/) {}
+  virtual void not_acquired(std::string_view /*name*/, NotAcquired::Why /*why*/, std::chrono::nanoseconds /*waited*/) {}
+  /// A lease ended, released or lost, after this hold.
+  virtual void ended(std::string_view /*name*/, std::chrono::nanoseconds /*held*/) {}
+  /// A lease was lost before it was released.
+  virtual void lost(std::string_view /*name*/) {}
+  /// A renewal was answered this long after it was due.
+  virtual void renewed(std::string_view /*name*/, std::chrono::nanoseconds /*lag*/) {}
+  /// How many acquisitions of this space wait now, over all names.
+  virtual void waiting(std::size_t /*acquisitions*/) {}
+};
+
+/// Pauses between attempts where the backend does not say when to try again: each random between `first` and three
+/// times the last, at most `longest`.
+struct LockBackoff {
+  Milliseconds first{2};
+  Milliseconds longest{64};
+};
+
+struct LockSettings {
+  Milliseconds watchdog_lease{30'000};  ///< of leases without a time of their own; renewed at each third
+  Milliseconds release_limit{3'000};    ///< after which a release without an answer is `unknown`
+  Milliseconds drain_limit{1'000};      ///< how long the end of a LockSpace waits for what goes on in the background
+  Milliseconds outage_limit{10'000};    ///< a wait whose backend fails for so long ends with that failure
+  LockBackoff backoff = {};
+  std::size_t waiting_limit = 65'536;           ///< acquisitions that wait in one space; one more is `full`
+  std::shared_ptr<LockObserver> observer = {};  ///< may be none
+  std::uint64_t seed = 0;                       ///< of the pauses' randomness; 0: a new one
+};
+
+/// What a kind of lock promises beyond exclusion.
+struct LockTraits {
+  std::string_view kind;  ///< "in-process", "fifo", "redisson", ...
+  bool tokens = false;    ///< leases have fencing tokens
+  bool fifo = false;      ///< those who wait are served in the order of arrival
+  bool waits = true;      ///< false: tried once, whatever the wait
+  bool lapses = true;     ///< the backend itself ends a lease that is not renewed, at its end and not later
+};
+
+/// A look at one name, old as soon as it is seen.
+struct LockView {
+  bool held = false;
+  std::optional<std::uint64_t> token = {};      ///< of the present, else of the last grant; where there are tokens
+  std::optional<Milliseconds> expires_in = {};  ///< where it is held and the end is known
+  std::optional<std::size_t> waiting = {};      ///< where the backend knows
+  std::string owner = {};                       ///< where it is held and known
+};
+
+/// Thread safety: every member may be called from any thread, but for the destructor.
+///
+/// Its end: waits complete with `closed`, leases are lost and released, and what goes on in the background gets
+/// `LockSettings::drain_limit`. REQUIRES: not destroyed from within a completion. Leases may outlive it, Locks may not
+/// be used after it.
+class LockSpace {
+ public:
+  LockSpace() = default;
+  LockSpace(const LockSpace&) = delete;
+  LockSpace& operator=(const LockSpace&) = delete;
+  virtual ~LockSpace() = default;
+
+  /// Never fails and costs nothing: a bad name is the answer to `acquire`.
+  virtual std::unique_ptr<Lock> lock(std::string name) = 0;
+
+  /// `done` is called as in Lock::acquire.
+  virtual void inspect(std::string name, std::move_only_function<void(std::expected<LockView, LockFailure>)> done) = 0;
+
+  virtual const LockTraits& traits() const = 0;
+};
+
+/// Fair locks between the threads and coroutines of one process: strict FIFO, with tokens. Two spaces know nothing of
+/// each other. Uncontended about 1 µs; a hand-over is done by the thread that releases.
+std::unique_ptr<LockSpace> make_in_process_locks(LockSettings settings = {});
+
+}  // namespace firstcome
