@@ -41,6 +41,10 @@ inline constexpr std::size_t queue_operations = 65'536;  ///< waiting to be deci
 inline constexpr std::size_t turn_operations = 4'096;    ///< decided in one turn, committed together
 inline constexpr std::size_t turn_due = 4'096;           ///< ends of holds done in one turn before others are
 
+// --- locks ---
+inline constexpr std::size_t lock_name_bytes = 512;
+inline constexpr Milliseconds lock_lease = std::chrono::days{365};
+
 // --- HTTP ---
 inline constexpr std::size_t header_bytes = 8'192;
 inline constexpr std::size_t target_bytes = 2'048;

@@ -23,8 +23,8 @@ class Alarms {
   virtual void cancel(Id id) = 0;
 };
 
-/// One thread over a timer that counts suspend. Its end waits for a call that has begun; what is left is not called.
-/// The last owner must not let go of it from within a call.
+/// One thread over a timer that counts suspend. Its end waits for a call that has begun (unless it comes from within
+/// one); what is left is not called.
 std::shared_ptr<Alarms> make_thread_alarms();
 
 }  // namespace firstcome::lock

@@ -92,7 +92,8 @@ class Contender {
   /// Unique in the whole world, never changing.
   virtual const std::string& owner() const = 0;
 
-  /// Asks for the lock for `Contention::lease`. Not called again before it was answered, and not after a grant.
+  /// Asks for the lock for `Contention::lease`. Not called again before it was answered; after a grant only when a
+  /// renewal has said that it is lost.
   virtual void attempt(const Attempt& attempt, Answer<AttemptAnswer> done) = 0;
 
   /// Given up: when this is answered, the contender neither has the lock nor waits for it nor ever will, whatever of an
@@ -121,7 +122,8 @@ class LockBackend {
   virtual std::shared_ptr<Contender> contend(Contention contention, std::weak_ptr<ContenderEvents> events) = 0;
   virtual void inspect(const std::string& name, Answer<std::expected<LockView, LockFailure>> done) = 0;
   /// The space ends: answers everything that is under way, with `closed` where no answer is known, and ends the
-  /// backend's threads. Called once, last, from the thread that destroys the space; may block for a short while.
+  /// backend's threads. From the thread that destroys the space; may block for a short while. Contenders may still be
+  /// called afterwards, and answer `closed`.
   virtual void close() = 0;
 };
 

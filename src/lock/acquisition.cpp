@@ -1,0 +1,178 @@
+#include "lock/acquisition.hpp"
+
+#include "lock/held_lease.hpp"
+
+#include <utility>
+
+namespace firstcome::lock {
+
+namespace {
+
+AcquireTerms acquire_terms(const Core& core, const AcquireOptions& options, std::uint64_t seed) {
+  const LockSettings& settings = core.settings();
+  return {.wait = core.backend().traits().waits ? options.wait : Milliseconds{0},
+          .lease = options.lease.value_or(settings.watchdog_lease),
+          .outage_limit = settings.outage_limit,
+          .backoff = settings.backoff,
+          .seed = seed};
+}
+
+LeaseTerms lease_terms(const Core& core, const AcquireOptions& options) {
+  return {.length = options.lease.value_or(core.settings().watchdog_lease),
+          .watchdog = options.lease ? Contention::Watchdog::no : Contention::Watchdog::yes,
+          .release_limit = core.settings().release_limit};
+}
+
+void refuse(Acquisition::Done done, NotAcquired::Why why) {
+  complete([done = std::move(done), why]() mutable { done(std::unexpected(NotAcquired{why, {}})); });
+}
+
+}  // namespace
+
+void Acquisition::begin(const std::shared_ptr<Core>& core, std::string name, AcquireOptions options, Done done) {
+  if (options.stop.stop_requested()) return refuse(std::move(done), NotAcquired::Why::stopped);
+  auto self = std::make_shared<Acquisition>(core, std::move(name), options, std::move(done));
+  switch (core->add(self)) {
+    case Core::Registered::full:
+      return refuse(std::move(self->done_), NotAcquired::Why::full);
+    case Core::Registered::closed:
+      return refuse(std::move(self->done_), NotAcquired::Why::closed);
+    case Core::Registered::yes:
+      break;
+  }
+  self->start(options.stop);
+}
+
+Acquisition::Acquisition(std::shared_ptr<Core> core, std::string name, const AcquireOptions& options, Done done)
+    : core_(std::move(core)),
+      name_(std::move(name)),
+      lease_terms_(lease_terms(*core_, options)),
+      since_(core_->alarms().now()),
+      state_(acquire_terms(*core_, options, core_->next_seed())),
+      done_(std::move(done)) {}
+
+void Acquisition::start(const std::stop_token& stop) {
+  Guard guard(mutex_);
+  if (closed_ || !state_.waits()) return;  // the space was quicker
+  contender_ = core_->backend().contend({name_, lease_terms_.length, lease_terms_.watchdog}, weak_from_this());
+  if (stop.stop_possible()) {
+    // Registered without the mutex, since it may be called back at once.
+    actions_.add([self = shared_from_this(), stop] {
+      auto& callback = self->stop_;
+      callback.emplace(stop, Stop{self->weak_from_this()});
+    });
+  }
+  carry_out(guard, state_.start(core_->alarms().now()));
+}
+
+void Acquisition::Stop::operator()() const {
+  if (const auto self = acquisition.lock()) self->give_up(NotAcquired::Why::stopped);
+}
+
+/// One event: decided, and done in order.
+template <class Event>
+void Acquisition::on(Event event) {
+  Guard guard(mutex_);
+  if (!closed_) carry_out(guard, event(core_->alarms().now()));
+}
+
+void Acquisition::granted(Grant grant) {
+  on([&](BootTime now) { return state_.granted(now, grant); });
+}
+
+void Acquisition::worth_trying() {
+  on([&](BootTime now) { return state_.worth_trying(now); });
+}
+
+void Acquisition::give_up(NotAcquired::Why why) {
+  on([&](BootTime now) { return state_.give_up(now, why); });
+}
+
+void Acquisition::close() {
+  Guard guard(mutex_);
+  if (std::exchange(closed_, true)) return;
+  if (alarm_ != Alarms::Id::none) core_->alarms().cancel(alarm_);
+  contender_.reset();
+}
+
+void Acquisition::carry_out(Guard& guard, AcquireSteps steps) {
+  const auto self = shared_from_this();
+  add_requests(steps);
+  if (steps.hold || steps.give_up) add_answer(steps);
+  if (steps.cancel) {
+    actions_.add([self, contender = contender_, repeat = *steps.cancel] {
+      contender->cancel(repeat, [self](const CancelAnswer& answer) {
+        self->on([&](BootTime now) { return self->state_.cancelled(now, answer); });
+      });
+    });
+  }
+  if (state_.ended() && !closed_) {
+    closed_ = true;
+    if (alarm_ != Alarms::Id::none) core_->alarms().cancel(alarm_);
+    contender_.reset();
+    actions_.add([self] { self->core_->remove(self); });
+  }
+  set_alarm();
+  actions_.run(guard);
+}
+
+void Acquisition::add_requests(AcquireSteps& steps) {
+  const auto self = shared_from_this();
+  if (steps.attempt) {
+    actions_.add([self, contender = contender_, attempt = *steps.attempt] {
+      contender->attempt(attempt, [self](const AttemptAnswer& answer) {
+        self->on([&](BootTime now) { return self->state_.attempt_answered(now, answer); });
+      });
+    });
+  }
+  if (steps.confirm) {
+    actions_.add([self, contender = contender_, confirm = *steps.confirm] {
+      contender->renew(confirm.length, confirm.useless_after, [self](const RenewAnswer& answer) {
+        self->on([&](BootTime now) { return self->state_.confirmed(now, answer); });
+      });
+    });
+  }
+}
+
+/// The caller's answer. What it carries is moved out of here first: the caller may end everything.
+void Acquisition::add_answer(AcquireSteps& steps) {
+  const auto self = shared_from_this();
+  const BootTime now = core_->alarms().now();
+  actions_.add([self, now, contender = contender_, steps = std::move(steps), done = std::move(done_)]() mutable {
+    self->stop_.reset();
+    self->core_->stopped_waiting();
+    LockObserver& observer = self->core_->observer();
+    if (steps.hold) {
+      observer.acquired(self->name_, now - self->since_);
+      Lease lease =
+          HeldLease::make({self->core_, std::move(contender), self->name_, *steps.hold, self->lease_terms_, now});
+      complete([done = std::move(done), lease = std::move(lease)]() mutable { done(std::move(lease)); });
+    } else {
+      observer.not_acquired(self->name_, steps.give_up->why, now - self->since_);
+      complete([done = std::move(done), reason = std::move(*steps.give_up)]() mutable {
+        done(std::unexpected(std::move(reason)));
+      });
+    }
+  });
+}
+
+void Acquisition::set_alarm() {
+  if (closed_) return;
+  const std::optional<BootTime> wake = state_.wake();
+  if (!wake || *wake == BootTime::max()) return;
+  if (alarm_ != Alarms::Id::none && *alarm_at_ <= *wake) return;
+  core_->alarms().cancel(alarm_);
+  alarm_at_ = wake;
+  alarm_ = core_->alarms().call_at(*wake, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->on_alarm();
+  });
+}
+
+void Acquisition::on_alarm() {
+  on([this](BootTime now) {
+    alarm_ = Alarms::Id::none;
+    return state_.pass(now);
+  });
+}
+
+}  // namespace firstcome::lock
