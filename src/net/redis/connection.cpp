@@ -1,0 +1,310 @@
+#include "net/redis/connection.hpp"
+
+#include "net/redis/link.hpp"
+#include "net/redis/waiter.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace firstcome::net {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+using Form = RedisCommand::Form;
+using Kind = RedisFailure::Kind;
+
+namespace {
+
+constexpr std::string_view asking_bytes = "*1\r\n$6\r\nASKING\r\n";
+
+enum class Prefix : std::uint8_t { none, asking };
+
+struct Entry {
+  RedisCommand command;  // emptied when it is sent, unless it is a script
+  steady_clock::time_point deadline;
+  RedisDone done;
+  Prefix prefix = Prefix::none;
+  bool prefix_answered = false;
+  Form form = Form::usual;
+  std::uint64_t end = 0;  // of its bytes among all of the connection's
+};
+
+}  // namespace
+
+class RedisConnection::Impl final : public RedisLink {
+ public:
+  using RedisLink::RedisLink;
+
+  void execute(Entry entry);
+  void close();
+  std::size_t pending() const { return sent_.size() + waiting_.size(); }
+
+  std::move_only_function<void(std::uint64_t)> connected;
+  std::move_only_function<void(const std::string&)> lost;
+
+ private:
+  struct Ended {
+    RedisDone done;
+    RedisFailure failure;
+  };
+
+  void link_up(std::uint64_t nth) override;
+  void link_replied(RedisReply reply) override;
+  void link_down(Was was, std::uint64_t sent, const std::string& reason) override;
+
+  void send(Entry entry);
+  void refuse(Entry entry, std::string detail);
+  void take_sent(std::vector<Ended>& ended, std::uint64_t sent, const std::string& reason);
+  void take_waiting(std::vector<Ended>& ended, const std::string& reason);
+  void note(const RedisFailure& failure);
+  static void complete(std::vector<Ended>& ended);
+
+  void watch(steady_clock::time_point until);
+  void on_timer();
+  bool has_overdue() const;
+  void drop_late_waiting();
+
+  std::deque<Entry> sent_;     // and not answered
+  std::deque<Entry> waiting_;  // for a connection
+  std::size_t waiting_bytes_ = 0;
+
+  RedisTimer timer_{executor()};
+  bool watching_ = false;
+  steady_clock::time_point watched_{};
+  bool timing_out_ = false;  // the connection is cut because of a deadline
+};
+
+void RedisConnection::Impl::execute(Entry entry) {
+  ++counted().commands;
+  const std::size_t waits = is_up() ? wire().unsent() : waiting_bytes_;
+  if (pending() >= options().most_commands || waits + entry.command.size_bound() > options().most_bytes) {
+    return refuse(std::move(entry), "too many commands wait for " + to_string(endpoint().address));
+  }
+  if (entry.deadline <= steady_clock::now()) return refuse(std::move(entry), "its time was over before it was sent");
+  if (!is_up() && !is_trying() && options().when_down == RedisOptions::WhenDown::fail) {
+    return refuse(std::move(entry), reason());
+  }
+  const steady_clock::time_point deadline = entry.deadline;
+  if (is_up()) {
+    send(std::move(entry));
+  } else {
+    waiting_bytes_ += entry.command.size_bound();
+    waiting_.push_back(std::move(entry));
+  }
+  if (!watching_ || deadline < watched_) watch(deadline);
+}
+
+void RedisConnection::Impl::refuse(Entry entry, std::string detail) {
+  RedisFailure failure{.kind = Kind::not_sent, .detail = std::move(detail)};
+  note(failure);
+  asio::post(executor(), [done = std::move(entry.done), failure = std::move(failure)]() mutable {
+    done(std::unexpected(std::move(failure)));
+  });
+}
+
+void RedisConnection::Impl::note(const RedisFailure& failure) {
+  RedisCounters& counters = counted();
+  switch (failure.kind) {
+    case Kind::not_sent:
+      ++counters.not_sent;
+      break;
+    case Kind::unknown:
+      ++counters.unknown;
+      break;
+    case Kind::refused:
+      ++counters.refused;
+      break;
+    case Kind::timed_out:
+      ++counters.timed_out;
+      break;
+  }
+}
+
+/// REQUIRES: up.
+void RedisConnection::Impl::send(Entry entry) {
+  if (entry.prefix == Prefix::asking) wire().out().append(asking_bytes);
+  entry.command.append_to(wire().out(), entry.form);
+  entry.prefix_answered = false;
+  entry.end = wire().appended();
+  if (!entry.command.has_script()) entry.command = RedisCommand();
+  sent_.push_back(std::move(entry));
+  wire().flush_soon();
+}
+
+void RedisConnection::Impl::link_up(std::uint64_t nth) {
+  if (connected) connected(nth);
+  while (is_up() && !waiting_.empty()) {
+    Entry entry = std::move(waiting_.front());
+    waiting_.pop_front();
+    send(std::move(entry));
+  }
+  if (waiting_.empty()) waiting_bytes_ = 0;
+}
+
+void RedisConnection::Impl::link_replied(RedisReply reply) {
+  if (sent_.empty()) return drop(to_string(endpoint().address) + " answered what it was not asked");
+  Entry& first = sent_.front();
+  if (first.prefix == Prefix::asking && !first.prefix_answered) {
+    first.prefix_answered = true;  // if it was refused, so is what follows
+    return;
+  }
+  ++counted().replies;
+  Entry entry = std::move(first);
+  sent_.pop_front();
+  if (reply.type != RedisReply::Type::error) return entry.done(std::move(reply));
+  RedisFailure failure = refused(std::move(reply.text));
+  if (failure.code == "NOSCRIPT" && entry.command.has_script() && entry.form == Form::usual) {
+    ++counted().scripts_by_text;
+    entry.form = Form::with_text;
+    return send(std::move(entry));
+  }
+  note(failure);
+  entry.done(std::unexpected(std::move(failure)));
+}
+
+void RedisConnection::Impl::take_sent(std::vector<Ended>& ended, std::uint64_t sent, const std::string& reason) {
+  const steady_clock::time_point now = steady_clock::now();
+  for (Entry& entry : sent_) {
+    Kind kind = Kind::unknown;
+    if (timing_out_ && entry.deadline <= now) kind = Kind::timed_out;
+    if (entry.end > sent) kind = Kind::not_sent;
+    ended.push_back({std::move(entry.done), {.kind = kind, .detail = reason}});
+  }
+  sent_.clear();
+}
+
+void RedisConnection::Impl::take_waiting(std::vector<Ended>& ended, const std::string& reason) {
+  for (Entry& entry : waiting_) {
+    ended.push_back({std::move(entry.done), {.kind = Kind::not_sent, .detail = reason}});
+  }
+  waiting_.clear();
+  waiting_bytes_ = 0;
+}
+
+void RedisConnection::Impl::complete(std::vector<Ended>& ended) {
+  for (Ended& one : ended) one.done(std::unexpected(std::move(one.failure)));
+}
+
+void RedisConnection::Impl::link_down(Was was, std::uint64_t sent, const std::string& reason) {
+  std::vector<Ended> ended;
+  if (was == Was::up) take_sent(ended, sent, reason);
+  if (options().when_down == RedisOptions::WhenDown::fail) take_waiting(ended, reason);
+  timing_out_ = false;
+  for (const Ended& one : ended) note(one.failure);
+  if (lost) lost(reason);
+  complete(ended);
+}
+
+/// Ends the link; what runs is completed later, when its owner has gone.
+void RedisConnection::Impl::close() {
+  const std::uint64_t sent = is_up() ? wire().sent() : 0;
+  stop();
+  timer_.cancel();
+  const std::string reason = "the connection to " + to_string(endpoint().address) + " was closed here";
+  std::vector<Ended> ended;
+  take_sent(ended, sent, reason);
+  take_waiting(ended, reason);
+  if (ended.empty()) return;
+  asio::post(executor(), [ended = std::move(ended)]() mutable { complete(ended); });
+}
+
+void RedisConnection::Impl::watch(steady_clock::time_point until) {
+  watching_ = true;
+  watched_ = until;
+  timer_.expires_at(until);
+  timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+    const auto self = std::static_pointer_cast<Impl>(weak.lock());
+    if (!ec && self) self->on_timer();
+  });
+}
+
+bool RedisConnection::Impl::has_overdue() const {
+  const steady_clock::time_point now = steady_clock::now();
+  return std::ranges::any_of(sent_, [now](const Entry& entry) { return entry.deadline <= now; });
+}
+
+void RedisConnection::Impl::drop_late_waiting() {
+  const steady_clock::time_point now = steady_clock::now();
+  std::vector<Ended> ended;
+  const std::string why = reason().empty() ? "no connection" : reason();
+  for (auto entry = waiting_.begin(); entry != waiting_.end();) {
+    if (entry->deadline > now) {
+      ++entry;
+      continue;
+    }
+    waiting_bytes_ -= entry->command.size_bound();
+    ended.push_back({std::move(entry->done), {.kind = Kind::not_sent, .detail = "not sent in time: " + why}});
+    entry = waiting_.erase(entry);
+  }
+  for (const Ended& one : ended) note(one.failure);
+  complete(ended);
+}
+
+void RedisConnection::Impl::on_timer() {
+  if (watched_ > steady_clock::now()) return;  // of an earlier wait, which could not be cancelled any more
+  watching_ = false;
+  if (has_overdue()) {
+    timing_out_ = true;
+    drop("no answer from " + to_string(endpoint().address) + " in time");
+  }
+  drop_late_waiting();
+  std::optional<steady_clock::time_point> next;
+  for (const std::deque<Entry>* entries : {&sent_, &waiting_}) {
+    for (const Entry& entry : *entries) next = std::min(next.value_or(entry.deadline), entry.deadline);
+  }
+  if (next && (!watching_ || *next < watched_)) watch(*next);
+}
+
+RedisConnection::RedisConnection(IoExecutor executor, RedisEndpoint endpoint, RedisOptions options, RedisRole role)
+    : impl_(std::make_shared<Impl>(executor, std::move(endpoint), std::move(options), role)) {
+  impl_->start();
+}
+
+RedisConnection::~RedisConnection() {
+  if (impl_) impl_->close();
+}
+
+RedisConnection::RedisConnection(RedisConnection&&) noexcept = default;
+
+RedisConnection& RedisConnection::operator=(RedisConnection&& other) noexcept {
+  RedisConnection old(std::move(other));
+  std::swap(impl_, old.impl_);
+  return *this;
+}
+
+void RedisConnection::execute(RedisCommand command, steady_clock::time_point deadline, RedisDone done) {
+  impl_->execute({.command = std::move(command), .deadline = deadline, .done = std::move(done)});
+}
+
+void RedisConnection::execute_asking(RedisCommand command, steady_clock::time_point deadline, RedisDone done) {
+  impl_->execute(
+      {.command = std::move(command), .deadline = deadline, .done = std::move(done), .prefix = Prefix::asking});
+}
+
+Task<RedisResult> RedisConnection::execute(RedisCommand command, steady_clock::time_point deadline) {
+  auto waiter = std::make_shared<RedisWaiter<RedisResult>>(impl_->executor());
+  RedisDone done = [waiter](RedisResult result) { waiter->set(std::move(result)); };
+  execute(std::move(command), deadline, std::move(done));
+  co_return co_await wait_for(waiter);
+}
+
+void RedisConnection::when_connected(std::move_only_function<void(std::uint64_t nth)> callback) {
+  impl_->connected = std::move(callback);
+}
+
+void RedisConnection::when_lost(std::move_only_function<void(const std::string& reason)> callback) {
+  impl_->lost = std::move(callback);
+}
+
+bool RedisConnection::is_connected() const { return impl_->is_up(); }
+std::size_t RedisConnection::pending() const { return impl_->pending(); }
+const RedisEndpoint& RedisConnection::endpoint() const { return impl_->endpoint(); }
+RedisCounters RedisConnection::counters() const { return impl_->counters(); }
+void RedisConnection::reconnect(const std::string& reason) { impl_->drop(reason); }
+
+}  // namespace firstcome::net

@@ -1,0 +1,142 @@
+#include "net/redis/link.hpp"
+
+#include <cassert>
+#include <utility>
+
+namespace firstcome::net {
+
+RedisLink::RedisLink(IoExecutor executor, RedisEndpoint endpoint, RedisOptions options, RedisRole role)
+    : executor_(executor),
+      endpoint_(std::move(endpoint)),
+      options_(std::move(options)),
+      role_(role),
+      timer_(executor),
+      backoff_(options_.first_pause, options_.longest_pause, options_.seed),
+      reason_("not connected to " + to_string(endpoint_.address) + " yet") {}
+
+RedisCounters RedisLink::counters() const {
+  RedisCounters all = counters_;
+  if (wire_) {
+    all.bytes_sent += wire_->bytes_sent();
+    all.bytes_received += wire_->bytes_received();
+  }
+  return all;
+}
+
+void RedisLink::start() { connect(); }
+
+void RedisLink::stop() {
+  state_ = State::stopped;
+  timer_.cancel();
+  if (wire_) wire_->abandon();
+}
+
+void RedisLink::drop(const std::string& reason) {
+  if (state_ == State::stopped || state_ == State::pausing) return;
+  const std::shared_ptr<RedisLink> keep = shared_from_this();
+  wire_->end(reason);
+}
+
+void RedisLink::connect() {
+  state_ = State::connecting;
+  std::unique_ptr<RedisTlsStream> stream;
+  std::string problem;
+  if (endpoint_.transport == RedisTransport::tls) {
+    if (!tls_) {
+      auto context = RedisTlsContext::make(options_.tls);
+      if (context) tls_ = std::move(*context);
+      if (!context) problem = std::move(context.error());
+    }
+    if (tls_) stream = std::make_unique<RedisTlsStream>(tls_, endpoint_.address.host);
+  }
+  wire_ = std::make_shared<RedisWire>(executor_, *this, endpoint_.address, options_);
+  timer_.expires_after(options_.connect_timeout);
+  timer_.async_wait([weak = weak_from_this(), wire = wire_, problem](boost::system::error_code) {
+    const std::shared_ptr<RedisLink> self = weak.lock();
+    if (!self || self->wire_ != wire || !self->is_trying()) return;
+    wire->end(problem.empty() ? "cannot connect to " + wire->name() + " in time" : problem);
+  });
+  if (problem.empty()) {
+    wire_->start(std::move(stream));
+  } else {
+    timer_.cancel();  // which makes it fail, later as ever
+  }
+}
+
+void RedisLink::wire_connected() {
+  const std::shared_ptr<RedisLink> keep = shared_from_this();
+  state_ = State::greeting;
+  greet();
+}
+
+/// Asks for what the connection needs to be of use, in one go.
+void RedisLink::greet() {
+  std::string& out = wire_->out();
+  greetings_.clear();
+  const auto send = [&](const char* name, const RedisCommand& command) {
+    command.append_to(out);
+    greetings_.insert(greetings_.begin(), name);
+  };
+  if (!endpoint_.password.empty() && endpoint_.user.empty()) send("AUTH", RedisCommand("AUTH", endpoint_.password));
+  if (!endpoint_.password.empty() && !endpoint_.user.empty()) {
+    send("AUTH", RedisCommand("AUTH", endpoint_.user, endpoint_.password));
+  }
+  if (endpoint_.database != 0) send("SELECT", RedisCommand("SELECT", endpoint_.database));
+  if (role_ == RedisRole::master) send("ROLE", RedisCommand("ROLE"));
+  send("PING", RedisCommand("PING"));
+  wire_->flush_soon();
+}
+
+/// Why the connection is of no use; empty: nothing is wrong.
+std::string RedisLink::objection(const RedisReply& reply) const {
+  const std::string& asked = greetings_.back();
+  if (reply.type == RedisReply::Type::error) return wire_->name() + " refused " + asked + ": " + reply.text;
+  if (asked == "ROLE" && reply.at(0).text != "master") {
+    return wire_->name() + " is not a master but a " + reply.at(0).text;
+  }
+  return {};
+}
+
+void RedisLink::wire_replied(RedisReply reply) {
+  const std::shared_ptr<RedisLink> keep = shared_from_this();
+  if (state_ == State::up) return link_replied(std::move(reply));
+  assert(state_ == State::greeting);
+  check_greeting(reply);
+}
+
+void RedisLink::check_greeting(const RedisReply& reply) {
+  if (greetings_.empty()) return wire_->end(wire_->name() + " answered what it was not asked");
+  if (const std::string why = objection(reply); !why.empty()) return wire_->end(why);
+  greetings_.pop_back();
+  if (!greetings_.empty()) return;
+  state_ = State::up;
+  timer_.cancel();
+  backoff_.reset();
+  reason_.clear();
+  ++counters_.connects;
+  link_up(counters_.connects);
+}
+
+void RedisLink::wire_ended(const std::string& reason) {
+  const std::shared_ptr<RedisLink> keep = shared_from_this();
+  const Was was = state_ == State::up ? Was::up : Was::trying;
+  if (was == Was::trying) ++counters_.failed_connects;
+  counters_.bytes_sent += wire_->bytes_sent();
+  counters_.bytes_received += wire_->bytes_received();
+  const std::uint64_t sent = wire_->sent();
+  wire_.reset();
+  reason_ = reason;
+  pause();
+  link_down(was, sent, reason);
+}
+
+void RedisLink::pause() {
+  state_ = State::pausing;
+  timer_.expires_after(backoff_.next());
+  timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+    const std::shared_ptr<RedisLink> self = weak.lock();
+    if (!ec && self && self->state_ == State::pausing) self->connect();
+  });
+}
+
+}  // namespace firstcome::net

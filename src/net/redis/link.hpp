@@ -1,0 +1,76 @@
+// A connection that is made again: attempts with a time limit, AUTH and SELECT, jittered pauses.
+//
+// Internal: what RedisConnection and RedisSubscriber have in common.
+#pragma once
+
+#include "net/redis/command.hpp"
+#include "net/redis/connection.hpp"
+#include "net/redis/wire.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace firstcome::net {
+
+/// Held by a shared pointer. All on the executor's thread.
+class RedisLink : public RedisWireUser, public std::enable_shared_from_this<RedisLink> {
+ public:
+  RedisLink(IoExecutor executor, RedisEndpoint endpoint, RedisOptions options, RedisRole role);
+
+  void start();
+  /// Ends it for good; no hook is called any more.
+  void stop();
+  /// Ends the present connection, if there is one, as if it had broken; another is made.
+  void drop(const std::string& reason);
+
+  bool is_up() const { return state_ == State::up; }
+  bool is_trying() const { return state_ == State::connecting || state_ == State::greeting; }
+  /// Why there is no connection.
+  const std::string& reason() const { return reason_; }
+  const RedisEndpoint& endpoint() const { return endpoint_; }
+  const IoExecutor& executor() const { return executor_; }
+  const RedisOptions& options() const { return options_; }
+  RedisCounters counters() const;
+
+ protected:
+  enum class Was : std::uint8_t { up, trying };
+
+  /// A connection is ready.
+  virtual void link_up(std::uint64_t nth) = 0;
+  virtual void link_replied(RedisReply reply) = 0;
+  /// A connection was lost, or an attempt failed. `sent`: how many of the bytes the server may have got.
+  virtual void link_down(Was was, std::uint64_t sent, const std::string& reason) = 0;
+
+  RedisWire& wire() { return *wire_; }
+  RedisCounters& counted() { return counters_; }
+
+ private:
+  enum class State : std::uint8_t { pausing, connecting, greeting, up, stopped };
+
+  void wire_connected() final;
+  void wire_replied(RedisReply reply) final;
+  void wire_ended(const std::string& reason) final;
+
+  void connect();
+  void pause();
+  void greet();
+  void check_greeting(const RedisReply& reply);
+  std::string objection(const RedisReply& reply) const;
+
+  IoExecutor executor_;
+  RedisEndpoint endpoint_;
+  RedisOptions options_;
+  RedisRole role_;
+  std::shared_ptr<RedisTlsContext> tls_;
+  State state_ = State::pausing;
+  std::shared_ptr<RedisWire> wire_;
+  RedisTimer timer_;  // of an attempt, or of a pause
+  RedisBackoff backoff_;
+  std::string reason_;
+  std::vector<std::string> greetings_;  // the names of the commands that are not answered yet, the last first
+  RedisCounters counters_;              // without those of wire_
+};
+
+}  // namespace firstcome::net
