@@ -18,6 +18,8 @@ Completions& of_this_thread() {
 
 }  // namespace
 
+bool completing() { return of_this_thread().running; }
+
 void complete(std::move_only_function<void()> completion) {
   Completions& mine = of_this_thread();
   if (mine.running) {

@@ -12,6 +12,9 @@ namespace firstcome::lock {
 /// however long the chain of releases and grants that they make.
 void complete(std::move_only_function<void()> completion);
 
+/// Whether this thread is within such a call, so that waiting here for another one would never end.
+bool completing();
+
 /// Belongs to an object with a mutex, which protects this too. Whoever comes while another thread (or a caller further
 /// up on this one) is at it leaves its actions to that one.
 class InOrder {

@@ -1,0 +1,103 @@
+// Locks for code that blocks: a mutex that std::unique_lock and std::scoped_lock take, and `with_lock` for one line.
+//
+// None of these may be used within a completion of this library, which must not block.
+#pragma once
+
+#include <firstcome/lock.hpp>
+#include <firstcome/lock_space.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace firstcome {
+
+/// Lock::acquire, waited for.
+Acquired acquire_blocking(Lock& lock, AcquireOptions options);
+/// Lease::release, waited for. REQUIRES: not empty.
+ReleaseOutcome release_blocking(Lease lease);
+/// Lease::renew, waited for.
+RenewOutcome renew_blocking(Lease& lease, Milliseconds length);
+
+/// What LockMutex throws where the lock could not be asked (never because somebody else has it).
+class LockError : public std::runtime_error {
+ public:
+  explicit LockError(const NotAcquired& reason);
+  NotAcquired::Why why() const noexcept { return why_; }
+
+ private:
+  NotAcquired::Why why_;
+};
+
+/// Meets the standard's TimedLockable. One object may be shared by the threads of a process, like a std::timed_mutex;
+/// each thread that locks gets a lease of its own, and unlocks what it locked. Not recursive: `lease().again()` is.
+///
+/// Unlike a std::mutex it can be lost while it is held. Long work asks `lease().lost()`, or gives
+/// `lease().stop_token()` to what it calls, and hands `lease().token()` to what it writes to. `unlock` of a lost lease
+/// is harmless.
+class LockMutex {
+ public:
+  /// REQUIRES: the space outlives this. `lease`: as in AcquireOptions.
+  LockMutex(LockSpace& space, std::string name, std::optional<Milliseconds> lease = {});
+  LockMutex(const LockMutex&) = delete;
+  LockMutex& operator=(const LockMutex&) = delete;
+  ~LockMutex();  ///< REQUIRES: not locked
+
+  /// Each of these REQUIRES that this thread does not have it. Throws LockError.
+  void lock();
+  bool try_lock() { return lock_within(Milliseconds{0}); }
+  template <class Rep, class Period>
+  bool try_lock_for(std::chrono::duration<Rep, Period> wait) {
+    // More than a year is for ever; said before it is rounded, which could overflow.
+    if (wait > std::chrono::days{366}) return lock_within(wait_for_ever);
+    return lock_within(std::chrono::ceil<Milliseconds>(wait));
+  }
+  template <class Clock, class Duration>
+  bool try_lock_until(std::chrono::time_point<Clock, Duration> until) {
+    return try_lock_for(until - Clock::now());
+  }
+
+  /// Gives it back in the background. REQUIRES: this thread has it.
+  void unlock();
+
+  /// What this thread has; valid until it unlocks. REQUIRES: this thread has it.
+  Lease& lease();
+
+ private:
+  bool lock_within(Milliseconds wait);
+
+  struct Leases;
+  const std::unique_ptr<Lock> lock_;
+  const std::optional<Milliseconds> lease_;
+  const std::unique_ptr<Leases> leases_;
+};
+
+/// Runs `f(lease)`, or `f()`, while holding the lock, then gives it back, also when `f` throws. Returns what `f` does,
+/// or why it was not run. `f` learns from its lease when it is lost; what it then does is its own decision.
+template <class F>
+auto with_lock(Lock& lock, AcquireOptions options, F&& f) {
+  const auto run = [&f](Lease& lease) -> decltype(auto) {
+    if constexpr (std::is_invocable_v<F, Lease&>) {
+      return std::invoke(std::forward<F>(f), lease);
+    } else {
+      return std::invoke(std::forward<F>(f));
+    }
+  };
+  using Result = std::expected<std::remove_cvref_t<decltype(run(std::declval<Lease&>()))>, NotAcquired>;
+  Acquired acquired = acquire_blocking(lock, std::move(options));
+  if (!acquired) return Result(std::unexpected(std::move(acquired.error())));
+  Lease lease = std::move(*acquired);
+  if constexpr (std::is_void_v<typename Result::value_type>) {
+    run(lease);
+    return Result();
+  } else {
+    return Result(run(lease));
+  }
+}
+
+}  // namespace firstcome
