@@ -137,6 +137,11 @@ std::uint64_t failures() {
   return state().failed;
 }
 
+std::uint64_t seen() {
+  const std::lock_guard lock(state().mutex);
+  return state().seen;
+}
+
 std::uint64_t log_syncs() {
   const std::lock_guard lock(state().mutex);
   return state().log_syncs;

@@ -25,6 +25,8 @@ void arm(const Fault& fault);
 void disarm();
 /// Operations that failed since `arm`.
 std::uint64_t failures();
+/// Operations of the armed kind since `arm`, failed or not.
+std::uint64_t seen();
 /// Syncs of logs (files named *-wal) since the process began, those that failed included.
 std::uint64_t log_syncs();
 
