@@ -56,6 +56,7 @@ class RedisServer {
   explicit RedisServer(RedisServerOptions options = {});
 
   std::uint16_t port() const { return port_; }
+  std::string port_text() const { return std::to_string(port_); }
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   const std::filesystem::path& folder() const { return folder_.path(); }
   std::string log() const;

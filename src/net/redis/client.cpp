@@ -27,6 +27,7 @@ std::expected<std::unique_ptr<RedisClient>, std::string> make_redis_client(IoExe
     case RedisUrl::Topology::single:
       return make_redis_client(executor, url.endpoint(url.hosts.front()), std::move(events), std::move(options));
     case RedisUrl::Topology::sentinel:
+      return std::make_unique<RedisSingleClient>(executor, url, std::move(events), options);
     case RedisUrl::Topology::cluster:
       return std::unexpected("not yet");
     case RedisUrl::Topology::redlock:

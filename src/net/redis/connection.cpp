@@ -46,6 +46,7 @@ class RedisConnection::Impl final : public RedisLink {
 
   std::move_only_function<void(std::uint64_t)> connected;
   std::move_only_function<void(const std::string&)> lost;
+  std::move_only_function<void(const RedisFailure&)> refused_by_server;
 
  private:
   struct Ended {
@@ -58,9 +59,9 @@ class RedisConnection::Impl final : public RedisLink {
   void link_down(Was was, std::uint64_t sent, const std::string& reason) override;
 
   void send(Entry entry);
-  void refuse(Entry entry, std::string detail);
-  void take_sent(std::vector<Ended>& ended, std::uint64_t sent, const std::string& reason);
-  void take_waiting(std::vector<Ended>& ended, const std::string& reason);
+  void refuse(Entry entry, std::string_view code, std::string detail);
+  void take_sent(std::vector<Ended>& ended, std::uint64_t sent, const RedisFailure& unsent);
+  void take_waiting(std::vector<Ended>& ended, const RedisFailure& unsent);
   void note(const RedisFailure& failure);
   static void complete(std::vector<Ended>& ended);
 
@@ -83,11 +84,12 @@ void RedisConnection::Impl::execute(Entry entry) {
   ++counted().commands;
   const std::size_t waits = is_up() ? wire().unsent() : waiting_bytes_;
   if (pending() >= options().most_commands || waits + entry.command.size_bound() > options().most_bytes) {
-    return refuse(std::move(entry), "too many commands wait for " + to_string(endpoint().address));
+    return refuse(std::move(entry), "full", "too many commands wait for " + to_string(endpoint().address));
   }
-  if (entry.deadline <= steady_clock::now()) return refuse(std::move(entry), "its time was over before it was sent");
+  if (entry.deadline <= steady_clock::now())
+    return refuse(std::move(entry), "late", "its time was over before it was sent");
   if (!is_up() && !is_trying() && options().when_down == RedisOptions::WhenDown::fail) {
-    return refuse(std::move(entry), reason());
+    return refuse(std::move(entry), "down", reason());
   }
   const steady_clock::time_point deadline = entry.deadline;
   if (is_up()) {
@@ -99,8 +101,8 @@ void RedisConnection::Impl::execute(Entry entry) {
   if (!watching_ || deadline < watched_) watch(deadline);
 }
 
-void RedisConnection::Impl::refuse(Entry entry, std::string detail) {
-  RedisFailure failure{.kind = Kind::not_sent, .detail = std::move(detail)};
+void RedisConnection::Impl::refuse(Entry entry, std::string_view code, std::string detail) {
+  RedisFailure failure{.kind = Kind::not_sent, .code = std::string(code), .detail = std::move(detail)};
   note(failure);
   asio::post(executor(), [done = std::move(entry.done), failure = std::move(failure)]() mutable {
     done(std::unexpected(std::move(failure)));
@@ -164,24 +166,23 @@ void RedisConnection::Impl::link_replied(RedisReply reply) {
     return send(std::move(entry));
   }
   note(failure);
+  if (refused_by_server) refused_by_server(failure);
   entry.done(std::unexpected(std::move(failure)));
 }
 
-void RedisConnection::Impl::take_sent(std::vector<Ended>& ended, std::uint64_t sent, const std::string& reason) {
+void RedisConnection::Impl::take_sent(std::vector<Ended>& ended, std::uint64_t sent, const RedisFailure& unsent) {
   const steady_clock::time_point now = steady_clock::now();
   for (Entry& entry : sent_) {
-    Kind kind = Kind::unknown;
-    if (timing_out_ && entry.deadline <= now) kind = Kind::timed_out;
-    if (entry.end > sent) kind = Kind::not_sent;
-    ended.push_back({std::move(entry.done), {.kind = kind, .detail = reason}});
+    RedisFailure failure{.kind = Kind::unknown, .detail = unsent.detail};
+    if (timing_out_ && entry.deadline <= now) failure.kind = Kind::timed_out;
+    if (entry.end > sent) failure = unsent;
+    ended.push_back({std::move(entry.done), std::move(failure)});
   }
   sent_.clear();
 }
 
-void RedisConnection::Impl::take_waiting(std::vector<Ended>& ended, const std::string& reason) {
-  for (Entry& entry : waiting_) {
-    ended.push_back({std::move(entry.done), {.kind = Kind::not_sent, .detail = reason}});
-  }
+void RedisConnection::Impl::take_waiting(std::vector<Ended>& ended, const RedisFailure& unsent) {
+  for (Entry& entry : waiting_) ended.push_back({std::move(entry.done), unsent});
   waiting_.clear();
   waiting_bytes_ = 0;
 }
@@ -192,8 +193,9 @@ void RedisConnection::Impl::complete(std::vector<Ended>& ended) {
 
 void RedisConnection::Impl::link_down(Was was, std::uint64_t sent, const std::string& reason) {
   std::vector<Ended> ended;
-  if (was == Was::up) take_sent(ended, sent, reason);
-  if (options().when_down == RedisOptions::WhenDown::fail) take_waiting(ended, reason);
+  const RedisFailure unsent{.kind = Kind::not_sent, .code = "down", .detail = reason};
+  if (was == Was::up) take_sent(ended, sent, unsent);
+  if (options().when_down == RedisOptions::WhenDown::fail) take_waiting(ended, unsent);
   timing_out_ = false;
   for (const Ended& one : ended) note(one.failure);
   if (lost) lost(reason);
@@ -205,10 +207,12 @@ void RedisConnection::Impl::close() {
   const std::uint64_t sent = is_up() ? wire().sent() : 0;
   stop();
   timer_.cancel();
-  const std::string reason = "the connection to " + to_string(endpoint().address) + " was closed here";
+  const RedisFailure unsent{.kind = Kind::not_sent,
+                            .code = "closed",
+                            .detail = "the connection to " + to_string(endpoint().address) + " was closed here"};
   std::vector<Ended> ended;
-  take_sent(ended, sent, reason);
-  take_waiting(ended, reason);
+  take_sent(ended, sent, unsent);
+  take_waiting(ended, unsent);
   if (ended.empty()) return;
   asio::post(executor(), [ended = std::move(ended)]() mutable { complete(ended); });
 }
@@ -238,7 +242,8 @@ void RedisConnection::Impl::drop_late_waiting() {
       continue;
     }
     waiting_bytes_ -= entry->command.size_bound();
-    ended.push_back({std::move(entry->done), {.kind = Kind::not_sent, .detail = "not sent in time: " + why}});
+    ended.push_back(
+        {std::move(entry->done), {.kind = Kind::not_sent, .code = "late", .detail = "not sent in time: " + why}});
     entry = waiting_.erase(entry);
   }
   for (const Ended& one : ended) note(one.failure);
@@ -301,10 +306,16 @@ void RedisConnection::when_lost(std::move_only_function<void(const std::string& 
   impl_->lost = std::move(callback);
 }
 
+void RedisConnection::when_refused(std::move_only_function<void(const RedisFailure& failure)> callback) {
+  impl_->refused_by_server = std::move(callback);
+}
+
 bool RedisConnection::is_connected() const { return impl_->is_up(); }
 std::size_t RedisConnection::pending() const { return impl_->pending(); }
 const RedisEndpoint& RedisConnection::endpoint() const { return impl_->endpoint(); }
 RedisCounters RedisConnection::counters() const { return impl_->counters(); }
+void RedisConnection::move_to(const RedisAddress& address) { impl_->move_to(address); }
+void RedisConnection::give_up(const std::string& reason) { impl_->give_up(reason); }
 void RedisConnection::reconnect(const std::string& reason) { impl_->drop(reason); }
 
 }  // namespace firstcome::net

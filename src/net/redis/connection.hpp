@@ -31,6 +31,7 @@ enum class RedisRole : std::uint8_t { any, master };
 /// commands that run then complete as not_sent or unknown, from the executor.
 class RedisConnection {
  public:
+  /// An endpoint without a host waits for `move_to`.
   RedisConnection(IoExecutor executor, RedisEndpoint endpoint, RedisOptions options = {},
                   RedisRole role = RedisRole::any);
   ~RedisConnection();
@@ -55,11 +56,20 @@ class RedisConnection {
   /// Called when a connection that was ready is lost, and for each attempt that failed; with the reason.
   void when_lost(std::move_only_function<void(const std::string& reason)> callback);
 
+  /// Called for each error that the server replied, before the command's own callback.
+  void when_refused(std::move_only_function<void(const RedisFailure& failure)> callback);
+
   bool is_connected() const;
   /// Commands without an answer yet.
   std::size_t pending() const;
   const RedisEndpoint& endpoint() const;
   RedisCounters counters() const;
+
+  /// The server is elsewhere from now on. What was sent and not answered is unknown.
+  void move_to(const RedisAddress& address);
+  /// Of a connection that was made without a host, and waits for `move_to`: it was looked for in vain. Commands that
+  /// wait fail, unless they wait until their deadline.
+  void give_up(const std::string& reason);
 
   /// Cuts the connection, as if the network had; it is made again.
   void reconnect(const std::string& reason);

@@ -23,7 +23,31 @@ RedisCounters RedisLink::counters() const {
   return all;
 }
 
-void RedisLink::start() { connect(); }
+void RedisLink::start() {
+  if (!endpoint_.address.host.empty()) return connect();
+  state_ = State::held;
+  reason_ = "the address of the server is not known yet";
+}
+
+void RedisLink::move_to(const RedisAddress& address) {
+  if (state_ == State::stopped) return;
+  const std::shared_ptr<RedisLink> keep = shared_from_this();
+  endpoint_.address = address;
+  if (wire_) wire_->end("the server is now at " + to_string(address));
+  if (state_ == State::stopped || wire_) return;  // a callback did it
+  backoff_.reset();
+  connect();
+}
+
+void RedisLink::give_up(const std::string& reason) {
+  if (state_ == State::stopped || wire_) return;
+  if (!endpoint_.address.host.empty()) return;
+  const std::shared_ptr<RedisLink> keep = shared_from_this();
+  state_ = State::pausing;
+  reason_ = reason;
+  ++counters_.failed_connects;
+  link_down(Was::trying, 0, reason);
+}
 
 void RedisLink::stop() {
   state_ = State::stopped;
@@ -32,7 +56,7 @@ void RedisLink::stop() {
 }
 
 void RedisLink::drop(const std::string& reason) {
-  if (state_ == State::stopped || state_ == State::pausing) return;
+  if (!wire_ || state_ == State::stopped) return;
   const std::shared_ptr<RedisLink> keep = shared_from_this();
   wire_->end(reason);
 }

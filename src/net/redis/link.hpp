@@ -19,14 +19,20 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
  public:
   RedisLink(IoExecutor executor, RedisEndpoint endpoint, RedisOptions options, RedisRole role);
 
+  /// Begins to connect; where the endpoint names no host yet, waits for `move_to` as if an attempt ran.
   void start();
   /// Ends it for good; no hook is called any more.
   void stop();
   /// Ends the present connection, if there is one, as if it had broken; another is made.
   void drop(const std::string& reason);
 
+  /// From now on the server is there. Ends the present connection, if there is one, and connects at once.
+  void move_to(const RedisAddress& address);
+  /// Where the link waits for `move_to`: that attempt has failed. It goes on waiting.
+  void give_up(const std::string& reason);
+
   bool is_up() const { return state_ == State::up; }
-  bool is_trying() const { return state_ == State::connecting || state_ == State::greeting; }
+  bool is_trying() const { return state_ == State::connecting || state_ == State::greeting || state_ == State::held; }
   /// Why there is no connection.
   const std::string& reason() const { return reason_; }
   const RedisEndpoint& endpoint() const { return endpoint_; }
@@ -47,7 +53,7 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
   RedisCounters& counted() { return counters_; }
 
  private:
-  enum class State : std::uint8_t { pausing, connecting, greeting, up, stopped };
+  enum class State : std::uint8_t { held, pausing, connecting, greeting, up, stopped };
 
   void wire_connected() final;
   void wire_replied(RedisReply reply) final;

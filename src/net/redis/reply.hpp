@@ -53,8 +53,10 @@ struct RedisFailure {
   };
 
   Kind kind = Kind::not_sent;
-  std::string code = {};  ///< of `refused`: NOSCRIPT, MOVED, WRONGTYPE, READONLY, OOM, ERR ...
-  std::string detail;     ///< for people; of `refused`: the whole text of the error
+  /// Of `refused`: NOSCRIPT, MOVED, WRONGTYPE, READONLY, OOM, ERR ... Of `not_sent`: down (no connection), full (too
+  /// many wait), late (its deadline), closed (the client was destroyed). Else empty.
+  std::string code = {};
+  std::string detail;  ///< for people; of `refused`: the whole text of the error
 
   bool may_have_run() const { return kind == Kind::unknown || kind == Kind::timed_out; }
   bool is_refused(std::string_view with) const { return kind == Kind::refused && code == with; }

@@ -1,15 +1,21 @@
-// The client of one server: a connection for commands, and one for channels from the first subscription on.
+// The client of one server at a time: a connection for commands, and one for channels from the first subscription on.
+// Where sentinels say which server that is, both move with the master.
 #pragma once
 
 #include "net/redis/client.hpp"
 
-#include <optional>
+#include <memory>
 
 namespace firstcome::net {
 
 class RedisSingleClient final : public RedisClient {
  public:
-  RedisSingleClient(IoExecutor executor, RedisEndpoint endpoint, RedisClientEvents events, RedisOptions options);
+  RedisSingleClient(IoExecutor executor, const RedisEndpoint& endpoint, RedisClientEvents events,
+                    const RedisOptions& options);
+  /// REQUIRES: a URL of sentinels.
+  RedisSingleClient(IoExecutor executor, const RedisUrl& sentinels, RedisClientEvents events,
+                    const RedisOptions& options);
+  ~RedisSingleClient() override;
 
   using RedisClient::execute;
   void execute(std::string_view key, RedisCommand command, std::chrono::steady_clock::time_point deadline,
@@ -22,20 +28,8 @@ class RedisSingleClient final : public RedisClient {
   RedisCounters counters() const override;
 
  private:
-  /// Shared with the callbacks, which must not reach into a client that has gone.
-  struct State {
-    RedisClientEvents events;
-    std::chrono::steady_clock::time_point commands_since = std::chrono::steady_clock::time_point::max();
-    std::chrono::steady_clock::time_point channels_since = std::chrono::steady_clock::time_point::max();
-  };
-
-  void start_channels();
-
-  IoExecutor executor_;
-  RedisOptions options_;
+  struct State;
   std::shared_ptr<State> state_;
-  RedisConnection commands_;
-  std::optional<RedisSubscriber> channels_;
 };
 
 }  // namespace firstcome::net

@@ -92,10 +92,10 @@ void RedisSubscriber::Impl::subscribe(std::string name, RedisChannelKind kind, S
   ++counted().commands;
   const bool down = !is_up() && !is_trying();
   if (down && options().when_down == RedisOptions::WhenDown::fail) {
-    return refuse(std::move(waiter), {.kind = Kind::not_sent, .detail = reason()});
+    return refuse(std::move(waiter), {.kind = Kind::not_sent, .code = "down", .detail = reason()});
   }
   if (channels_.size() >= options().most_commands) {
-    return refuse(std::move(waiter), {.kind = Kind::not_sent, .detail = "too many channels"});
+    return refuse(std::move(waiter), {.kind = Kind::not_sent, .code = "full", .detail = "too many channels"});
   }
   const auto [found, is_new] = channels_.try_emplace(std::move(name), Channel{.kind = kind});
   Channel& channel = found->second;
@@ -239,7 +239,7 @@ void RedisSubscriber::Impl::link_down(Was, std::uint64_t, const std::string& rea
   if (options().when_down == RedisOptions::WhenDown::fail) {
     for (auto channel = channels_.begin(); channel != channels_.end();) {
       const auto next = std::next(channel);
-      if (!channel->second.waiters.empty()) forget(channel, {.kind = Kind::not_sent, .detail = reason});
+      if (!channel->second.waiters.empty()) forget(channel, {.kind = Kind::not_sent, .code = "down", .detail = reason});
       channel = next;
     }
   }
@@ -251,7 +251,7 @@ void RedisSubscriber::Impl::close() {
   ping_timer_.cancel();
   timer_.cancel();
   while (!channels_.empty()) {
-    forget(channels_.begin(), {.kind = Kind::not_sent, .detail = "the subscriber was closed here"});
+    forget(channels_.begin(), {.kind = Kind::not_sent, .code = "closed", .detail = "the subscriber was closed here"});
   }
 }
 
@@ -330,6 +330,8 @@ bool RedisSubscriber::is_ready() const { return impl_->is_ready(); }
 std::size_t RedisSubscriber::channels() const { return impl_->channels(); }
 const RedisEndpoint& RedisSubscriber::endpoint() const { return impl_->endpoint(); }
 RedisCounters RedisSubscriber::counters() const { return impl_->counters(); }
+void RedisSubscriber::move_to(const RedisAddress& address) { impl_->move_to(address); }
+void RedisSubscriber::give_up(const std::string& reason) { impl_->give_up(reason); }
 void RedisSubscriber::reconnect(const std::string& reason) { impl_->drop(reason); }
 
 }  // namespace firstcome::net

@@ -57,6 +57,10 @@ class RedisSubscriber {
   const RedisEndpoint& endpoint() const;
   RedisCounters counters() const;
 
+  /// See RedisConnection.
+  void move_to(const RedisAddress& address);
+  void give_up(const std::string& reason);
+
   /// Makes the connection anew, for a caller who has seen that messages do not come.
   void reconnect(const std::string& reason);
 
