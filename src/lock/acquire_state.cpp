@@ -19,8 +19,12 @@ constexpr LockBackoff of_failures{milliseconds{20}, milliseconds{500}};
 constexpr milliseconds a_bit_more{1'000};
 
 /// Enough must be left to do something with it; else it is renewed first.
-bool can_start(BootTime now, BootTime deadline, Milliseconds length) {
-  return deadline - now >= std::min(enough_to_start, length / 3);
+constexpr Milliseconds needed_of(Milliseconds length) { return std::min(enough_to_start, length / 3); }
+
+/// Where even a renewal could not bring that much, the caller gets what was asked for: a lease that is lost at once.
+bool can_start(BootTime now, const Grant& grant, Milliseconds asked) {
+  return deadline_of(grant.base, grant.length) - now >= needed_of(grant.length) ||
+         asked - margin_of(asked) <= needed_of(asked);
 }
 
 BootTime later_by(BootTime now, Milliseconds wait) {
@@ -138,7 +142,7 @@ AcquireSteps AcquireState::granted(BootTime now, const Grant& grant) {
 void AcquireState::take(BootTime now, const Grant& grant, AcquireSteps& steps) {
   maybe_there_ = true;
   was_there_ = true;
-  if (can_start(now, deadline_of(grant.base, grant.length), grant.length)) {
+  if (can_start(now, grant, terms_.lease)) {
     phase_ = Phase::held;
     steps.hold = grant;
   } else {

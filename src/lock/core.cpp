@@ -63,6 +63,8 @@ void Core::close() {
   drain();
   forget_all();
   backend_->close();
+  // Leases may outlive this, and need neither: not even one whose answer the backend still keeps.
+  backend_.reset();
   alarms_.reset();
 }
 

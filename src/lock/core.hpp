@@ -49,7 +49,7 @@ class Core {
   const LockSettings settings_;
   LockObserver nobody_;
   LockObserver* const observer_;
-  const std::shared_ptr<LockBackend> backend_;
+  std::shared_ptr<LockBackend> backend_;
   std::shared_ptr<Alarms> alarms_;
   std::atomic<std::uint64_t> seed_;
 

@@ -255,6 +255,14 @@ TEST_F(AcquireStates, StartsAShortLeaseWithAThirdLeft) {
   EXPECT_TRUE(state.attempt_answered(start + 15ms, grant_at(start, 30ms)).hold);
 }
 
+TEST_F(AcquireStates, GivesALeaseThatIsTooShortToBeOfUseRatherThanRenewItForEver) {
+  for (const Milliseconds lease : {1ms, 2ms, 3ms}) {
+    AcquireState state = waiting(1s, lease);
+    state.start(start);
+    EXPECT_TRUE(state.attempt_answered(start, grant_at(start, lease)).hold);
+  }
+}
+
 TEST_F(AcquireStates, IsFullWithoutWaiting) {
   AcquireState state = waiting(10s);
   state.start(start);
