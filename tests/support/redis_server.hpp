@@ -117,6 +117,7 @@ class RedisCluster {
   const std::string& id_of(const RedisServer& node) const;
   /// Begins to move a slot: the source answers ASK for keys that it does not have any more.
   void begin_move(unsigned slot, RedisServer& source, RedisServer& target);
+  void move_keys(unsigned slot, RedisServer& source, RedisServer& target);
   /// Moves the keys that are there, and tells all masters the new owner.
   void finish_move(unsigned slot, RedisServer& source, RedisServer& target);
 

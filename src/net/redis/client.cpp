@@ -1,5 +1,6 @@
 #include "net/redis/client.hpp"
 
+#include "net/redis/cluster_client.hpp"
 #include "net/redis/single_client.hpp"
 #include "net/redis/tls.hpp"
 #include "net/redis/waiter.hpp"
@@ -25,11 +26,11 @@ std::expected<std::unique_ptr<RedisClient>, std::string> make_redis_client(IoExe
   }
   switch (url.topology) {
     case RedisUrl::Topology::single:
-      return make_redis_client(executor, url.endpoint(url.hosts.front()), std::move(events), std::move(options));
+      return make_redis_client(executor, url.endpoint(url.hosts.front()), std::move(events), options);
     case RedisUrl::Topology::sentinel:
       return std::make_unique<RedisSingleClient>(executor, url, std::move(events), options);
     case RedisUrl::Topology::cluster:
-      return std::unexpected("not yet");
+      return std::make_unique<RedisClusterClient>(executor, url, std::move(events), options);
     case RedisUrl::Topology::redlock:
       break;
   }
@@ -38,7 +39,7 @@ std::expected<std::unique_ptr<RedisClient>, std::string> make_redis_client(IoExe
 
 std::unique_ptr<RedisClient> make_redis_client(IoExecutor executor, const RedisEndpoint& endpoint,
                                                RedisClientEvents events, RedisOptions options) {
-  return std::make_unique<RedisSingleClient>(executor, endpoint, std::move(events), std::move(options));
+  return std::make_unique<RedisSingleClient>(executor, endpoint, std::move(events), options);
 }
 
 }  // namespace firstcome::net

@@ -1,0 +1,230 @@
+#include "net/redis/cluster_state.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace firstcome::net {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+using Kind = RedisFailure::Kind;
+using State = RedisClusterState;
+using What = RedisVerdict::What;
+
+void State::subscribe(std::string name, TimePoint deadline, RedisSubscribed done) {
+  if (channels_.size() >= options_.most_commands && !channels_.contains(name)) {
+    std::vector<Waiter> waiters;
+    waiters.push_back({deadline, std::move(done)});
+    return refuse(std::move(waiters), {.kind = Kind::not_sent, .code = "full", .detail = "too many channels"});
+  }
+  const unsigned slot = key_slot(name);
+  const auto [found, is_new] = channels_.try_emplace(std::move(name), Channel{.slot = slot});
+  Channel& channel = found->second;
+  if (channel.hearing == Hearing::confirmed) {
+    asio::post(executor_, [done = std::move(done)]() mutable { done({}); });
+    return;
+  }
+  channel.waiters.push_back({deadline, std::move(done)});
+  if (is_new) try_channel(found->first, channel);
+  tend_soon();
+}
+
+void State::unsubscribe(const std::string& name) {
+  const auto channel = channels_.find(name);
+  if (channel == channels_.end()) return;
+  const auto at = nodes_.find(channel->second.at);
+  if (at != nodes_.end() && at->second->channels) at->second->channels->unsubscribe(name);
+  forget_channel(channel, {.kind = Kind::not_sent, .detail = "unsubscribed before it was confirmed"});
+}
+
+void State::reconnect_channel(const std::string& name, const std::string& reason) {
+  const auto channel = channels_.find(name);
+  if (channel == channels_.end()) return;
+  const auto at = nodes_.find(channel->second.at);
+  if (at != nodes_.end() && at->second->channels) at->second->channels->reconnect(reason);
+}
+
+void State::forget_channel(Channels::iterator channel, const RedisFailure& why) {
+  refuse(std::move(channel->second.waiters), why);
+  channels_.erase(channel);
+}
+
+/// They fail, later.
+void State::refuse(std::vector<Waiter> waiters, const RedisFailure& why) {
+  for (Waiter& waiter : waiters) {
+    asio::post(executor_, [done = std::move(waiter.done), why]() mutable { done(std::unexpected(std::move(why))); });
+  }
+}
+
+void State::start_channels(const RedisAddress& address, Node& at) {
+  RedisSubscriberEvents heard;
+  heard.message = [this](std::string_view channel, std::string_view payload) {
+    const std::shared_ptr<State> keep = shared_from_this();
+    if (!ended_ && events_.message) events_.message(channel, payload);
+  };
+  heard.ready = [this, address, &at](std::uint64_t) { channels_ready(address, at); };
+  heard.lost = [this, address, &at](const std::string& reason) { channels_lost(address, at, reason); };
+  heard.dropped = [this, address](const std::string& name, const RedisFailure& why) {
+    channel_dropped(name, address, why);
+  };
+  RedisOptions options = options_;
+  options.when_down = RedisOptions::WhenDown::fail;
+  at.channels.emplace(executor_, url_.endpoint(address), std::move(heard), options);
+}
+
+void State::try_channel(const std::string& name, Channel& channel) {
+  const RedisAddress* const owner = map_.owner(channel.slot);
+  if (owner == nullptr) {
+    channel.last = {.kind = Kind::not_sent, .code = "nobody", .detail = "it is not known yet who has its slot"};
+    channel.again_at = after_pause(channel.pauses);
+    refresh();
+    return tend_soon();
+  }
+  channel.at = *owner;
+  channel.hearing = Hearing::asked;
+  channel.attempt = ++last_attempt_;
+  Node& at = node(channel.at);
+  if (!at.channels) start_channels(channel.at, at);
+  at.channels->subscribe(
+      name, RedisChannelKind::sharded, steady_clock::now() + options_.connect_timeout,
+      [weak = weak_from_this(), name, attempt = channel.attempt](const std::expected<void, RedisFailure>& result) {
+        const std::shared_ptr<State> self = weak.lock();
+        if (self && !self->ended_) self->channel_answered(name, attempt, result);
+      });
+}
+
+void State::channel_answered(const std::string& name, std::uint64_t attempt,
+                             const std::expected<void, RedisFailure>& result) {
+  const auto found = channels_.find(name);
+  if (found == channels_.end() || found->second.attempt != attempt) return;
+  Channel& channel = found->second;
+  if (channel.hearing != Hearing::asked) return;
+  if (result) {
+    channel.hearing = Hearing::confirmed;
+    channel.pauses = 0;
+    std::vector<Waiter> waiters = std::exchange(channel.waiters, {});
+    tell_when_all_heard();
+    for (Waiter& waiter : waiters) waiter.done({});
+    return;
+  }
+  channel.hearing = Hearing::idle;
+  channel.last = result.error();
+  channel.again_at = after_pause(channel.pauses);
+  const RedisVerdict verdict = judge(result.error(), channel.at);
+  if (verdict.what == What::moved) {
+    moved(verdict.slot, verdict.address);
+    channel.again_at = steady_clock::now();
+  } else if (verdict.what == What::give && result.error().kind == Kind::refused) {
+    const std::string reason = "cannot subscribe to " + name + ": " + result.error().detail;
+    const bool was_waited_for = !channel.waiters.empty();
+    forget_channel(found, result.error());
+    if (!was_waited_for) tell_deaf(reason);
+    return;
+  } else {
+    refresh();
+  }
+  tend_soon();
+}
+
+void State::channels_lost(const RedisAddress& address, Node& at, const std::string& reason) {
+  const std::shared_ptr<State> keep = shared_from_this();
+  if (ended_) return;
+  at.channels_since = never;
+  bool heard = false;
+  for (auto& [name, channel] : channels_) {
+    if (channel.at != address || channel.hearing != Hearing::confirmed) continue;
+    channel.hearing = Hearing::silent;
+    heard = true;
+  }
+  refresh();
+  if (heard) tell_deaf(reason);
+}
+
+void State::channels_ready(const RedisAddress& address, Node& at) {
+  const std::shared_ptr<State> keep = shared_from_this();
+  if (ended_) return;
+  at.channels_since = steady_clock::now();
+  std::vector<Waiter> waiters;
+  for (auto& [name, channel] : channels_) {
+    if (channel.at != address || channel.hearing != Hearing::silent) continue;
+    channel.hearing = Hearing::confirmed;
+    std::ranges::move(std::exchange(channel.waiters, {}), std::back_inserter(waiters));
+  }
+  tell_when_all_heard();
+  for (Waiter& waiter : waiters) waiter.done({});
+}
+
+/// The slot has moved, or the server refuses to make the subscription again.
+void State::channel_dropped(const std::string& name, const RedisAddress& address, const RedisFailure& why) {
+  const std::shared_ptr<State> keep = shared_from_this();
+  const auto found = channels_.find(name);
+  if (ended_ || found == channels_.end() || found->second.at != address) return;
+  Channel& channel = found->second;
+  channel.hearing = Hearing::idle;
+  channel.again_at = steady_clock::now();
+  channel.last = why;
+  disturb(channel.slot);
+  const RedisVerdict verdict = judge(why, address);
+  if (verdict.what == What::moved) map_.set_owner(verdict.slot, verdict.address);
+  refresh();
+  tend_soon();
+  tell_deaf("no longer subscribed to " + name + ": " + why.detail);
+}
+
+/// After the map has changed: channels go where their slots are.
+void State::follow_slots() {
+  for (auto& [name, channel] : channels_) {
+    const RedisAddress* const owner = map_.owner(channel.slot);
+    if (owner == nullptr) continue;
+    if (channel.hearing == Hearing::idle) {
+      if (channel.last.code == "nobody") channel.again_at = steady_clock::now();
+      continue;
+    }
+    if (channel.at == *owner) continue;
+    const auto old = nodes_.find(channel.at);
+    channel.hearing = Hearing::idle;
+    channel.attempt = 0;
+    channel.again_at = steady_clock::now();
+    all_heard_ = false;
+    if (old != nodes_.end() && old->second->channels) old->second->channels->unsubscribe(name);
+  }
+}
+
+void State::tend_channels() {
+  const TimePoint now = steady_clock::now();
+  std::vector<std::string> given_up;
+  for (auto& [name, channel] : channels_) {
+    const auto overdue =
+        std::ranges::stable_partition(channel.waiters, [now](const Waiter& waiter) { return waiter.deadline > now; });
+    const bool some = !overdue.empty();
+    RedisFailure why = channel.last;
+    if (why.detail.empty()) why.detail = "no answer from " + to_string(channel.at);
+    why.detail = "the subscription was not confirmed in time: " + why.detail;
+    std::vector<Waiter> those(std::make_move_iterator(overdue.begin()), std::make_move_iterator(overdue.end()));
+    channel.waiters.erase(overdue.begin(), overdue.end());
+    refuse(std::move(those), why);
+    if (some && channel.waiters.empty()) given_up.push_back(name);
+  }
+  for (const std::string& name : given_up) unsubscribe(name);
+  for (auto& [name, channel] : channels_) {
+    if (channel.hearing == Hearing::idle && channel.again_at <= now) try_channel(name, channel);
+  }
+}
+
+void State::tell_deaf(const std::string& reason) {
+  all_heard_ = false;
+  if (!ended_ && events_.deaf) events_.deaf(reason);
+}
+
+void State::tell_when_all_heard() {
+  if (all_heard_) return;
+  const bool all =
+      std::ranges::all_of(channels_, [](const auto& channel) { return channel.second.hearing == Hearing::confirmed; });
+  if (!all) return;
+  all_heard_ = true;
+  if (!ended_ && events_.subscribed) events_.subscribed();
+}
+
+}  // namespace firstcome::net

@@ -1,0 +1,118 @@
+#include "support/redis_server.hpp"
+
+#include <algorithm>
+#include <sstream>
+#include <stdexcept>
+
+namespace firstcome::testing {
+
+namespace {
+
+constexpr std::size_t masters = 3;
+constexpr unsigned slots = 16'384;
+
+void must(const RedisAnswer& answer) {
+  if (answer.text.starts_with('-')) throw std::runtime_error("the cluster refuses: " + answer.text);
+}
+
+std::string field(const std::string& info, const std::string& name) {
+  std::istringstream lines(info);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(name + ":")) return line.substr(name.size() + 1, line.find('\r') - name.size() - 1);
+  }
+  return {};
+}
+
+}  // namespace
+
+RedisCluster::RedisCluster() {
+  for (std::size_t i = 0; i < 2 * masters; ++i) {
+    const std::vector<std::string> lines{"cluster-enabled yes",
+                                         "cluster-config-file nodes.conf",
+                                         "cluster-node-timeout 1000",
+                                         "cluster-replica-validity-factor 0",
+                                         "cluster-allow-replica-migration no",
+                                         "cluster-port " + std::to_string(free_port())};
+    nodes_.push_back(std::make_unique<RedisServer>(RedisServerOptions{.lines = lines}));
+    ids_.push_back(node(i).text({"CLUSTER", "MYID"}));
+    must(node(i).command({"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(i + 1)}));
+    if (i < masters) {
+      const std::string first = std::to_string(slots * i / masters);
+      const std::string last = std::to_string(slots * (i + 1) / masters - 1);
+      must(node(i).command({"CLUSTER", "ADDSLOTSRANGE", first, last}));
+    }
+    if (i == 0) continue;
+    const std::string bus = lines.back().substr(lines.back().find(' ') + 1);
+    must(node(0).command({"CLUSTER", "MEET", "127.0.0.1", node(i).port_text(), bus}));
+  }
+  const auto all = [this](const auto& holds) { return std::ranges::all_of(nodes_, holds); };
+  const bool met = eventually([&] {
+    return all([](const auto& one) { return field(one->text({"CLUSTER", "INFO"}), "cluster_known_nodes") == "6"; });
+  });
+  if (!met) throw std::runtime_error("the nodes do not find each other:\n" + node(0).log());
+  for (std::size_t i = 0; i < masters; ++i) {
+    must(node(masters + i).command({"CLUSTER", "REPLICATE", ids_[i]}));
+  }
+  const bool ready = eventually([&] {
+    return all([&](const auto& one) {
+      const bool follows = one->info("role") == "master" || one->info("master_link_status") == "up";
+      const std::size_t known = one->command({"CLUSTER", "SLOTS"}).elements.size();
+      const auto whole = [](const RedisAnswer& range) { return range.elements.size() == 4; };  // with its replica
+      return follows && known == masters && field(one->text({"CLUSTER", "INFO"}), "cluster_state") == "ok" &&
+             std::ranges::all_of(one->command({"CLUSTER", "SLOTS"}).elements, whole);
+    });
+  });
+  if (!ready) throw std::runtime_error("the cluster does not become ready:\n" + node(0).log());
+}
+
+std::string RedisCluster::addresses() const {
+  std::string all;
+  for (const auto& one : nodes_) all += (all.empty() ? "" : ",") + one->address();
+  return all;
+}
+
+RedisServer& RedisCluster::owner_of(unsigned slot) {
+  for (const auto& one : nodes_) {
+    if (!one->is_running()) continue;
+    for (const RedisAnswer& range : one->command({"CLUSTER", "SLOTS"}).elements) {
+      if (std::stoul(range.elements[0].text) > slot || std::stoul(range.elements[1].text) < slot) continue;
+      const std::string port = range.elements[2].elements[1].text;
+      const auto found = std::ranges::find(nodes_, port, [](const auto& each) { return each->port_text(); });
+      if (found != nodes_.end()) return **found;
+    }
+  }
+  throw std::runtime_error("nobody has slot " + std::to_string(slot));
+}
+
+const std::string& RedisCluster::id_of(const RedisServer& node) const {
+  const auto found = std::ranges::find(nodes_, &node, [](const auto& each) { return each.get(); });
+  return ids_.at(static_cast<std::size_t>(found - nodes_.begin()));
+}
+
+void RedisCluster::begin_move(unsigned slot, RedisServer& source, RedisServer& target) {
+  must(target.command({"CLUSTER", "SETSLOT", std::to_string(slot), "IMPORTING", id_of(source)}));
+  must(source.command({"CLUSTER", "SETSLOT", std::to_string(slot), "MIGRATING", id_of(target)}));
+}
+
+void RedisCluster::move_keys(unsigned slot, RedisServer& source, RedisServer& target) {
+  for (;;) {
+    const RedisAnswer keys = source.command({"CLUSTER", "GETKEYSINSLOT", std::to_string(slot), "100"});
+    if (keys.elements.empty()) return;
+    std::vector<std::string> migrate{"MIGRATE", "127.0.0.1", target.port_text(), "", "0", "5000", "KEYS"};
+    for (const RedisAnswer& key : keys.elements) migrate.push_back(key.text);
+    must(source.command(migrate));
+  }
+}
+
+void RedisCluster::finish_move(unsigned slot, RedisServer& source, RedisServer& target) {
+  move_keys(slot, source, target);
+  const std::vector<std::string> told{"CLUSTER", "SETSLOT", std::to_string(slot), "NODE", id_of(target)};
+  must(target.command(told));
+  must(source.command(told));
+  for (const auto& one : nodes_) {
+    const bool other = one.get() != &source && one.get() != &target;
+    if (other && one->is_running() && one->info("role") == "master") must(one->command(told));
+  }
+}
+
+}  // namespace firstcome::testing
