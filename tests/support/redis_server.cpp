@@ -96,6 +96,7 @@ bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds pa
 
 RedisServer::RedisServer(RedisServerOptions options) : options_(std::move(options)) {
   port_ = options_.port ? *options_.port : free_port();
+  for (const auto& [name, content] : options_.files) std::ofstream(folder() / name) << content;
   start();
 }
 

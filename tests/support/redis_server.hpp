@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// At the start of a test that needs redis-server: a skip where it is not installed, a failure where all must run.
@@ -44,10 +45,11 @@ struct RedisAnswer {
 };
 
 struct RedisServerOptions {
-  std::string password = {};                ///< for the default user; empty: none
-  std::optional<std::uint16_t> port = {};   ///< nothing: a free one
-  std::vector<std::string> lines = {};      ///< of the configuration, added
-  std::vector<std::string> arguments = {};  ///< of the command, as --sentinel
+  std::string password = {};                                    ///< for the default user; empty: none
+  std::optional<std::uint16_t> port = {};                       ///< nothing: a free one
+  std::vector<std::string> lines = {};                          ///< of the configuration, added
+  std::vector<std::pair<std::string, std::string>> files = {};  ///< names and contents, put into its folder
+  std::vector<std::string> arguments = {};                      ///< of the command, as --sentinel
 };
 
 class RedisServer {
