@@ -70,9 +70,9 @@ struct LockView {
 
 /// Thread safety: every member may be called from any thread, but for the destructor.
 ///
-/// Its end: waits complete with `closed`, leases are lost and released, and what goes on in the background gets
-/// `LockSettings::drain_limit`. REQUIRES: not destroyed from within a completion. Leases may outlive it, Locks may not
-/// be used after it.
+/// Its end: waits complete with `closed`; leases that are held are lost, and end where they are kept by themselves,
+/// since nobody knows when their holders stop; releases and cancels that are under way get `LockSettings::drain_limit`.
+/// REQUIRES: not destroyed from within a completion. Leases may outlive it, Locks may not be used after it.
 class LockSpace {
  public:
   LockSpace() = default;

@@ -43,6 +43,9 @@ enum class Outcome : std::uint8_t {
   stock_in_use = 60,
   sale_active = 61,
   audit_running = 62,
+
+  locked = 80,      ///< somebody else holds the lock, or others wait before
+  lease_lost = 81,  ///< that lease does not hold the lock, or no longer
 };
 
 /// Whether the same request, sent again later, may be answered otherwise.
@@ -59,6 +62,7 @@ constexpr Retry retry_of(Outcome outcome) {
     case Outcome::payment_in_progress:
     case Outcome::sale_active:
     case Outcome::audit_running:
+    case Outcome::locked:
       return Retry::may_help;
     default:
       return Retry::useless;

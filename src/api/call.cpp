@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <utility>
 
 namespace firstcome::api {
@@ -92,9 +93,24 @@ void Call::route_and_handle() {
 }
 
 void Call::completed() noexcept {
+  asked_ = false;
   guard([this] {
     if (!answer) return refuse(code_of(answer.error().code));
     then_(*this);
+  });
+}
+
+void Call::hurry() noexcept {
+  /// Lives until it was completed, which may be after this call has gone.
+  struct Leave final : Operation {
+    void completed() noexcept override { delete this; }
+  };
+  guard([this] {
+    const auto* const waits = asked_ ? std::get_if<AcquireLock>(&command) : nullptr;
+    if (waits == nullptr) return;
+    auto leave = std::make_unique<Leave>();
+    leave->command = LeaveLock{waits->name, waits->lease};
+    context_.engine.submit(*leave.release());
   });
 }
 

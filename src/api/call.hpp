@@ -89,6 +89,7 @@ class Call final : public net::Attachment, public Operation {
   void ask(C new_command, Handler then) {
     command = std::move(new_command);
     then_ = then;
+    asked_ = true;
     context_.engine.submit(*this);
   }
   /// What the engine said. REQUIRES: called by `then`, of a command with this answer.
@@ -112,6 +113,8 @@ class Call final : public net::Attachment, public Operation {
   void refuse(const BadInput& bad);
 
   void completed() noexcept override;
+  /// Ends the wait for a lock.
+  void hurry() noexcept override;
 
   /// Runs what answers after something else than the engine was asked, on the server's thread, with the same border
   /// for exceptions.
@@ -142,6 +145,7 @@ class Call final : public net::Attachment, public Operation {
   Context& context_;
   net::Exchange& exchange_;
   Handler then_ = nullptr;
+  bool asked_ = false;  ///< the engine has not completed it yet
   std::size_t route_ = 0;
   std::chrono::steady_clock::time_point began_;
 };

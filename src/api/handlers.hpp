@@ -26,6 +26,12 @@ void patch_sale(Call& call);
 void delete_sale(Call& call);
 void audit_sale(Call& call);
 
+// locks.cpp
+void acquire_lock(Call& call);
+void renew_lock(Call& call);
+void release_lock(Call& call);
+void inspect_lock(Call& call);
+
 // operations.cpp
 void list_events(Call& call);
 void get_orders(Call& call);

@@ -76,6 +76,10 @@ constexpr auto rows = std::to_array<ProblemRow>({
      "It must be closed, with nothing held, no payment running and its events delivered.", 0},
     {audit_running, "audit-running", 429, "An audit is running", "One audit runs at a time.", 1},
 
+    {locked, "locked", 409, "The lock is held", "Somebody else holds it, or waits before.", 1},
+    {lease_lost, "lease-lost", 409, "The lease does not hold the lock",
+     "It has ended, was released, or never held this name.", 0},
+
     {overloaded, "overloaded", 503, "Too many requests wait", "Nothing was decided; ask again.", 1},
     {store_unavailable, "store-unavailable", 503, "The store takes no writes", "Nothing was decided; ask again.", 5},
     {store_lost, "store-lost", 503, "The store is not the one that was served", "Nothing was decided.", 5},
@@ -128,6 +132,8 @@ constexpr auto refusals = std::to_array<Refusal>({
     {Outcome::stock_in_use, Code::stock_in_use},
     {Outcome::sale_active, Code::sale_active},
     {Outcome::audit_running, Code::audit_running},
+    {Outcome::locked, Code::locked},
+    {Outcome::lease_lost, Code::lease_lost},
 });
 
 }  // namespace

@@ -60,6 +60,9 @@ enum class Code : std::uint8_t {
   sale_active,
   audit_running,
 
+  locked,
+  lease_lost,
+
   overloaded,
   store_unavailable,
   store_lost,

@@ -46,6 +46,17 @@ bool fits_currency(std::string_view text) {
   return text.size() == 3 && std::ranges::all_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
+bool fits_lock_name(std::string_view text) {
+  return !text.empty() && text.size() <= limits::lock_name_bytes && text.find_first_of("{}") == text.npos;
+}
+
+bool fits_lease(std::string_view text) {
+  return text.size() >= limits::lock_lease_id_least && text.size() <= limits::lock_lease_id_most &&
+         std::ranges::all_of(text, [](char c) {
+           return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
+         });
+}
+
 bool fits_instant(std::string_view text) { return net::parse_rfc3339(text).has_value(); }
 
 }  // namespace firstcome::api

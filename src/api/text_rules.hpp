@@ -19,6 +19,10 @@ bool fits_reference(std::string_view text);
 bool fits_payment_id(std::string_view text);
 /// Three capital letters.
 bool fits_currency(std::string_view text);
+/// 1 to 512 bytes without braces.
+bool fits_lock_name(std::string_view text);
+/// 16 to 64 letters, digits, `-`, `_` and `.`.
+bool fits_lease(std::string_view text);
 /// RFC 3339.
 bool fits_instant(std::string_view text);
 

@@ -208,6 +208,8 @@ class Program {
     metrics.add_gauge("firstcome_engine_reservations", "Reservations stored", from(&Counters::reservations));
     metrics.add_gauge("firstcome_engine_waiting", "Operations not decided yet", from(&Counters::waiting));
     metrics.add_gauge("firstcome_engine_log_bytes", "Size of the write-ahead log", from(&Counters::wal_bytes));
+    metrics.add_gauge("firstcome_locks_held", "Locks that are held", from(&Counters::locks_held));
+    metrics.add_gauge("firstcome_locks_waiting", "Requests that wait for a lock", from(&Counters::locks_waiting));
   }
 
   void add_server_metrics() {

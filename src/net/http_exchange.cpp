@@ -29,10 +29,17 @@ void HttpServer::Impl::on_event(Connection& connection, std::uint32_t events) {
   if (events & (EPOLLERR | EPOLLHUP)) return lost(connection);
   if (events & (EPOLLIN | EPOLLRDHUP)) {
     connection.readable = true;
-    if (events & EPOLLRDHUP) connection.half_closed = true;
+    if (events & EPOLLRDHUP) {
+      connection.half_closed = true;
+      hurry(connection);
+    }
   }
   if ((events & EPOLLOUT) && connection.phase == Phase::writing) return send_rest(connection);
   if (connection.readable) look_at(connection);
+}
+
+void HttpServer::Impl::hurry(Connection& connection) {
+  if (connection.phase == Phase::handling && connection.attachment) connection.attachment->hurry();
 }
 
 void HttpServer::Impl::look_at(Connection& connection) {
@@ -238,6 +245,7 @@ void HttpServer::Impl::discard(Connection& connection) {
 void HttpServer::Impl::lost(Connection& connection) {
   if (connection.phase != Phase::handling && connection.phase != Phase::answered) return release(connection);
   connection.gone = true;
+  hurry(connection);
   connection.fd.reset();
   if (accept_again_) resume_accept();
 }

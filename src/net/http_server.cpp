@@ -170,6 +170,7 @@ void HttpServer::Impl::begin_drain() {
   listener_.close();
   accept_again_.reset();
   for (Connection& connection : connections_.slots()) {
+    hurry(connection);
     if (connection.phase != Connection::Phase::idle) continue;
     connection.readable = true;  // one last look: a request that has arrived is answered
     queue(connection);

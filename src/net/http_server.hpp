@@ -53,6 +53,9 @@ enum class BadRequest : std::uint8_t {
 /// What a handler keeps per connection and uses for every request of it.
 struct Attachment {
   virtual ~Attachment() = default;
+  /// The client has gone or sends no more, or the server drains, and the request is not answered yet: whoever keeps it
+  /// waiting should answer it soon. On the server's thread; may come more than once.
+  virtual void hurry() noexcept {}
 };
 
 /// One request and its answer. Lives as long as its connection, and at least until it was answered; if the client went

@@ -53,6 +53,7 @@ struct HttpServer::Impl final : Responder {
 
   // --- one connection: http_exchange.cpp ---
   void on_event(Connection& connection, std::uint32_t events);
+  void hurry(Connection& connection);
   void look_at(Connection& connection);
   void read(Connection& connection);
   void advance(Connection& connection);

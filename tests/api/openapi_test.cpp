@@ -282,6 +282,20 @@ TEST_F(Contract, AnswersAsItSays) {
   ask("DELETE", one_sale, "s", "", "?x=1");
   ask("DELETE", one_sale, "s");
   ask("DELETE", one_sale, "s");
+  const std::string lock = "/v1/locks/{name}";
+  const std::string lease = R"({"lease":"0123456789abcdef"})";
+  for (const std::string verb : {"/acquire", "/renew", "/release"}) {
+    ask("POST", lock + verb, "a", verb == "/acquire" ? "" : lease);
+    ask("POST", lock + verb, "a", lease);
+    ask("POST", lock + verb, "b", lease);
+    ask("POST", lock + verb, "a", "{");
+    ask("POST", lock + verb, "a", R"({"x":1})");
+  }
+  ask("POST", lock + "/acquire", "b", lease);
+  ask("POST", lock + "/renew", "b", lease);
+  ask("POST", lock + "/release", "b", lease);
+  ask("GET", lock, "a");
+  ask("GET", lock, "a", "", "?x=1");
   ask("GET", "/v1/events", "");
   ask("GET", "/v1/events", "", "", "?x=1");
   for (const std::string plain :

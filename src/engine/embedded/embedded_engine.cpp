@@ -117,6 +117,7 @@ EmbeddedEngine::Impl::Impl(EmbeddedOptions given, DataLock taken, Recovered foun
     clock_shift = last_now - wall;
     spdlog::warn("the clock is {} ms behind the last commit; time goes on from there", clock_shift.count());
   }
+  restore_locks(found);
   counted.reservations = found.reservations;
   for (const SaleHandle sale : found.leaving) removals.push_back({sale, 1, 0});
 }
@@ -154,6 +155,8 @@ EmbeddedCounters EmbeddedEngine::Impl::counters() const {
   counters.reservations = counted.reservations;
   counters.waiting = queue.waiting();
   counters.wal_bytes = counted.log_bytes;
+  counters.locks_held = counted.locks_held;
+  counters.locks_waiting = counted.locks_waiting;
   return counters;
 }
 

@@ -55,6 +55,8 @@ struct EmbeddedCounters {
   std::uint64_t reservations = 0;  ///< stored
   std::uint64_t waiting = 0;       ///< operations not decided yet
   std::uint64_t wal_bytes = 0;
+  std::uint64_t locks_held = 0;
+  std::uint64_t locks_waiting = 0;
 };
 
 /// Thread safety: `submit`, `readiness`, `counters`, `name` from any thread; `turn` from the owner only, which is the

@@ -16,7 +16,10 @@
 #include "engine/embedded/recovery.hpp"
 #include "engine/embedded/store.hpp"
 #include "engine/operation_queue.hpp"
+#include "lock/lock_book.hpp"
 #include "sale/ledger.hpp"
+
+#include <firstcome/limits.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -25,6 +28,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 namespace firstcome::engine {
@@ -51,7 +55,7 @@ struct EmbeddedEngine::Impl {
   void complete_finished_reads();
   std::optional<SteadyTime> serve();
   void apply_batch(Instant now);
-  enum class Applied { answered, needs_a_read };
+  enum class Applied { answered, needs_a_read, waits_for_a_lock };
   Applied apply(Operation& operation, Instant now);
   /// Whether all of it is on the disk; else the condition has changed.
   bool commit(Instant now);
@@ -61,6 +65,14 @@ struct EmbeddedEngine::Impl {
   void fold_log_if_full();
   void remove_deleted();
   std::optional<SteadyTime> next_turn() const;
+
+  // --- the owner's: locks (lock_turn.cpp) ---
+  void restore_locks(Recovered& found);
+  /// REQUIRES: the operation's command is about a lock.
+  Applied apply_to_locks(Operation& operation, Instant now);
+  /// Puts those whose wait is over into the batch.
+  void collect_lock_waiters();
+  void fail_lock_waiters(const Failure& failure);
 
   // --- the owner's: when the disk fails (trouble.cpp) ---
   void handle_failed_write(const Written& written);
@@ -89,6 +101,8 @@ struct EmbeddedEngine::Impl {
   std::vector<Operation*> batch;
   std::vector<Operation*> rejected;
   std::vector<Operation*> reads;  ///< of this batch, to be read after its commit
+  lock::LockBook locks{limits::locks_waiting};
+  std::unordered_map<std::uint64_t, Operation*> lock_waiters;  ///< by lock::Waiting
   struct Removal {
     SaleHandle sale{};
     std::uint64_t next = 1;
@@ -105,7 +119,7 @@ struct EmbeddedEngine::Impl {
 
   struct {
     std::atomic<std::uint64_t> turns{0}, commits{0}, operations{0}, overloaded{0}, failed_commits{0}, reservations{0},
-        log_bytes{0};
+        log_bytes{0}, locks_held{0}, locks_waiting{0};
   } counted;
 
   // The threads last: they end before what they use.

@@ -67,7 +67,7 @@ Checked<void> check_owner(const RecoveryOptions& options, Connection& connection
     return refuse(options, fmt::format("was written by a later version of firstcome (schema {}; this one knows {}). "
                                        "It was left as it is; use that version",
                                        *version, schema_version));
-  if (*version < schema_version) return damaged(options, fmt::format("there never was a schema {}", *version));
+  if (*version < oldest_schema_version) return damaged(options, fmt::format("there never was a schema {}", *version));
   return {};
 }
 
@@ -135,6 +135,7 @@ class Loader {
     found_.now = meta->now;
     if (auto read = load_sales(); !read) return std::unexpected(std::move(read.error()));
     if (auto read = load_reservations(); !read) return std::unexpected(std::move(read.error()));
+    if (auto read = load_locks(); !read) return std::unexpected(std::move(read.error()));
     for (const auto& [handle, sale] : sales_)
       if (sale.life == SaleRow::Life::kept && sale.stored != sale.last_number)
         return damaged(options_, fmt::format("sale {} gave {} numbers, and {} reservations are stored", handle,
@@ -213,6 +214,27 @@ class Loader {
     return {};
   }
 
+  Checked<void> load_locks() {
+    const auto there = connection_.integer("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'lock'");
+    if (!there) return refuse(options_, there.error());
+    if (*there == 0) return {};  // a store of schema 1
+    auto statement = connection_.prepare(select_locks_sql);
+    if (!statement) return refuse(options_, statement.error());
+    lock::BookedGrant grant;
+    int code = SQLITE_DONE;
+    while ((code = statement->step()) == SQLITE_ROW) {
+      if (read_lock(*statement, grant) == RowCheck::damaged)
+        return damaged(options_, fmt::format("the row of lock \"{}\" has a wrong checksum", grant.name));
+      if (grant.name.empty()) {
+        found_.last_lock_token = grant.token;
+      } else {
+        found_.locks.push_back(grant);
+      }
+    }
+    if (code != SQLITE_DONE) return refuse(options_, statement->error());
+    return {};
+  }
+
   struct ReadAhead {
     sale::ReservationRecord record;
     Sale* sale = nullptr;
@@ -251,7 +273,7 @@ class Loader {
 
   const RecoveryOptions& options_;
   Connection& connection_;
-  Recovered found_{{}, sale::Ledger(with_random_seed()), {}, 0, 0, {}};
+  Recovered found_{{}, sale::Ledger(with_random_seed()), {}, 0, {}, 0, 0, {}};
   std::map<std::uint64_t, Sale> sales_;  ///< by handle
   SaleHandle last_handle_{};
   Sale* last_sale_ = nullptr;

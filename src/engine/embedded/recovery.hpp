@@ -6,6 +6,7 @@
 #pragma once
 
 #include "engine/embedded/schema.hpp"
+#include "lock/lock_book.hpp"
 #include "sale/ledger.hpp"
 
 #include <firstcome/outcome.hpp>
@@ -23,6 +24,8 @@ namespace firstcome::engine {
 struct Recovered {
   StoreMeta meta;
   sale::Ledger ledger;
+  std::vector<lock::BookedGrant> locks;
+  std::uint64_t last_lock_token = 0;
   Instant now;                      ///< of the last commit; the engine's time goes on from there at the earliest
   std::uint64_t last_sequence = 0;  ///< of the outbox
   std::uint64_t reservations = 0;   ///< stored

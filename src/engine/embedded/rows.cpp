@@ -92,6 +92,13 @@ std::int32_t sum_of(std::uint64_t sequence, const sale::EventRecord& event) {
   return sum.stored();
 }
 
+std::int32_t sum_of(const lock::BookedGrant& grant) {
+  RowSum sum;
+  sum << std::string_view(grant.name) << std::string_view(grant.lease) << grant.token << ms(grant.until)
+      << grant.length.count();
+  return sum.stored();
+}
+
 std::int32_t sum_of(const StoreMeta& meta) {
   RowSum sum;
   sum << std::string_view(reinterpret_cast<const char*>(meta.store_id.data()), meta.store_id.size())
@@ -280,6 +287,24 @@ RowCheck read_event(const Statement& statement, std::uint64_t& sequence, sale::E
   event.at = instant_of(statement.integer(5));
   event.value = optional_integer(statement, 6);
   return check_sum(statement.integer(7), sum_of(sequence, event));
+}
+
+void bind_lock(Statement& statement, const lock::BookedGrant& grant) {
+  statement.bind(1, std::string_view(grant.name));
+  statement.bind(2, std::string_view(grant.lease));
+  statement.bind(3, grant.token);
+  statement.bind(4, ms(grant.until));
+  statement.bind(5, grant.length.count());
+  statement.bind(6, std::int64_t{sum_of(grant)});
+}
+
+RowCheck read_lock(const Statement& statement, lock::BookedGrant& grant) {
+  grant.name = statement.text(0);
+  grant.lease = statement.text(1);
+  grant.token = statement.natural(2);
+  grant.until = instant_of(statement.integer(3));
+  grant.length = Milliseconds{statement.integer(4)};
+  return check_sum(statement.integer(5), sum_of(grant));
 }
 
 }  // namespace firstcome::engine

@@ -5,6 +5,7 @@
 
 #include "engine/embedded/schema.hpp"
 #include "engine/embedded/sqlite.hpp"
+#include "lock/lock_book.hpp"
 #include "sale/record.hpp"
 
 #include <firstcome/types.hpp>
@@ -55,5 +56,12 @@ inline constexpr std::string_view insert_event_sql = "INSERT INTO outbox VALUES(
 inline constexpr std::string_view select_events_sql = "SELECT * FROM outbox WHERE seq > ? ORDER BY seq";
 void bind_event(sqlite::Statement& statement, std::uint64_t sequence, const sale::EventRecord& event);
 RowCheck read_event(const sqlite::Statement& statement, std::uint64_t& sequence, sale::EventRecord& event);
+
+inline constexpr std::string_view replace_lock_sql = "REPLACE INTO lock VALUES(?,?,?,?,?,?)";
+inline constexpr std::string_view delete_lock_sql = "DELETE FROM lock WHERE name = ?";
+inline constexpr std::string_view select_locks_sql = "SELECT * FROM lock";
+/// Text of `grant` must stay valid until the statement was stepped.
+void bind_lock(sqlite::Statement& statement, const lock::BookedGrant& grant);
+RowCheck read_lock(const sqlite::Statement& statement, lock::BookedGrant& grant);
 
 }  // namespace firstcome::engine

@@ -98,6 +98,17 @@ CREATE VIEW events AS SELECT o.seq, s.id AS sale, o.sale_seq,
                      instant("o.at"));
 }
 
+std::string locks_table_and_view() {
+  return fmt::format(R"sql(
+CREATE TABLE lock(
+  name TEXT PRIMARY KEY,
+  lease TEXT NOT NULL, token INTEGER NOT NULL, until INTEGER NOT NULL, length INTEGER NOT NULL, crc INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE VIEW locks AS SELECT name, lease, token, {} AS until FROM lock WHERE name <> '';
+)sql",
+                     instant("until"));
+}
+
 sqlite::Error from_errno(const char* what, const std::filesystem::path& path) {
   return {SQLITE_IOERR, fmt::format("{} {}: {}", what, path.string(), std::strerror(errno))};
 }
@@ -123,8 +134,8 @@ void remove_leftovers(const std::filesystem::path& path) {
 sqlite::Result<void> fill(sqlite::Connection& connection, const StoreMeta& meta) {
   const std::string sql = fmt::format(
       "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; BEGIN; PRAGMA application_id = {}; "
-      "PRAGMA user_version = {}; {} {} {} {}",
-      application_id, schema_version, tables, sales_view(), reservations_view(), events_view());
+      "PRAGMA user_version = {}; {} {} {} {} {}",
+      application_id, schema_version, tables, sales_view(), reservations_view(), events_view(), locks_table_and_view());
   if (auto made = connection.execute(sql.c_str()); !made) return made;
   if (auto written = write_meta(connection, meta); !written) return written;
   if (auto committed = connection.execute("COMMIT"); !committed) return committed;
@@ -135,6 +146,15 @@ sqlite::Result<void> fill(sqlite::Connection& connection, const StoreMeta& meta)
 }
 
 }  // namespace
+
+sqlite::Result<void> upgrade_store(sqlite::Connection& connection) {
+  const auto version = connection.integer("PRAGMA user_version");
+  if (!version) return std::unexpected(version.error());
+  if (*version == schema_version) return {};
+  const std::string sql =
+      fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT", locks_table_and_view(), schema_version);
+  return connection.execute(sql.c_str());
+}
 
 sqlite::Result<void> create_store(const std::filesystem::path& path, const StoreMeta& meta, const std::string& vfs) {
   const std::filesystem::path unfinished = path.string() + ".new";

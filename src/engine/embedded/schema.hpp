@@ -1,7 +1,8 @@
 // What stands in `DATA/firstcome.db`, and how a new one is made.
 //
 // Tables: `meta` (one row: which store this is), `sale` (a row each, written again with every commit that touches the
-// sale), `reservation` and `outbox` (the hot ones). Views for people: `sales`, `reservations`, `events`.
+// sale), `reservation` and `outbox` (the hot ones), `lock` (a row for each name that is held, and one without a
+// name for the last token). Views for people: `sales`, `reservations`, `events`, `locks`.
 // Rows of the hot tables stay short: what has its usual value is NULL. Nothing but the primary keys is indexed.
 #pragma once
 
@@ -20,7 +21,9 @@ namespace firstcome::engine {
 
 /// "1stC", in the file's header, so that `file` and other programs can tell whose it is.
 inline constexpr std::int32_t application_id = 0x31737443;
-inline constexpr std::int64_t schema_version = 1;
+inline constexpr std::int64_t schema_version = 2;
+/// From this one on there are locks; an earlier store is brought up to date when it is opened.
+inline constexpr std::int64_t oldest_schema_version = 1;
 
 /// The row of `meta`.
 struct StoreMeta {
@@ -41,5 +44,8 @@ constexpr ReservationRef ref_of_row(std::int64_t id) {
 
 /// Makes the store in one step as far as anybody can see: under another name, synced, then renamed.
 sqlite::Result<void> create_store(const std::filesystem::path& path, const StoreMeta& meta, const std::string& vfs);
+
+/// Brings a store of an earlier version up to date, in one transaction. REQUIRES: it was checked (recovery.hpp).
+sqlite::Result<void> upgrade_store(sqlite::Connection& connection);
 
 }  // namespace firstcome::engine

@@ -62,6 +62,7 @@ Result<void> Store::reopen() {
   auto connection = Connection::open(path_, sqlite::Access::read_write, log_vfs_over(vfs_));
   if (!connection) return std::unexpected(std::move(connection.error()));
   if (auto set = connection->execute(writer_settings); !set) return set;
+  if (auto upgraded = upgrade_store(*connection); !upgraded) return upgraded;
   const auto page_bytes = connection->integer("PRAGMA page_size");
   if (!page_bytes) return std::unexpected(page_bytes.error());
   page_bytes_ = *page_bytes;
@@ -76,6 +77,8 @@ Result<void> Store::reopen() {
       {&statements.replace_sale, replace_sale_sql},
       {&statements.select_sale, select_sale_sql},
       {&statements.insert_event, insert_event_sql},
+      {&statements.replace_lock, replace_lock_sql},
+      {&statements.delete_lock, delete_lock_sql},
   };
   for (const auto& [statement, sql] : wanted) {
     auto prepared = connection->prepare(sql);
@@ -105,12 +108,16 @@ Written Store::roll_back(Fate fate, Error error) {
   return {fate, std::move(error)};
 }
 
-Written Store::write(const sale::Ledger& ledger, const sale::Changes& changes, Instant now) {
+Written Store::write(const sale::Ledger& ledger, const sale::Changes& changes, const lock::LockBook& locks,
+                     Instant now) {
   const std::uint64_t sequence_before = last_sequence_;
   Written written = transaction([&]() -> Result<void> {
     if (auto done = write_reservations(ledger, changes); !done) return done;
     if (auto done = write_sales(ledger, changes, now); !done) return done;
-    return write_events(changes);
+    if (auto done = write_events(changes); !done) return done;
+    if (locks.changed().empty()) return {};
+    if (auto done = write_locks(locks); !done) return done;
+    return changes.sales.empty() ? touch_meta(now) : Result<void>{};  // the instant of each commit is known later
   });
   if (written.fate != Fate::committed) last_sequence_ = sequence_before;
   return written;
@@ -148,6 +155,22 @@ Result<void> Store::write_events(const sale::Changes& changes) {
     if (auto done = statements_.insert_event.run(); !done) return done;
   }
   return {};
+}
+
+Result<void> Store::write_locks(const lock::LockBook& locks) {
+  for (const std::string& name : locks.changed()) {
+    const lock::BookedGrant* const grant = locks.stored(name);
+    sqlite::Statement& statement = grant != nullptr ? statements_.replace_lock : statements_.delete_lock;
+    if (grant != nullptr) {
+      bind_lock(statement, *grant);
+    } else {
+      statement.bind(1, std::string_view(name));
+    }
+    if (auto done = statement.run(); !done) return done;
+  }
+  const lock::BookedGrant last{.name = {}, .lease = {}, .token = locks.last_token(), .until = {}};
+  bind_lock(statements_.replace_lock, last);
+  return statements_.replace_lock.run();
 }
 
 Result<SaleRow> Store::sale_row(SaleHandle sale) {

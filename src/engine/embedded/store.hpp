@@ -36,8 +36,9 @@ class Store {
   /// REQUIRES: the file was checked (see recovery.hpp) and holds `last_sequence` as its last outbox row.
   static sqlite::Result<Store> open(std::filesystem::path path, std::string vfs, std::uint64_t last_sequence);
 
-  /// Stores what `changes` names, as the ledger knows it, in one transaction.
-  Written write(const sale::Ledger& ledger, const sale::Changes& changes, Instant now);
+  /// Stores what `changes` names, as the ledger knows it, and what has changed in the book of locks, in one
+  /// transaction.
+  Written write(const sale::Ledger& ledger, const sale::Changes& changes, const lock::LockBook& locks, Instant now);
 
   /// A write that changes nothing that anybody reads: whether the file takes writes again.
   Written probe(Instant now);
@@ -69,7 +70,8 @@ class Store {
  private:
   struct Statements {
     sqlite::Statement begin, commit, rollback;
-    sqlite::Statement insert_reservation, replace_reservation, replace_sale, select_sale, insert_event;
+    sqlite::Statement insert_reservation, replace_reservation, replace_sale, select_sale, insert_event, replace_lock,
+        delete_lock;
   };
 
   Store(std::filesystem::path path, std::string vfs, std::uint64_t last_sequence);
@@ -80,6 +82,7 @@ class Store {
   sqlite::Result<void> write_reservations(const sale::Ledger& ledger, const sale::Changes& changes);
   sqlite::Result<void> write_sales(const sale::Ledger& ledger, const sale::Changes& changes, Instant now);
   sqlite::Result<void> write_events(const sale::Changes& changes);
+  sqlite::Result<void> write_locks(const lock::LockBook& locks);
   sqlite::Result<SaleRow> sale_row(SaleHandle sale);
   sqlite::Result<void> mark(SaleHandle sale, SaleRow::Life life, Instant now);
   sqlite::Result<void> touch_meta(Instant now);

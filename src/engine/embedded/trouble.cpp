@@ -61,6 +61,7 @@ void EmbeddedEngine::Impl::refuse_all(FailureCode code) {
   // Those that are there now, and not those that their completions submit.
   const std::string reason = code == FailureCode::stopping ? "the server stops" : readiness().reason;
   complete_rejected();
+  fail_lock_waiters({code, reason});
   queue.take(batch, options.queue_operations, [](const Operation&) { return false; });
   for (Operation* operation : batch) {
     operation->answer = std::unexpected(Failure{code, reason});
@@ -95,6 +96,7 @@ void EmbeddedEngine::Impl::finish_rebuild() {
     return;
   }
   ledger = std::move(found->ledger);
+  restore_locks(*found);
   counted.reservations = found->reservations;
   store.set_last_sequence(found->last_sequence);
   removals.clear();

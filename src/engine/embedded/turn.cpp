@@ -19,7 +19,7 @@ constexpr std::uint64_t removed_at_once = 4096;
 bool starts_a_turn(const Operation& operation) { return std::holds_alternative<DeleteSale>(operation.command); }
 
 template <class C>
-concept DecidedByLedger = !std::is_same_v<C, AuditSale> && !std::is_same_v<C, ReadEvents>;
+concept NeedsARead = std::is_same_v<C, AuditSale> || std::is_same_v<C, ReadEvents>;
 
 }  // namespace
 
@@ -43,8 +43,10 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::serve() {
     if (!commit(now)) return refuse_and_probe();
     return std::chrono::steady_clock::now();
   }
+  locks.advance(now);
   queue.take(batch, options.turn_operations, starts_a_turn);
   apply_batch(now);
+  collect_lock_waiters();
   const bool notify = ledger.changes().payment_work;
   const bool committed = commit(now);
   if (!committed) fail_batch();
@@ -70,8 +72,9 @@ void EmbeddedEngine::Impl::apply_batch(Instant now) {
     prefetch(at + 16, sale::Ledger::Ahead::far);
     prefetch(at + 8, sale::Ledger::Ahead::near);
     Operation*& operation = batch[at];
-    if (apply(*operation, now) == Applied::answered) continue;
-    reads.push_back(operation);
+    const Applied applied = apply(*operation, now);
+    if (applied == Applied::answered) continue;
+    if (applied == Applied::needs_a_read) reads.push_back(operation);
     operation = nullptr;  // not this batch's to complete
   }
   counted.operations.fetch_add(batch.size(), std::memory_order_relaxed);
@@ -84,11 +87,13 @@ EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply(Operation& operation, 
   }
   return std::visit(
       [&]<class C>(const C& command) {
-        if constexpr (DecidedByLedger<C>) {
+        if constexpr (NeedsARead<C>) {
+          return Applied::needs_a_read;
+        } else if constexpr (std::is_same_v<typename C::Answer, LockAnswer>) {
+          return apply_to_locks(operation, now);
+        } else {
           operation.answer = ledger.apply(command, now);
           return Applied::answered;
-        } else {
-          return Applied::needs_a_read;
         }
       },
       operation.command);
@@ -96,11 +101,11 @@ EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply(Operation& operation, 
 
 bool EmbeddedEngine::Impl::commit(Instant now) {
   const sale::Changes& changes = ledger.changes();
-  if (changes.empty()) {
+  if (changes.empty() && locks.changed().empty()) {
     ledger.clear_changes();
     return true;
   }
-  const Written written = store.write(ledger, changes, now);
+  const Written written = store.write(ledger, changes, locks, now);
   if (written.fate != Fate::committed) {
     handle_failed_write(written);
     return false;
@@ -110,6 +115,7 @@ bool EmbeddedEngine::Impl::commit(Instant now) {
   counted.log_bytes.store(store.log_bytes(), std::memory_order_relaxed);
   for (const SaleHandle sale : changes.deleted) removals.push_back({sale, 1, 0});
   ledger.clear_changes();
+  locks.clear_changed();
   checkpointer.committed(store.log_frames());
   return true;
 }
@@ -188,7 +194,8 @@ void EmbeddedEngine::Impl::remove_deleted() {
 
 std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::next_turn() const {
   if (!queue.idle() || !removals.empty()) return std::chrono::steady_clock::now();
-  const auto deadline = ledger.next_deadline();
+  auto deadline = ledger.next_deadline();
+  if (const auto end = locks.next_deadline(); end && (!deadline || *end < *deadline)) deadline = end;
   if (!deadline) return std::nullopt;
   // Deadlines years away must not overflow the steady clock.
   const Milliseconds wait = std::clamp<Milliseconds>(*deadline - last_now, Milliseconds{0}, std::chrono::hours{24});

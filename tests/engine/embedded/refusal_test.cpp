@@ -66,7 +66,7 @@ TEST_F(Refusal, OfAnotherProgramsDatabase) {
 }
 
 TEST_F(Refusal, OfALaterSchema) {
-  change("PRAGMA user_version = 2");
+  change("PRAGMA user_version = 3");
   expect_refusal("later version");
 }
 

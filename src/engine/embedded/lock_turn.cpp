@@ -1,0 +1,113 @@
+// Locks in a turn: decided by the book, stored with everything else, answered after the commit. Who must wait is kept
+// aside, out of the batch, until the book says what became of it.
+#include "engine/embedded/embedded_impl.hpp"
+
+#include <firstcome/limits.hpp>
+
+#include <utility>
+
+namespace firstcome::engine {
+namespace {
+
+using lock::BookedGrant;
+using lock::LockBook;
+
+LockAnswer granted(const BookedGrant& grant, Instant now) {
+  LockAnswer answer;
+  answer.outcome = Outcome::done;
+  answer.held = true;
+  answer.token = grant.token;
+  answer.expires_in = grant.until - now;
+  return answer;
+}
+
+LockAnswer locked(Milliseconds retry_in) {
+  LockAnswer answer;
+  answer.outcome = Outcome::locked;
+  answer.retry_after = retry_in;
+  return answer;
+}
+
+LockAnswer with_outcome(Outcome outcome) {
+  LockAnswer answer;
+  answer.outcome = outcome;
+  return answer;
+}
+
+LockAnswer decide(LockBook& book, const RenewLock& command, Instant now) {
+  const BookedGrant* const grant = book.renew(command.name, command.lease, now);
+  return grant != nullptr ? granted(*grant, now) : with_outcome(Outcome::lease_lost);
+}
+
+LockAnswer decide(LockBook& book, const ReleaseLock& command, Instant now) {
+  return with_outcome(book.release(command.name, command.lease, now) ? Outcome::done : Outcome::lease_lost);
+}
+
+LockAnswer decide(LockBook& book, const LeaveLock& command, Instant now) {
+  book.leave(command.name, command.lease, now);
+  return with_outcome(Outcome::done);
+}
+
+LockAnswer decide(LockBook& book, const InspectLock& command, Instant now) {
+  const LockBook::View view = book.inspect(command.name, now);
+  LockAnswer answer = view.grant != nullptr ? granted(*view.grant, now) : with_outcome(Outcome::done);
+  answer.waiting = view.waiting;
+  return answer;
+}
+
+}  // namespace
+
+void EmbeddedEngine::Impl::restore_locks(Recovered& found) {
+  locks = LockBook(limits::locks_waiting);
+  for (BookedGrant& grant : found.locks) locks.restore(std::move(grant));
+  locks.restore_last_token(found.last_lock_token);
+}
+
+EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply_to_locks(Operation& operation, Instant now) {
+  const auto* const acquire = std::get_if<AcquireLock>(&operation.command);
+  if (acquire == nullptr) {
+    operation.answer = std::visit(
+        [&]<class C>(const C& command) -> LockAnswer {
+          if constexpr (requires { decide(locks, command, now); }) return decide(locks, command, now);
+          std::unreachable();
+        },
+        operation.command);
+    return Applied::answered;
+  }
+  const LockBook::Answer answer = locks.acquire({acquire->name, acquire->lease, acquire->length, acquire->wait}, now);
+  switch (answer.is) {
+    case LockBook::Answer::Is::granted:
+      operation.answer = granted(*answer.grant, now);
+      return Applied::answered;
+    case LockBook::Answer::Is::locked:
+      operation.answer = locked(answer.retry_in);
+      return Applied::answered;
+    case LockBook::Answer::Is::full:
+      operation.answer = std::unexpected(Failure{FailureCode::overloaded, "too many wait for locks"});
+      return Applied::answered;
+    case LockBook::Answer::Is::waits:
+      break;
+  }
+  lock_waiters.emplace(static_cast<std::uint64_t>(answer.waiting), &operation);
+  return Applied::waits_for_a_lock;
+}
+
+void EmbeddedEngine::Impl::collect_lock_waiters() {
+  for (const LockBook::News& news : locks.take_news()) {
+    const auto waiter = lock_waiters.find(static_cast<std::uint64_t>(news.waiting));
+    waiter->second->answer = news.grant ? granted(*news.grant, last_now) : locked(news.retry_in);
+    batch.push_back(waiter->second);
+    lock_waiters.erase(waiter);
+  }
+  counted.locks_held.store(locks.held(), std::memory_order_relaxed);
+  counted.locks_waiting.store(locks.waiting(), std::memory_order_relaxed);
+}
+
+void EmbeddedEngine::Impl::fail_lock_waiters(const Failure& failure) {
+  for (const auto& [id, operation] : std::exchange(lock_waiters, {})) {
+    operation->answer = std::unexpected(failure);
+    operation->completed();
+  }
+}
+
+}  // namespace firstcome::engine

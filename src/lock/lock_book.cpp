@@ -1,0 +1,173 @@
+#include "lock/lock_book.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <iterator>
+
+namespace firstcome::lock {
+namespace {
+
+std::uint64_t micros(Instant instant) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(instant.time_since_epoch()).count());
+}
+
+}  // namespace
+
+std::string LockBook::key_of(std::string_view name, std::string_view lease) {
+  std::string key(name);
+  key.push_back('\0');  // in no lease
+  return key.append(lease);
+}
+
+LockBook::Answer LockBook::acquire(const Ask& ask, Instant now) {
+  assert(ask.length > Milliseconds{0});
+  advance(now);
+  const auto at = entries_.try_emplace(ask.name).first;
+  Entry& entry = at->second;
+  if (!entry.grant) return {.is = Answer::Is::granted, .grant = &grant(ask.name, entry, ask.lease, ask.length, now)};
+  if (entry.grant->lease == ask.lease) return {.is = Answer::Is::granted, .grant = &*entry.grant};
+  if (ask.wait <= Milliseconds{0}) return {.is = Answer::Is::locked, .retry_in = entry.grant->until - now};
+  return join(ask, at, now);
+}
+
+/// Behind the others; a lease that waits already is replaced in its place, by whoever asks for it now.
+LockBook::Answer LockBook::join(const Ask& ask, Entries::iterator at, Instant now) {
+  std::list<Waiting>& line = at->second.line;
+  auto behind = line.end();
+  if (const auto same = by_lease_.find(key_of(ask.name, ask.lease)); same != by_lease_.end()) {
+    Waiter& before = waiters_.at(static_cast<std::uint64_t>(same->second));
+    behind = std::next(before.place);
+    give_up(before, now);
+  } else if (waiters_.size() >= most_waiting_) {
+    return {.is = Answer::Is::full, .retry_in = at->second.grant->until - now};
+  }
+  const Waiting id{++last_waiting_};
+  Waiter waiter{id, ask.name, ask.lease, ask.length, now + ask.wait, line.insert(behind, id)};
+  give_ups_.emplace(waiter.until, last_waiting_);
+  by_lease_.emplace(key_of(ask.name, ask.lease), id);
+  waiters_.emplace(last_waiting_, std::move(waiter));
+  return {.is = Answer::Is::waits, .waiting = id};
+}
+
+const BookedGrant* LockBook::renew(std::string_view name, std::string_view lease, Instant now) {
+  advance(now);
+  BookedGrant* const grant = held_by(name, lease);
+  if (grant == nullptr) return nullptr;
+  ends_.erase({grant->until, grant->name});
+  grant->until = std::max(grant->until, now + grant->length);
+  ends_.emplace(grant->until, grant->name);
+  changed_.insert(grant->name);
+  return grant;
+}
+
+bool LockBook::release(std::string_view name, std::string_view lease, Instant now) {
+  advance(now);
+  if (held_by(name, lease) == nullptr) return false;
+  end(entries_.find(name), now);
+  return true;
+}
+
+LockBook::View LockBook::inspect(std::string_view name, Instant now) {
+  advance(now);
+  const auto at = entries_.find(name);
+  if (at == entries_.end()) return {};
+  return {at->second.grant ? &*at->second.grant : nullptr, at->second.line.size()};
+}
+
+void LockBook::leave(std::string_view name, std::string_view lease, Instant now) {
+  advance(now);
+  const auto at = by_lease_.find(key_of(name, lease));
+  if (at != by_lease_.end()) give_up(waiters_.at(static_cast<std::uint64_t>(at->second)), now);
+}
+
+void LockBook::advance(Instant now) {
+  for (;;) {
+    const bool lapses = !ends_.empty() && ends_.begin()->first <= now;
+    const bool gives_up = !give_ups_.empty() && give_ups_.begin()->first <= now;
+    if (!lapses && !gives_up) return;
+    // In the order of time; of two at the same instant a grant comes before giving up.
+    if (lapses && (!gives_up || ends_.begin()->first <= give_ups_.begin()->first)) {
+      const Due due = *ends_.begin();
+      end(entries_.find(due.second), now);
+    } else {
+      give_up(waiters_.at(give_ups_.begin()->second), now);
+    }
+  }
+}
+
+std::optional<Instant> LockBook::next_deadline() const {
+  std::optional<Instant> next;
+  if (!ends_.empty()) next = ends_.begin()->first;
+  if (!give_ups_.empty() && (!next || give_ups_.begin()->first < *next)) next = give_ups_.begin()->first;
+  return next;
+}
+
+const BookedGrant* LockBook::stored(std::string_view name) const {
+  const auto at = entries_.find(name);
+  return at != entries_.end() && at->second.grant ? &*at->second.grant : nullptr;
+}
+
+void LockBook::restore(BookedGrant restored) {
+  ends_.emplace(restored.until, restored.name);
+  Entry& entry = entries_[restored.name];
+  assert(!entry.grant);
+  entry.grant = std::move(restored);
+  ++held_;
+}
+
+/// Microseconds, so that tokens rise even when an old copy of the store is put back.
+std::uint64_t LockBook::mint(Instant now) { return last_token_ = std::max(last_token_ + 1, micros(now)); }
+
+const BookedGrant& LockBook::grant(const std::string& name, Entry& entry, std::string lease, Milliseconds length,
+                                   Instant now) {
+  assert(!entry.grant);
+  entry.grant = BookedGrant{name, std::move(lease), mint(now), now + length, length};
+  ends_.emplace(entry.grant->until, name);
+  changed_.insert(name);
+  ++held_;
+  return *entry.grant;
+}
+
+void LockBook::end(Entries::iterator at, Instant now) {
+  assert(at != entries_.end() && at->second.grant);
+  ends_.erase({at->second.grant->until, at->first});
+  at->second.grant.reset();
+  --held_;
+  changed_.insert(at->first);
+  serve_next(at, now);
+}
+
+void LockBook::serve_next(Entries::iterator at, Instant now) {
+  if (at->second.line.empty()) {
+    entries_.erase(at);
+    return;
+  }
+  Waiter& waiter = waiters_.at(static_cast<std::uint64_t>(at->second.line.front()));
+  const Waiting id = waiter.id;
+  const BookedGrant& granted = grant(at->first, at->second, waiter.lease, waiter.length, now);
+  remove(waiter);
+  news_.push_back({id, granted, {}});
+}
+
+void LockBook::give_up(Waiter& waiter, Instant now) {
+  const BookedGrant& present = *entries_.find(waiter.name)->second.grant;
+  news_.push_back({waiter.id, std::nullopt, std::max(present.until - now, Milliseconds{0})});
+  remove(waiter);
+}
+
+void LockBook::remove(Waiter& waiter) {
+  by_lease_.erase(key_of(waiter.name, waiter.lease));
+  const auto id = static_cast<std::uint64_t>(waiter.id);
+  give_ups_.erase({waiter.until, id});
+  entries_.find(waiter.name)->second.line.erase(waiter.place);
+  waiters_.erase(id);
+}
+
+BookedGrant* LockBook::held_by(std::string_view name, std::string_view lease) {
+  const auto at = entries_.find(name);
+  if (at == entries_.end() || !at->second.grant || at->second.grant->lease != lease) return nullptr;
+  return &*at->second.grant;
+}
+
+}  // namespace firstcome::lock

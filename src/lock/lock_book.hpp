@@ -1,0 +1,157 @@
+// Who holds which name until when, and who waits for it: the books of the lock service, kept by whoever stores them.
+//
+// A synchronous, deterministic state machine, like the ledger: it reads no clock and does no I/O. A holder is named by
+// a lease, text of the client's own choice, so that the same request again finds what the first one did. Grants are
+// stored; those who wait are not, since none of them was told anything yet.
+//
+// Invariants
+//   - at most one lease holds a name; it ends by its own release or at its end, judged at the decision
+//   - tokens rise with every grant, over all names and restarts
+//   - strictly first come, first served: while somebody waits, a newcomer waits behind
+#pragma once
+
+#include <firstcome/types.hpp>
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace firstcome::lock {
+
+/// A grant as it is stored.
+struct BookedGrant {
+  std::string name;
+  std::string lease;
+  std::uint64_t token = 0;
+  Instant until;          ///< it holds while now < until
+  Milliseconds length{};  ///< from each renewal on
+
+  bool operator==(const BookedGrant&) const = default;
+};
+
+/// Names one who waits, from 1.
+enum class Waiting : std::uint64_t {};
+
+/// Not thread-safe. Cost: O(log n) a command, n names held.
+class LockBook {
+ public:
+  struct Ask {
+    std::string name;
+    std::string lease;
+    Milliseconds length{};  ///< REQUIRES: more than 0
+    Milliseconds wait{};    ///< 0: does not wait
+  };
+  struct Answer {
+    enum class Is : std::uint8_t {
+      granted,  ///< `grant`; the same lease again gets the grant that it has
+      waits,    ///< `waiting`; `take_news` will tell
+      locked,   ///< held by another, or others wait
+      full,     ///< as many wait as may
+    };
+    Is is = Is::locked;
+    const BookedGrant* grant = nullptr;  ///< valid until the next call
+    Waiting waiting{};
+    Milliseconds retry_in{};  ///< locked: until the present grant ends at the latest
+  };
+  /// What became of one who waited. `grant`: nothing where the wait was over first; valid until the next call that
+  /// takes an instant.
+  struct News {
+    Waiting waiting{};
+    std::optional<BookedGrant> grant;
+    Milliseconds retry_in{};
+  };
+  struct View {
+    const BookedGrant* grant = nullptr;  ///< null: free
+    std::size_t waiting = 0;
+  };
+
+  explicit LockBook(std::size_t most_waiting) : most_waiting_(most_waiting) {}
+
+  // REQUIRES for all: now is not before that of any earlier call.
+
+  Answer acquire(const Ask& ask, Instant now);
+  /// Prolongs by the grant's length. Null: that lease does not hold the name. Valid until the next call.
+  const BookedGrant* renew(std::string_view name, std::string_view lease, Instant now);
+  /// False: that lease does not hold the name.
+  bool release(std::string_view name, std::string_view lease, Instant now);
+  View inspect(std::string_view name, Instant now);
+  /// Gives up waiting, which `take_news` tells. Of a lease that does not wait: nothing.
+  void leave(std::string_view name, std::string_view lease, Instant now);
+
+  /// Ends what has lapsed and waits that are over.
+  void advance(Instant now);
+  std::optional<Instant> next_deadline() const;
+
+  /// What became of those who waited, in the order in which it happened. Those who asked first come first.
+  std::vector<News> take_news() { return std::exchange(news_, {}); }
+
+  // --- storing and building again ---
+
+  /// Names whose stored grant is no longer what `stored` says, each once.
+  const std::set<std::string, std::less<>>& changed() const { return changed_; }
+  void clear_changed() { changed_.clear(); }
+  /// Null: nothing is to be stored of that name.
+  const BookedGrant* stored(std::string_view name) const;
+
+  /// The token of the last grant, of whatever name; to be stored with every change.
+  std::uint64_t last_token() const { return last_token_; }
+
+  /// REQUIRES: a new book.
+  void restore(BookedGrant grant);
+  void restore_last_token(std::uint64_t token) { last_token_ = token; }
+
+  std::size_t held() const { return held_; }
+  std::size_t waiting() const { return waiters_.size(); }
+
+ private:
+  static std::string key_of(std::string_view name, std::string_view lease);
+
+  struct Waiter {
+    Waiting id{};
+    std::string name;
+    std::string lease;
+    Milliseconds length{};
+    Instant until;
+    std::list<Waiting>::iterator place;
+  };
+  struct Entry {
+    std::optional<BookedGrant> grant;
+    std::list<Waiting> line;
+  };
+  using Entries = std::map<std::string, Entry, std::less<>>;
+  using Due = std::pair<Instant, std::string>;        ///< the end of a name's grant
+  using GivesUp = std::pair<Instant, std::uint64_t>;  ///< the end of a wait
+
+  std::uint64_t mint(Instant now);
+  const BookedGrant& grant(const std::string& name, Entry& entry, std::string lease, Milliseconds length, Instant now);
+  void end(Entries::iterator at, Instant now);
+  void serve_next(Entries::iterator at, Instant now);
+  Answer join(const Ask& ask, Entries::iterator at, Instant now);
+  void give_up(Waiter& waiter, Instant now);
+  void remove(Waiter& waiter);
+  BookedGrant* held_by(std::string_view name, std::string_view lease);
+
+  std::size_t most_waiting_;
+  std::uint64_t last_token_ = 0;
+  std::uint64_t last_waiting_ = 0;
+  std::size_t held_ = 0;
+  Entries entries_;  ///< of names that are held
+  std::unordered_map<std::uint64_t, Waiter> waiters_;
+  std::unordered_map<std::string, Waiting> by_lease_;  ///< of those who wait
+  std::set<Due> ends_;
+  std::set<GivesUp> give_ups_;
+  std::set<std::string, std::less<>> changed_;
+  std::vector<News> news_;
+};
+
+}  // namespace firstcome::lock

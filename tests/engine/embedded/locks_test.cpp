@@ -1,0 +1,140 @@
+// Locks of the embedded engine: stored with everything else, waited for, and there again after a restart.
+#include "engine/embedded/embedded_harness.hpp"
+#include "engine/embedded/sqlite.hpp"
+#include "engine/faulty_vfs.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+namespace firstcome::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class EmbeddedLocks : public testing::Test {
+ protected:
+  LockAnswer acquire(std::string lease, Milliseconds length = 10s) {
+    return harness.ask(AcquireLock{"a", std::move(lease), length, 0ms}).value();
+  }
+  std::unique_ptr<Asked> wait_for_it(std::string lease, Milliseconds wait = 60s) {
+    auto asked = std::make_unique<Asked>();
+    asked->command = AcquireLock{"a", std::move(lease), 10s, wait};
+    harness.engine().submit(*asked);
+    static_cast<void>(harness.engine().turn());
+    return asked;
+  }
+
+  EmbeddedHarness harness;
+};
+
+TEST_F(EmbeddedLocks, AreThereAfterARestartAndTokensGoOnRising) {
+  const LockAnswer first = acquire("holder");
+  ASSERT_EQ(first.outcome, Outcome::done);
+  EXPECT_EQ(first.expires_in, 10s);
+  harness.reopen();
+  EXPECT_EQ(acquire("other").outcome, Outcome::locked);
+  EXPECT_EQ(acquire("holder").token, first.token) << "the same lease finds its grant";
+  EXPECT_EQ(harness.ask(RenewLock{"a", "holder"}).value().outcome, Outcome::done);
+  EXPECT_EQ(harness.ask(ReleaseLock{"a", "holder"}).value().outcome, Outcome::done);
+  harness.reopen();
+  EXPECT_GT(acquire("other").token, first.token);
+}
+
+TEST_F(EmbeddedLocks, EndByThemselvesAlsoWhileNobodyServes) {
+  acquire("holder", 100ms);
+  harness.close();
+  harness.advance(100ms);
+  harness.reopen();
+  EXPECT_EQ(acquire("other").outcome, Outcome::done);
+}
+
+TEST_F(EmbeddedLocks, AreHandedToWhoWaitsAndToldAfterTheCommit) {
+  acquire("holder");
+  const auto first = wait_for_it("first");
+  const auto second = wait_for_it("second");
+  EXPECT_FALSE(first->done);
+  EXPECT_EQ(harness.ask(InspectLock{"a"}).value().waiting, 2U);
+  ASSERT_EQ(harness.ask(ReleaseLock{"a", "holder"}).value().outcome, Outcome::done);
+  EXPECT_TRUE(first->done);
+  EXPECT_EQ(first->as<LockAnswer>().outcome, Outcome::done);
+  EXPECT_FALSE(second->done);
+  harness.reopen();  // the end of an engine answers who waits
+  EXPECT_TRUE(second->done);
+  EXPECT_EQ(second->answer.error().code, FailureCode::stopping);
+  EXPECT_EQ(acquire("first").outcome, Outcome::done);
+  EXPECT_EQ(acquire("second").outcome, Outcome::locked);
+}
+
+TEST_F(EmbeddedLocks, TellWhoWaitsInVainWhenTheWaitIsOver) {
+  acquire("holder");
+  const auto waits = wait_for_it("first", 50ms);
+  harness.advance(49ms);
+  static_cast<void>(harness.engine().turn());
+  EXPECT_FALSE(waits->done);
+  harness.advance(1ms);
+  static_cast<void>(harness.engine().turn());
+  ASSERT_TRUE(waits->done);
+  EXPECT_EQ(waits->as<LockAnswer>().outcome, Outcome::locked);
+}
+
+TEST_F(EmbeddedLocks, AreLeftByWhoGoesAway) {
+  acquire("holder");
+  const auto gone = wait_for_it("gone");
+  ASSERT_EQ(harness.ask(LeaveLock{"a", "gone"}).value().outcome, Outcome::done);
+  ASSERT_TRUE(gone->done);
+  EXPECT_EQ(gone->as<LockAnswer>().outcome, Outcome::locked);
+  EXPECT_EQ(harness.ask(InspectLock{"a"}).value().waiting, 0U);
+}
+
+TEST(EmbeddedLocksOnABadDisk, AnswerWhoWaitsWhenTheStoreFailsAndServeAgain) {
+  EmbeddedHarness harness(faulty_vfs::name());
+  ASSERT_TRUE(harness.ask(AcquireLock{"a", "holder", 10s, 0ms}));
+  Asked waits;
+  waits.command = AcquireLock{"a", "waits", 10s, 60s};
+  harness.engine().submit(waits);
+  static_cast<void>(harness.engine().turn());
+  faulty_vfs::arm({.action = FileAction::write, .code = SQLITE_FULL});
+  const auto refused = harness.ask(AcquireLock{"b", "holder", 10s, 0ms});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, FailureCode::store_unavailable);
+  harness.finish(waits);
+  EXPECT_FALSE(waits.answer);
+  faulty_vfs::disarm();
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  while (!harness.engine().readiness().ready && std::chrono::steady_clock::now() < deadline)
+    static_cast<void>(harness.engine().turn());
+  EXPECT_EQ(harness.ask(AcquireLock{"a", "other", 10s, 0ms}).value().outcome, Outcome::locked) << "stored before";
+  EXPECT_EQ(harness.ask(AcquireLock{"b", "other", 10s, 0ms}).value().outcome, Outcome::done) << "never stored";
+}
+
+TEST(EmbeddedLocksInAnOldStore, AreAddedWhenItIsOpened) {
+  EmbeddedHarness harness;
+  ASSERT_TRUE(harness.ask(CreateSale{terms_of("s", 2)}));
+  ASSERT_TRUE(harness.reserve("c"));
+  harness.close();
+  {  // as the first release made it
+    auto connection = engine::sqlite::Connection::open(harness.file(), engine::sqlite::Access::read_write, "").value();
+    connection.execute("DROP VIEW locks; DROP TABLE lock; PRAGMA user_version = 1").value();
+  }
+  harness.reopen();
+  EXPECT_EQ(harness.ask(GetSale{"s"}).value().sale.held, 1);
+  EXPECT_EQ(harness.ask(AcquireLock{"a", "holder", 10s, 0ms}).value().outcome, Outcome::done);
+  harness.reopen();
+  EXPECT_EQ(harness.ask(AcquireLock{"a", "other", 10s, 0ms}).value().outcome, Outcome::locked);
+}
+
+TEST(EmbeddedLocksInADamagedStore, AreRefused) {
+  EmbeddedHarness harness;
+  ASSERT_TRUE(harness.ask(AcquireLock{"a", "holder", 10s, 0ms}));
+  harness.close();
+  {
+    auto connection = engine::sqlite::Connection::open(harness.file(), engine::sqlite::Access::read_write, "").value();
+    connection.execute("UPDATE lock SET lease = 'another'").value();
+  }
+  EXPECT_NE(harness.refusal().find("wrong checksum"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace firstcome::test
