@@ -118,7 +118,8 @@ class LockBackend {
  public:
   virtual ~LockBackend() = default;
   virtual const LockTraits& traits() const = 0;
-  /// Sends nothing yet. `events` may be gone when something is to be pushed; a grant for nobody is to be given back.
+  /// Sends nothing yet, calls nobody. `events` may be gone when something is to be pushed; a grant for nobody is to be
+  /// given back.
   virtual std::shared_ptr<Contender> contend(Contention contention, std::weak_ptr<ContenderEvents> events) = 0;
   virtual void inspect(const std::string& name, Answer<std::expected<LockView, LockFailure>> done) = 0;
   /// The space ends: answers everything that is under way, with `closed` where no answer is known, and ends the
