@@ -54,7 +54,7 @@ void State::forget_channel(Channels::iterator channel, const RedisFailure& why) 
 /// They fail, later.
 void State::refuse(std::vector<Waiter> waiters, const RedisFailure& why) {
   for (Waiter& waiter : waiters) {
-    asio::post(executor_, [done = std::move(waiter.done), why]() mutable { done(std::unexpected(std::move(why))); });
+    asio::post(executor_, [done = std::move(waiter.done), why]() mutable { done(std::unexpected(why)); });
   }
 }
 
@@ -197,7 +197,7 @@ void State::tend_channels() {
   std::vector<std::string> given_up;
   for (auto& [name, channel] : channels_) {
     const auto overdue =
-        std::ranges::stable_partition(channel.waiters, [now](const Waiter& waiter) { return waiter.deadline > now; });
+        std::ranges::partition(channel.waiters, [now](const Waiter& waiter) { return waiter.deadline > now; });
     const bool some = !overdue.empty();
     RedisFailure why = channel.last;
     if (why.detail.empty()) why.detail = "no answer from " + to_string(channel.at);

@@ -81,10 +81,14 @@ std::vector<RedisEndpoint> State::whom_to_ask() {
   if (!all.empty()) {
     std::rotate(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(next_asked_++ % all.size()), all.end());
   }
-  std::ranges::stable_partition(all, [this](const RedisAddress& address) {
+  std::vector<RedisAddress> away;
+  std::erase_if(all, [&](const RedisAddress& address) {
     const auto found = nodes_.find(address);
-    return found != nodes_.end() && found->second->commands.is_connected();
+    if (found != nodes_.end() && found->second->commands.is_connected()) return false;
+    away.push_back(address);
+    return true;
   });
+  all.insert(all.end(), away.begin(), away.end());
   for (const RedisAddress& address : url_.hosts) {
     if (std::ranges::find(all, address) == all.end()) all.push_back(address);
   }

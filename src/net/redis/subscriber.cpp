@@ -287,8 +287,8 @@ void RedisSubscriber::Impl::on_timer() {
   for (auto& [name, channel] : channels_) {
     if (channel.waiters.empty()) continue;
     const Kind kind = is_up() && channel.asked != 0 ? Kind::timed_out : Kind::not_sent;
-    const auto late = std::ranges::stable_partition(
-        channel.waiters, [now](const SubscribeWaiter& waiter) { return waiter.deadline > now; });
+    const auto late =
+        std::ranges::partition(channel.waiters, [now](const SubscribeWaiter& waiter) { return waiter.deadline > now; });
     for (SubscribeWaiter& waiter : late) {
       refuse(std::move(waiter), {.kind = kind, .detail = "the subscription was not confirmed in time"});
     }

@@ -42,8 +42,9 @@ Problem wrong(std::string_view member, std::string_view rule) {
 template <typename Number>
 std::optional<Number> number_of(std::string_view text) {
   Number number{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, number);
   if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
   return number;
 }
@@ -57,8 +58,10 @@ std::optional<std::string> percent_decoded(std::string_view text) {
     }
     unsigned code = 0;
     const std::string_view digits = text.substr(i + 1, 2);
-    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
-    if (digits.size() != 2 || error != std::errc{} || stop != digits.data() + 2) return std::nullopt;
+    const char* const begin = digits.data();
+    const char* const end = begin + digits.size();
+    const auto [stop, error] = std::from_chars(begin, end, code, 16);
+    if (digits.size() != 2 || error != std::errc{} || stop != end) return std::nullopt;
     decoded.append(1, static_cast<char>(code));
     i += 2;
   }
