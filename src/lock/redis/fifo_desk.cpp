@@ -1,0 +1,318 @@
+#include "lock/redis/fifo_desk.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace firstcome::lock {
+
+using net::RedisResult;
+
+namespace {
+
+/// A renewal is not given up, which would cost the connection, before a while.
+constexpr std::chrono::seconds least_patience{1};
+
+LockFailure nonsense(const FifoPlace& place) {
+  return {LockFailure::Kind::broken, "no reply of a FIFO lock's script: " + place.key};
+}
+
+constexpr Repeated repeated(Try repeat) { return repeat == Try::again ? Repeated::yes : Repeated::no; }
+
+ReleaseOutcome outcome_of(const ReleaseReply& reply) {
+  switch (reply.outcome) {
+    case ReleaseReply::Outcome::released:
+      return ReleaseOutcome::released;
+    case ReleaseReply::Outcome::lost:
+      return ReleaseOutcome::lost;
+    case ReleaseReply::Outcome::unknown:
+      break;
+  }
+  return ReleaseOutcome::unknown;
+}
+
+}  // namespace
+
+FifoDesk::FifoDesk(FifoOffice& office, std::string name, FifoPlace place)
+    : office_(office),
+      name_(std::move(name)),
+      place_(std::move(place)),
+      line_(office.process(), office.options().times),
+      timer_(office.loop().executor()) {}
+
+void FifoDesk::attempt(Seat seat, Attempt attempt, Answer<AttemptAnswer> done) {
+  if (seat->phase >= FifoSeat::Phase::leaving) {
+    done(Busy{});
+    return settle();
+  }
+  // What it was granted before has been lost; what still comes for that number is not for this attempt.
+  if (attempt.repeat == Try::first && seat->token != 0) renumber(seat);
+  Asking asking{attempt, std::move(done)};
+  if (attempt.mode == Attempt::Mode::once || office_.inboxes().hears(place_.channel())) {
+    return ask(seat, std::move(asking), repeated(attempt.repeat));
+  }
+  ++busy_;
+  office_.inboxes().hear(place_.channel(), office_.limit(),
+                         [self = shared_from_this(), seat = std::move(seat),
+                          asking = std::move(asking)](std::optional<LockFailure> failure) mutable {
+                           --self->busy_;
+                           self->may_hear(seat, std::move(asking), std::move(failure));
+                         });
+}
+
+void FifoDesk::may_hear(const Seat& seat, Asking asking, std::optional<LockFailure> failure) {
+  if (!failure && seat->phase < FifoSeat::Phase::leaving) {
+    const Repeated how = repeated(asking.first.repeat);
+    return ask(seat, std::move(asking), how);
+  }
+  asking.second(failure ? AttemptAnswer(std::move(*failure)) : Busy{});
+  settle();
+}
+
+/// Registered before it is sent: the message may be quicker than the reply.
+void FifoDesk::ask(const Seat& seat, Asking asking, Repeated repeated) {
+  const BootTime sent = BootClock::now();
+  const std::uint64_t number = seat->number;
+  seat->phase = FifoSeat::Phase::asked;
+  line_.asks(sent, number);
+  if (seats_.try_emplace(number, seat).second) office_.seated(number, shared_from_this());
+  const Once once = asking.first.mode == Attempt::Mode::once ? Once::yes : Once::no;
+  const FifoOptions& options = office_.options();
+  office_.execute(
+      place_.key,
+      acquire_command(options.scripts, place_, options.times, {number, seat->lease, once, repeated},
+                      office_.trust(place_.key)),
+      office_.limit(),
+      [self = shared_from_this(), seat, number, sent, asking = std::move(asking)](const RedisResult& result) mutable {
+        self->asked(seat, number, sent, std::move(asking), result);
+      });
+}
+
+void FifoDesk::asked(const Seat& seat, std::uint64_t number, BootTime sent, Asking asking, const RedisResult& result) {
+  if (!result) {
+    const bool never_came = !result.error().may_have_run() && asking.first.repeat == Try::first;
+    if (never_came && seat->phase == FifoSeat::Phase::asked) end(seat);
+    asking.second(lock_failure(result.error()));
+    return settle();
+  }
+  const std::optional<AcquireReply> reply = read_acquire(*result);
+  if (!reply) {
+    asking.second(nonsense(place_));
+    return settle();
+  }
+  FifoSteps steps = line_.acquire_answered(sent, BootClock::now(), number, *reply);
+  if (reply->outcome == AcquireReply::Outcome::refused && seat->phase == FifoSeat::Phase::asked) {
+    renumber(seat);
+    ask(seat, std::move(asking), Repeated::no);
+  } else {
+    asking.second(answer_of(seat, sent, *reply));
+  }
+  carry_out(std::move(steps));
+}
+
+AttemptAnswer FifoDesk::answer_of(const Seat& seat, BootTime sent, const AcquireReply& reply) {
+  switch (reply.outcome) {
+    case AcquireReply::Outcome::granted:
+      seat->token = reply.token;
+      return Grant{.token = reply.token,
+                   .base = sent,
+                   .length = reply.left,
+                   .kind = reply.sure ? Grant::Kind::lease : Grant::Kind::claim};
+    case AcquireReply::Outcome::queued:
+      return Queued{};
+    case AcquireReply::Outcome::full:
+      end(seat);
+      return Full{};
+    case AcquireReply::Outcome::busy:
+    case AcquireReply::Outcome::refused:
+      break;
+  }
+  if (seat->phase == FifoSeat::Phase::asked) end(seat);
+  return Busy{};
+}
+
+void FifoDesk::renumber(const Seat& seat) {
+  end(seat);
+  const std::uint64_t number = office_.next_number();
+  seat->rename(number, office_.owner(number));
+  seat->phase = FifoSeat::Phase::fresh;
+}
+
+/// The server knows nothing of its number any more, or nobody waits for its answer.
+void FifoDesk::end(const Seat& seat) {
+  line_.forget(seat->number);
+  if (seats_.erase(seat->number) != 0) office_.gone(seat->number, name_);
+  seat->phase = FifoSeat::Phase::fresh;
+}
+
+void FifoDesk::cancel(Seat seat, Answer<CancelAnswer> done) {
+  const bool known = seat->phase != FifoSeat::Phase::fresh;
+  seat->phase = FifoSeat::Phase::leaving;
+  if (!known) {  // nothing was sent
+    done({});
+    return settle();
+  }
+  line_.leaves(seat->number);
+  const BootTime sent = BootClock::now();
+  const FifoOptions& options = office_.options();
+  office_.execute(place_.key,
+                  cancel_command(options.scripts, place_, options.times, seat->number, office_.trust(place_.key)),
+                  office_.limit(),
+                  [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
+                    if (!result) return done(std::unexpected(lock_failure(result.error())));
+                    const std::optional<CancelReply> reply = read_cancel(*result);
+                    if (!reply) return done(std::unexpected(nonsense(self->place_)));
+                    self->end(seat);
+                    seat->phase = FifoSeat::Phase::ended;
+                    done({});
+                    self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grant));
+                  });
+  settle();
+}
+
+void FifoDesk::renew(const Seat& seat, Milliseconds length, BootTime useless_after, Answer<RenewAnswer> done) {
+  const BootTime sent = BootClock::now();
+  const FifoOptions& options = office_.options();
+  const BootTime deadline = std::min(office_.limit(), std::max(useless_after, sent + least_patience));
+  office_.execute(place_.key,
+                  renew_command(options.scripts, place_, options.times, {seat->number, seat->token}, length), deadline,
+                  [self = shared_from_this(), sent, done = std::move(done)](const RedisResult& result) mutable {
+                    if (!result) return done(lock_failure(result.error()));
+                    const std::optional<RenewReply> reply = read_renew(*result);
+                    if (!reply) return done(nonsense(self->place_));
+                    if (reply->length > Milliseconds{0}) {
+                      done(Renewed{sent, reply->length});
+                    } else {
+                      done(Lost{});
+                    }
+                    self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, {}));
+                  });
+}
+
+void FifoDesk::release(Seat seat, Try repeat, Answer<ReleaseAnswer> done) {
+  seat->phase = FifoSeat::Phase::leaving;
+  line_.leaves(seat->number);
+  const BootTime sent = BootClock::now();
+  office_.execute(place_.key,
+                  release_command(office_.options().scripts, place_, {seat->number, seat->token}, repeated(repeat),
+                                  office_.trust(place_.key)),
+                  office_.limit(),
+                  [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
+                    if (!result) return done(std::unexpected(lock_failure(result.error())));
+                    const std::optional<ReleaseReply> reply = read_release(*result);
+                    if (!reply) return done(std::unexpected(nonsense(self->place_)));
+                    self->end(seat);
+                    seat->phase = FifoSeat::Phase::ended;
+                    done(outcome_of(*reply));
+                    self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grant));
+                  });
+}
+
+void FifoDesk::leave(const Seat& seat) {
+  const FifoSeat::Phase phase = seat->phase;
+  if (phase == FifoSeat::Phase::asked && seat->token != 0) {
+    release(seat, Try::first, [](const ReleaseAnswer&) {});
+  } else if (phase == FifoSeat::Phase::asked) {
+    cancel(seat, [](const CancelAnswer&) {});
+  } else {
+    end(seat);
+    seat->phase = FifoSeat::Phase::ended;
+    settle();
+  }
+}
+
+/// A grant that nobody here wants.
+void FifoDesk::send_release(FifoGrantId grant) {
+  ++busy_;
+  const BootTime sent = BootClock::now();
+  office_.execute(place_.key,
+                  release_command(office_.options().scripts, place_, grant, Repeated::no, office_.trust(place_.key)),
+                  office_.limit(), [self = shared_from_this(), sent](const RedisResult& result) {
+                    --self->busy_;
+                    const std::optional<ReleaseReply> reply = result ? read_release(*result) : std::nullopt;
+                    FifoSteps steps;  // where it failed, the claim ends, or the next pulse sees it
+                    if (reply) steps = self->line_.answered(sent, BootClock::now(), reply->token, reply->grant);
+                    self->carry_out(std::move(steps));
+                  });
+}
+
+void FifoDesk::told(const FifoGrant& grant) { carry_out(line_.told(BootClock::now(), grant)); }
+
+void FifoDesk::reconnected() { carry_out(line_.reconnected(BootClock::now())); }
+
+void FifoDesk::heard_again() {
+  line_.heard_again(BootClock::now());
+  settle();
+}
+
+void FifoDesk::carry_out(FifoSteps steps) {
+  for (const auto& [number, grant] : steps.granted) {
+    const auto found = seats_.find(number);
+    if (found == seats_.end()) continue;
+    const Seat seat = found->second;
+    seat->token = grant.token.value_or(0);
+    if (const auto events = seat->events.lock()) {
+      events->granted(grant);
+    } else {
+      leave(seat);
+    }
+  }
+  for (const std::uint64_t number : steps.nudged) {
+    const auto found = seats_.find(number);
+    const auto events = found == seats_.end() ? nullptr : found->second->events.lock();
+    if (events) events->worth_trying();
+  }
+  for (const FifoGrantId& stray : steps.strays) send_release(stray);
+  if (steps.deaf) office_.inboxes().renew(place_.channel());
+  settle();
+}
+
+/// Sees to the next pulse, and to the end of this desk where nobody needs it.
+void FifoDesk::settle() {
+  if (closed_) return;
+  if (seats_.empty() && line_.is_empty() && busy_ == 0) {
+    timer_.cancel();
+    armed_.reset();
+    return office_.remove(*this);
+  }
+  const std::optional<BootTime> wake = line_.wake();
+  // One that rings too early is set again then.
+  if (!wake || (armed_ && *armed_ <= *wake)) return;
+  armed_ = wake;
+  timer_.expires_at(redis_deadline(*wake));
+  timer_.async_wait([weak = weak_from_this()](boost::system::error_code cancelled) {
+    const std::shared_ptr<FifoDesk> self = weak.lock();
+    if (!cancelled && self) self->on_timer();
+  });
+}
+
+void FifoDesk::on_timer() {
+  armed_.reset();
+  if (closed_) return;
+  const std::optional<BootTime> wake = line_.wake();
+  if (wake && BootClock::now() >= *wake) pulse();
+  settle();
+}
+
+void FifoDesk::pulse() {
+  const BootTime sent = BootClock::now();
+  line_.pulse_sent(sent);
+  const FifoOptions& options = office_.options();
+  office_.execute(place_.key, pulse_command(options.scripts, place_, options.times, office_.trust(place_.key)),
+                  office_.limit(), [self = shared_from_this(), sent](const RedisResult& result) {
+                    const std::optional<PulseReply> reply = result ? read_pulse(*result) : std::nullopt;
+                    FifoSteps steps;
+                    if (reply) {
+                      steps = self->line_.pulse_answered(sent, BootClock::now(), *reply);
+                    } else {
+                      self->line_.pulse_failed();
+                    }
+                    self->carry_out(std::move(steps));
+                  });
+}
+
+void FifoDesk::close() {
+  closed_ = true;
+  timer_.cancel();
+}
+
+}  // namespace firstcome::lock

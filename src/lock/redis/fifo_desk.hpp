@@ -1,0 +1,92 @@
+// One lock as one process uses it: sends the scripts, and does what FifoLine makes of the replies and messages.
+#pragma once
+
+#include "lock/redis/fifo_line.hpp"
+#include "lock/redis/fifo_office.hpp"
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+namespace firstcome::lock {
+
+/// One acquisition. On the loop's thread, but for `owner`.
+class FifoSeat {
+ public:
+  FifoSeat(std::uint64_t first_number, std::string owner, Milliseconds wanted, std::weak_ptr<ContenderEvents> told)
+      : number(first_number), lease(wanted), events(std::move(told)) {
+    rename(first_number, std::move(owner));
+  }
+
+  /// The present one: a number that the server refuses is replaced, always before there was a lease.
+  const std::string& owner() const { return *owner_.load(); }
+  void rename(std::uint64_t new_number, std::string owner) {
+    number = new_number;
+    token = 0;
+    owner_ = &owners_.emplace_back(std::move(owner));
+  }
+
+  enum class Phase : std::uint8_t { fresh, asked, leaving, ended };
+  Phase phase = Phase::fresh;
+  std::uint64_t number;
+  std::uint64_t token = 0;  ///< of the grant that it was told of
+  const Milliseconds lease;
+  const std::weak_ptr<ContenderEvents> events;
+
+ private:
+  std::deque<std::string> owners_;  ///< references to them stay good
+  std::atomic<const std::string*> owner_ = nullptr;
+};
+
+/// Not thread-safe: use on the loop's thread only.
+class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
+ public:
+  using Seat = std::shared_ptr<FifoSeat>;
+
+  FifoDesk(FifoOffice& office, std::string name, FifoPlace place);
+
+  // See Contender.
+  void attempt(Seat seat, Attempt attempt, Answer<AttemptAnswer> done);
+  void cancel(Seat seat, Answer<CancelAnswer> done);
+  void renew(const Seat& seat, Milliseconds length, BootTime useless_after, Answer<RenewAnswer> done);
+  void release(Seat seat, Try repeat, Answer<ReleaseAnswer> done);
+  /// The contender has gone. What it still has or wants is given up, without waiting for an answer.
+  void leave(const Seat& seat);
+
+  void told(const FifoGrant& grant);
+  void reconnected();
+  void heard_again();
+  void close();
+
+  const std::string& name() const { return name_; }
+  const FifoPlace& place() const { return place_; }
+
+ private:
+  using Asking = std::pair<Attempt, Answer<AttemptAnswer>>;
+
+  void may_hear(const Seat& seat, Asking asking, std::optional<LockFailure> failure);
+  void ask(const Seat& seat, Asking asking, Repeated repeated);
+  void asked(const Seat& seat, std::uint64_t number, BootTime sent, Asking asking, const net::RedisResult& result);
+  AttemptAnswer answer_of(const Seat& seat, BootTime sent, const AcquireReply& reply);
+  void renumber(const Seat& seat);
+  void end(const Seat& seat);
+  void send_release(FifoGrantId grant);
+  void carry_out(FifoSteps steps);
+  void settle();
+  void on_timer();
+  void pulse();
+
+  FifoOffice& office_;
+  const std::string name_;
+  const FifoPlace place_;
+  FifoLine line_;
+  std::unordered_map<std::uint64_t, Seat> seats_;  ///< by number
+  net::RedisTimer timer_;
+  std::optional<BootTime> armed_;
+  std::size_t busy_ = 0;  ///< with what is of no seat: strays that are released, waits for the inbox
+  bool closed_ = false;
+};
+
+}  // namespace firstcome::lock

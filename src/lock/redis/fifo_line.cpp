@@ -1,0 +1,178 @@
+#include "lock/redis/fifo_line.hpp"
+
+#include <algorithm>
+
+namespace firstcome::lock {
+
+namespace {
+
+constexpr std::size_t most_shown = 16;
+constexpr unsigned most_overheard = 2;
+/// Nobody has the lock and somebody waits: the server works through dead tickets.
+constexpr std::chrono::milliseconds soon{2};
+
+}  // namespace
+
+/// Counts those who wait; with the last of them the pulses end.
+void FifoLine::set(Seat& seat, Phase phase) {
+  const auto waits = [](Phase which) { return which == Phase::asking || which == Phase::queued; };
+  if (waits(seat.phase)) --waiting_;
+  seat.phase = phase;
+  if (waits(phase)) ++waiting_;
+  if (waiting_ == 0) pulse_at_.reset();
+}
+
+void FifoLine::asks(BootTime now, std::uint64_t number) {
+  const auto [found, is_new] = seats_.try_emplace(number, Seat{.first_asked = now});
+  if (is_new || found->second.phase == Phase::queued) set(found->second, Phase::asking);
+}
+
+void FifoLine::leaves(std::uint64_t number) {
+  if (const auto seat = seats_.find(number); seat != seats_.end()) set(seat->second, Phase::leaving);
+}
+
+void FifoLine::forget(std::uint64_t number) {
+  leaves(number);
+  seats_.erase(number);
+}
+
+/// Remembers what a reply showed. A lower token than before: the key was lost; that dates nothing.
+void FifoLine::note(BootTime sent, std::uint64_t token) {
+  if (!shown_.empty() && (token < shown_.back().token || sent < shown_.back().sent)) return;
+  if (!shown_.empty() && token == shown_.back().token) {
+    shown_.back().sent = sent;
+    return;
+  }
+  shown_.push_back({token, sent});
+  if (shown_.size() > most_shown) shown_.pop_front();
+}
+
+BootTime FifoLine::base_of(const Seat& seat, std::uint64_t token) const {
+  for (auto shown = shown_.rbegin(); shown != shown_.rend(); ++shown) {
+    if (shown->token < token) return std::max(seat.first_asked, shown->sent);
+  }
+  return seat.first_asked;
+}
+
+/// A grant, pushed or, with `sent`, made by the very request that this replies to.
+void FifoLine::take(const FifoGrant& grant, std::optional<BootTime> sent, FifoSteps& steps) {
+  const auto found = seats_.find(grant.number);
+  if (found == seats_.end()) {
+    steps.strays.push_back({grant.number, grant.token});
+    return;
+  }
+  Seat& seat = found->second;
+  if (seat.phase == Phase::leaving || seat.phase == Phase::held || grant.token <= seat.token) return;
+  set(seat, Phase::held);
+  seat.token = grant.token;
+  steps.granted.emplace_back(grant.number, Grant{.token = grant.token,
+                                                 .base = sent ? *sent : base_of(seat, grant.token),
+                                                 .length = grant.length,
+                                                 .kind = Grant::Kind::claim});
+}
+
+FifoSteps FifoLine::told(BootTime /*now*/, const FifoGrant& message) {
+  FifoSteps steps;
+  overheard_ = 0;
+  take(message, {}, steps);
+  return steps;
+}
+
+FifoSteps FifoLine::answered(BootTime sent, BootTime /*now*/, std::uint64_t token,
+                             const std::optional<FifoGrant>& grant) {
+  FifoSteps steps;
+  // A grant that this very request made is not older than it; the token that is shown is that grant's.
+  if (grant) take(*grant, sent, steps);
+  note(sent, token);
+  return steps;
+}
+
+FifoSteps FifoLine::acquire_answered(BootTime sent, BootTime now, std::uint64_t number, const AcquireReply& reply) {
+  FifoSteps steps = answered(sent, now, reply.token, reply.grant);
+  const auto found = seats_.find(number);
+  if (found == seats_.end() || found->second.phase != Phase::asking) return steps;
+  Seat& seat = found->second;
+  if (reply.outcome == AcquireReply::Outcome::granted) {
+    set(seat, Phase::held);
+    seat.token = reply.token;
+  } else if (reply.outcome == AcquireReply::Outcome::queued) {
+    set(seat, Phase::queued);
+    if (!pulse_at_) pulse_at_ = now + times_.pulse;
+    pulse_by(now + (reply.left > Milliseconds{0} ? reply.left : soon));
+  }
+  return steps;
+}
+
+FifoSteps FifoLine::pulse_answered(BootTime sent, BootTime now, const PulseReply& reply) {
+  pulsing_ = false;
+  FifoSteps steps;
+  if (reply.grant) take(*reply.grant, sent, steps);
+  take_owner(sent, reply, steps);
+  note(sent, reply.token);
+  if (!reply.known) {
+    for (const auto& [number, seat] : seats_) {
+      if (seat.phase == Phase::queued) steps.nudged.push_back(number);
+    }
+  }
+  if (waiting_ == 0) return steps;
+  if (reply.left > Milliseconds{0}) {
+    pulse_by(now + reply.left);
+  } else if (reply.waiting > 0) {
+    pulse_by(now + soon);
+  }
+  return steps;
+}
+
+/// The pulse shows who has the lock. One of us who does not know it: the message was lost, or nobody wants it.
+void FifoLine::take_owner(BootTime sent, const PulseReply& reply, FifoSteps& steps) {
+  const std::optional<std::uint64_t> number = number_of(reply.owner, process_);
+  if (!number || reply.left <= Milliseconds{0}) return;
+  const auto found = seats_.find(*number);
+  if (found == seats_.end()) {
+    const bool told_already =
+        std::ranges::any_of(steps.strays, [&](const FifoGrantId& stray) { return stray.number == *number; });
+    if (!told_already) steps.strays.push_back({*number, reply.token});
+    return;
+  }
+  Seat& seat = found->second;
+  if (seat.phase == Phase::leaving || seat.phase == Phase::held || reply.token <= seat.token) return;
+  set(seat, Phase::held);
+  seat.token = reply.token;
+  steps.granted.emplace_back(*number, Grant{.token = reply.token,
+                                            .base = sent,
+                                            .length = reply.left,
+                                            .kind = reply.sure ? Grant::Kind::lease : Grant::Kind::claim});
+  if (reply.sure || ++overheard_ < most_overheard) return;  // one for sure is the lost reply to an acquire
+  overheard_ = 0;
+  steps.deaf = true;
+}
+
+FifoSteps FifoLine::reconnected(BootTime now) {
+  FifoSteps steps;
+  shown_.clear();
+  pulsing_ = false;
+  for (const auto& [number, seat] : seats_) {
+    if (seat.phase == Phase::queued) steps.nudged.push_back(number);
+  }
+  if (!steps.nudged.empty()) pulse_by(now);
+  return steps;
+}
+
+void FifoLine::heard_again(BootTime now) {
+  overheard_ = 0;
+  if (pulse_at_) pulse_by(now);
+}
+
+void FifoLine::pulse_by(BootTime at) { pulse_at_ = pulse_at_ ? std::min(*pulse_at_, at) : at; }
+
+std::optional<BootTime> FifoLine::wake() const {
+  if (pulsing_) return {};
+  return pulse_at_;
+}
+
+void FifoLine::pulse_sent(BootTime now) {
+  pulsing_ = true;
+  pulse_at_ = now + times_.pulse;
+}
+
+}  // namespace firstcome::lock

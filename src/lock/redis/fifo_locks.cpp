@@ -1,0 +1,134 @@
+#include "lock/redis/fifo.hpp"
+#include "lock/redis/fifo_desk.hpp"
+#include "lock/redis/fifo_office.hpp"
+
+#include <type_traits>
+#include <utility>
+
+namespace firstcome::lock {
+
+namespace {
+
+template <typename Answered>
+Answered failed_with(LockFailure failure) {
+  if constexpr (std::is_constructible_v<Answered, LockFailure>) {
+    return failure;
+  } else {
+    return std::unexpected(std::move(failure));
+  }
+}
+
+/// Brings the calls to the loop's thread.
+class FifoContender final : public Contender {
+ public:
+  FifoContender(std::shared_ptr<FifoOffice> office, std::string name, FifoDesk::Seat seat)
+      : office_(std::move(office)), name_(std::move(name)), seat_(std::move(seat)) {}
+  ~FifoContender() override {
+    office_->loop().post([office = office_, name = name_, seat = seat_] {
+      const bool is_over = seat->phase == FifoSeat::Phase::ended || seat->phase == FifoSeat::Phase::fresh;
+      if (!is_over) office->desk(name)->leave(seat);
+    });
+  }
+
+  const std::string& owner() const override { return seat_->owner(); }
+  void attempt(const Attempt& attempt, Answer<AttemptAnswer> done) override {
+    ask(std::move(done), [attempt](FifoDesk& desk, const FifoDesk::Seat& seat, Answer<AttemptAnswer> to) {
+      desk.attempt(seat, attempt, std::move(to));
+    });
+  }
+  void cancel(Try /*repeat*/, Answer<CancelAnswer> done) override {
+    ask(std::move(done),
+        [](FifoDesk& desk, const FifoDesk::Seat& seat, Answer<CancelAnswer> to) { desk.cancel(seat, std::move(to)); });
+  }
+  void renew(Milliseconds length, BootTime useless_after, Answer<RenewAnswer> done) override {
+    ask(std::move(done), [length, useless_after](FifoDesk& desk, const FifoDesk::Seat& seat, Answer<RenewAnswer> to) {
+      desk.renew(seat, length, useless_after, std::move(to));
+    });
+  }
+  void release(Try repeat, Answer<ReleaseAnswer> done) override {
+    ask(std::move(done), [repeat](FifoDesk& desk, const FifoDesk::Seat& seat, Answer<ReleaseAnswer> to) {
+      desk.release(seat, repeat, std::move(to));
+    });
+  }
+
+ private:
+  template <typename Answered, typename Work>
+  void ask(Answer<Answered> done, Work work) {
+    auto kept = std::make_shared<Answer<Answered>>(std::move(done));
+    const bool taken = office_->loop().post([office = office_, name = name_, seat = seat_, kept, work] {
+      work(*office->desk(name), seat, std::move(*kept));
+    });
+    if (!taken) (*kept)(failed_with<Answered>(closed_failure()));
+  }
+
+  const std::shared_ptr<FifoOffice> office_;
+  const std::string name_;
+  const FifoDesk::Seat seat_;
+};
+
+using Viewed = std::expected<LockView, LockFailure>;
+
+Viewed view_of(const net::RedisResult& result) {
+  if (!result) return std::unexpected(lock_failure(result.error()));
+  const std::optional<InspectReply> reply = read_inspect(*result);
+  if (!reply) return std::unexpected(LockFailure{LockFailure::Kind::broken, "no reply of a FIFO lock's script"});
+  LockView view;
+  view.held = !reply->owner.empty();
+  if (reply->token != 0) view.token = reply->token;
+  if (view.held) view.expires_in = reply->left;
+  view.waiting = static_cast<std::size_t>(reply->tail - reply->head);
+  view.owner = reply->owner;
+  return view;
+}
+
+class FifoLocks final : public LockBackend {
+ public:
+  explicit FifoLocks(std::shared_ptr<FifoOffice> office) : office_(std::move(office)) {}
+
+  const LockTraits& traits() const override {
+    static constexpr LockTraits all{.kind = "fifo", .tokens = true, .fifo = true};
+    return all;
+  }
+
+  std::shared_ptr<Contender> contend(Contention contention, std::weak_ptr<ContenderEvents> events) override {
+    const std::uint64_t number = office_->next_number();
+    auto seat = std::make_shared<FifoSeat>(number, office_->owner(number), contention.lease, std::move(events));
+    return std::make_shared<FifoContender>(office_, std::move(contention.name), std::move(seat));
+  }
+
+  void inspect(const std::string& name, Answer<Viewed> done) override {
+    auto kept = std::make_shared<Answer<Viewed>>(std::move(done));
+    const bool taken = office_->loop().post([office = office_, name, kept] {
+      const FifoPlace place = office->place(name);
+      office->execute(place.key, inspect_command(office->options().scripts, place), office->limit(),
+                      [kept](const net::RedisResult& result) { (*kept)(view_of(result)); });
+    });
+    if (!taken) (*kept)(std::unexpected(closed_failure()));
+  }
+
+  void close() override {
+    office_->loop().close([office = office_] { office->close(); });
+  }
+
+ private:
+  const std::shared_ptr<FifoOffice> office_;
+};
+
+}  // namespace
+
+std::expected<std::shared_ptr<LockBackend>, std::string> make_fifo_locks(const net::RedisUrl& url,
+                                                                         FifoOptions options) {
+  auto office = std::make_shared<FifoOffice>(std::move(options));
+  if (auto opened = office->open(url); !opened) return std::unexpected(std::move(opened.error()));
+  return std::make_shared<FifoLocks>(std::move(office));
+}
+
+std::expected<std::unique_ptr<LockSpace>, std::string> make_fifo_lock_space(const net::RedisUrl& url,
+                                                                            LockSettings settings,
+                                                                            FifoOptions options) {
+  auto backend = make_fifo_locks(url, std::move(options));
+  if (!backend) return std::unexpected(std::move(backend.error()));
+  return make_lock_space(std::move(*backend), std::move(settings));
+}
+
+}  // namespace firstcome::lock

@@ -1,0 +1,134 @@
+#include "lock/redis/fifo_office.hpp"
+
+#include "lock/identity.hpp"
+#include "lock/redis/fifo_desk.hpp"
+
+#include <utility>
+#include <vector>
+
+namespace firstcome::lock {
+
+namespace {
+
+constexpr std::size_t most_gone = 4'096;
+constexpr std::chrono::milliseconds close_limit{250};  // for releases that leave with the space
+/// So long after this process came back, others may be coming back as well.
+constexpr std::chrono::seconds settling{1};
+
+}  // namespace
+
+FifoOffice::FifoOffice(FifoOptions options) : options_(std::move(options)), process_(random_identity()) {}
+
+FifoOffice::~FifoOffice() = default;
+
+std::expected<void, std::string> FifoOffice::open(const net::RedisUrl& url) {
+  net::RedisOptions redis = options_.redis;
+  if (redis.seed == 0) redis.seed = random_number();
+  auto made = net::make_redis_client(loop_.executor(), url, events(), redis);
+  if (!made) return std::unexpected(made.error());
+  client_ = std::move(*made);
+  inboxes_.emplace(*client_);
+  loop_.start();
+  return {};
+}
+
+net::RedisClientEvents FifoOffice::events() {
+  net::RedisClientEvents told_of;
+  told_of.message = [this](std::string_view, std::string_view text) { told(text); };
+  told_of.connected = [this] { connected(); };
+  told_of.subscribed = [this] {
+    inboxes_->subscribed();
+    for_each_desk([](FifoDesk& desk) { desk.heard_again(); });
+  };
+  told_of.deaf = [this](const std::string&) { inboxes_->deaf(); };
+  return told_of;
+}
+
+template <typename Call>
+void FifoOffice::for_each_desk(Call call) {
+  std::vector<std::shared_ptr<FifoDesk>> desks;
+  for (const auto& [name, desk] : desks_) desks.push_back(desk);
+  for (const auto& desk : desks) call(*desk);
+}
+
+void FifoOffice::connected() {
+  if (std::exchange(was_connected_, true)) for_each_desk([](FifoDesk& desk) { desk.reconnected(); });
+}
+
+void FifoOffice::told(std::string_view text) {
+  const std::optional<FifoGrant> grant = read_message(text);
+  if (!grant || grant->number == 0) return;
+  if (const auto found = by_number_.find(grant->number); found != by_number_.end()) {
+    const std::shared_ptr<FifoDesk> to = found->second;
+    to->told(*grant);
+  } else if (const auto left = gone_.find(grant->number); left != gone_.end()) {
+    desk(left->second)->told(*grant);
+  }
+}
+
+void FifoOffice::execute(const std::string& key, net::RedisCommand command, BootTime deadline, net::RedisDone done) {
+  if (!client_) {
+    return done(std::unexpected(net::RedisFailure{.code = "closed", .detail = closed_failure().detail}));
+  }
+  ++under_way_;
+  client_->execute(key, std::move(command), redis_deadline(deadline),
+                   [this, done = std::move(done)](net::RedisResult result) mutable {
+                     --under_way_;
+                     done(std::move(result));
+                     if (closing_ && under_way_ == 0) shut();
+                   });
+}
+
+Trust FifoOffice::trust(const std::string& key) const {
+  if (!client_) return Trust::no;
+  const auto since = client_->settled_since(key);
+  using SteadyClock = std::chrono::steady_clock;
+  if (since == SteadyClock::time_point::max()) return Trust::no;
+  return SteadyClock::now() - since >= settling ? Trust::yes : Trust::no;
+}
+
+FifoPlace FifoOffice::place(const std::string& name) const {
+  const bool cluster = client_ && client_->publish_command() != "PUBLISH";
+  return fifo_place(name, process_, cluster ? Channels::by_name : Channels::one_for_all);
+}
+
+std::shared_ptr<FifoDesk> FifoOffice::desk(const std::string& name) {
+  std::shared_ptr<FifoDesk>& desk = desks_[name];
+  if (!desk) desk = std::make_shared<FifoDesk>(*this, name, place(name));
+  return desk;
+}
+
+void FifoOffice::seated(std::uint64_t number, const std::shared_ptr<FifoDesk>& desk) { by_number_[number] = desk; }
+
+void FifoOffice::gone(std::uint64_t number, const std::string& name) {
+  by_number_.erase(number);
+  if (!gone_.emplace(number, name).second) return;
+  gone_order_.push_back(number);
+  if (gone_order_.size() <= most_gone) return;
+  gone_.erase(gone_order_.front());
+  gone_order_.pop_front();
+}
+
+void FifoOffice::remove(const FifoDesk& desk) {
+  const auto found = desks_.find(desk.name());
+  if (found == desks_.end() || found->second.get() != &desk) return;
+  inboxes_->idle(desk.place().channel(), BootClock::now());
+  desks_.erase(found);
+}
+
+void FifoOffice::close() {
+  inboxes_->close();
+  for_each_desk([](FifoDesk& desk) { desk.close(); });
+  closing_.emplace(loop_.executor(), close_limit);
+  closing_->async_wait([this](boost::system::error_code) { shut(); });
+  if (under_way_ == 0) shut();
+}
+
+void FifoOffice::shut() {
+  closing_->cancel();
+  client_.reset();
+  desks_.clear();
+  by_number_.clear();
+}
+
+}  // namespace firstcome::lock
