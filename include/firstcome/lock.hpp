@@ -109,7 +109,8 @@ class Lease {
   /// Whether the deadline has passed or a renewal was refused. Once true, it stays true.
   bool lost() const;
   /// Is asked to stop when `lost()` becomes true, from a thread of the LockSpace's, before anybody else can have the
-  /// lock. Callbacks registered on it must not block.
+  /// lock; on a machine so busy that this thread runs late by more than the margin (1 % of the lease + 2 ms), later.
+  /// `lost()` itself reads the clock. Callbacks registered on it must not block.
   std::stop_token stop_token() const;
   /// When the lease ends unless it is renewed, less a margin for clocks; moves forward with each renewal.
   BootTime deadline() const;

@@ -36,13 +36,14 @@ class InProcessHarness final : public test::LockHarness {
  public:
   ~InProcessHarness() override { locks_->close(); }
   std::unique_ptr<LockSpace> make_space(const LockSettings& settings) override {
-    return make_lock_space(std::make_shared<Shared>(locks_), settings);
+    return make_lock_space(std::make_shared<Shared>(locks_), settings, alarms_);
   }
   bool take_away(const std::string& name) override { return locks_->take_away(name); }
 
  private:
-  std::shared_ptr<InProcessLocks> locks_ =
-      std::make_shared<InProcessLocks>(InProcessLocks::Settings{"here", 1'000}, make_thread_alarms());
+  const std::shared_ptr<Alarms> alarms_ = make_thread_alarms();  // one for all, as in the product
+  const std::shared_ptr<InProcessLocks> locks_ =
+      std::make_shared<InProcessLocks>(InProcessLocks::Settings{"here", 1'000}, alarms_);
 };
 
 using test::LockContract;

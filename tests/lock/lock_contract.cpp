@@ -48,7 +48,12 @@ Box<Acquired> LockContract::ask(LockSpace& from, const std::string& name, Acquir
 }
 
 Lease LockContract::get(LockSpace& from, const std::string& name, std::optional<Milliseconds> lease) {
+  const BootTime until = BootClock::now() + patience;
   Acquired acquired = ask(from, name, {.wait = patience, .lease = lease}).take();
+  // What does not wait is asked again, until what was released in the background is free.
+  while (!acquired && !from.traits().waits && acquired.error().why == Why::timed_out && BootClock::now() < until) {
+    acquired = ask(from, name, {.lease = lease}).take();
+  }
   if (!acquired) {
     throw std::runtime_error(std::string(text_of(acquired.error().why)) + ": " + acquired.error().detail);
   }
@@ -239,33 +244,49 @@ TEST_P(LockContract, SaysThatItReleased) {
   EXPECT_EQ(release_blocking(get(*space, "given", 10s)), ReleaseOutcome::released);
 }
 
+/// By the clock the holder knows it in every round. The stop_token needs a thread of this process to run within the
+/// margin (12 ms here), which a busy machine may refuse: some of the rounds must show it.
 TEST_P(LockContract, TellsTheHolderBeforeAnybodyElseHasALapsedLock) {
-  if (!space->traits().lapses) GTEST_SKIP() << "does not end by itself";
-  for (int round = 0; round < 4; ++round) {
+  if (!space->traits().lapses || !waits()) GTEST_SKIP() << "does not end by itself, or does not wait";
+  struct Told {
+    bool granted;
+    bool lost;
+    bool stopped;
+  };
+  int stopped = 0;
+  for (int round = 0; round < 10 && stopped < 2; ++round) {
     const std::string name = "lapse-" + std::to_string(round);
     const BootTime begin = BootClock::now();
-    Lease lease = get(*space, name, 300ms);
+    const Lease lease = get(*space, name, 1s);
     EXPECT_GT(lease.deadline(), begin);
-    EXPECT_LT(lease.deadline(), BootClock::now() + 300ms);
-    Box<bool> told_before;
-    const std::stop_token token = lease.stop_token();
-    const auto waiter = waits() ? other->lock(name) : nullptr;
-    if (waiter) {
-      waiter->acquire({.wait = patience}, [token, set = told_before.setter()](const Acquired& acquired) mutable {
-        set(acquired && token.stop_requested());
-      });
-      EXPECT_TRUE(told_before.take());
-    } else {
-      EXPECT_TRUE(stops_within(token, patience));
-    }
-    EXPECT_TRUE(lease.lost());
-    Box<RenewOutcome> renewal;
-    lease.renew(1s, renewal.setter());
-    EXPECT_EQ(renewal.take(), RenewOutcome::lost);
-    const Lease next = get(*other, name, 60s);
-    EXPECT_EQ(release_blocking(std::move(lease)), ReleaseOutcome::lost);
-    EXPECT_EQ(refused(*space, name, {}).why, Why::timed_out);  // the late release ended nobody else's lease
+    EXPECT_LT(lease.deadline(), BootClock::now() + 1s);
+    Box<Told> next;
+    other->lock(name)->acquire({.wait = patience},
+                               [holder = lease.again(), set = next.setter()](const Acquired& acquired) mutable {
+                                 set(Told{acquired.has_value(), holder.lost(), holder.stop_token().stop_requested()});
+                               });
+    const Told told = next.take();
+    EXPECT_TRUE(told.granted);
+    EXPECT_TRUE(told.lost);
+    if (told.stopped) ++stopped;
+    EXPECT_TRUE(stops_within(lease.stop_token(), patience));
   }
+  EXPECT_EQ(stopped, 2);
+}
+
+TEST_P(LockContract, EndsNobodyElsesLeaseByALateRelease) {
+  if (!space->traits().lapses) GTEST_SKIP() << "does not end by itself";
+  Lease late = get(*space, "late", 200ms);
+  EXPECT_TRUE(stops_within(late.stop_token(), patience));
+  EXPECT_TRUE(late.lost());
+  const Lease next = get(*other, "late", 60s);
+  Box<RenewOutcome> renewal;
+  late.renew(1s, renewal.setter());
+  EXPECT_EQ(renewal.take(), RenewOutcome::lost);
+  EXPECT_TRUE(late.lost());
+  EXPECT_EQ(release_blocking(std::move(late)), ReleaseOutcome::lost);
+  EXPECT_EQ(refused(*space, "late", {}).why, Why::timed_out);
+  EXPECT_FALSE(next.lost());
 }
 
 TEST_P(LockContract, KeepsALeaseWithoutATimeByRenewingIt) {
