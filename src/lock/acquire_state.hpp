@@ -32,9 +32,9 @@ struct AcquireSteps {
 
   std::optional<Attempt> attempt = {};
   std::optional<Confirmation> confirm = {};  ///< renew it first
-  std::optional<Grant> hold = {};            ///< the caller gets the lease
-  std::optional<NotAcquired> give_up = {};   ///< the caller gets none
   std::optional<Try> cancel = {};
+  std::optional<Grant> hold = {};           ///< the caller gets the lease
+  std::optional<NotAcquired> give_up = {};  ///< the caller gets none
 };
 
 /// Not thread-safe.

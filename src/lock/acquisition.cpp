@@ -98,7 +98,6 @@ void Acquisition::close() {
 void Acquisition::carry_out(Guard& guard, AcquireSteps steps) {
   const auto self = shared_from_this();
   add_requests(steps);
-  if (steps.hold || steps.give_up) add_answer(steps);
   if (steps.cancel) {
     actions_.add([self, contender = contender_, repeat = *steps.cancel] {
       contender->cancel(repeat, [self](const CancelAnswer& answer) {
@@ -106,6 +105,8 @@ void Acquisition::carry_out(Guard& guard, AcquireSteps steps) {
       });
     });
   }
+  // After the cancel was sent: what the caller does next finds the queue as if it had left already.
+  if (steps.hold || steps.give_up) add_answer(steps);
   if (state_.ended() && !closed_) {
     closed_ = true;
     if (alarm_ != Alarms::Id::none) core_->alarms().cancel(alarm_);

@@ -93,6 +93,18 @@ TEST_F(InProcess, TakesUpAPlaceInTheQueueOnlyWhileItWaits) {
   EXPECT_TRUE(second.ready());
 }
 
+TEST_F(InProcess, HasLeftTheQueueWhenItSaysThatTheWaitIsOver) {
+  Lease lease = get("a", 60s);
+  Box<bool> free;
+  space->lock("a")->acquire({.wait = 1s}, [&, set = free.setter()](const Acquired& none) mutable {
+    EXPECT_FALSE(none);
+    lease.release();
+    space->lock("a")->acquire({}, [done = std::move(set)](const Acquired& next) mutable { done(next.has_value()); });
+  });
+  alarms->advance(1s);
+  EXPECT_TRUE(free.take());
+}
+
 TEST_F(InProcess, PassesALapsedLockOnAtTheMomentItLapses) {
   Lease lease = get("a", 10s);
   Box<Acquired> waiting = ask("a", {.wait = 60s});
