@@ -1,0 +1,117 @@
+// The FIFO lock under fire: processes that are killed and stopped, a server that pauses, messages that are lost.
+#include "lock/redis/fifo_crowd.hpp"
+#include "support/rounds.hpp"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <random>
+#include <set>
+
+namespace firstcome::lock::test {
+namespace {
+
+using namespace std::chrono_literals;
+using firstcome::testing::ChildProcess;
+using firstcome::testing::eventually;
+using firstcome::testing::RedisServer;
+
+/// Lets the others work for a while.
+void leave_alone(std::chrono::milliseconds time) {
+  eventually([] { return false; }, time);
+}
+
+std::size_t length(const RedisServer& server, const char* list) { return std::stoul(server.text({"LLEN", list})); }
+
+TEST(FifoFire, ServesTenThousandAcquisitionsInTheOrderOfTheirTickets) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisServer server;
+  server.command({"SET", "left", "10000"});
+  std::vector<std::unique_ptr<ChildProcess>> crowd;
+  for (int i = 0; i < 4; ++i) crowd.push_back(start_crowd(server.port(), CrowdWork::count));
+  for (auto& child : crowd) EXPECT_EQ(child->wait(150s), 0);
+  const auto tickets = server.command({"LRANGE", "tickets", "0", "-1"}).elements;
+  const auto got = server.command({"LRANGE", "got", "0", "-1"}).elements;
+  ASSERT_GE(got.size(), 10'000U);
+  ASSERT_EQ(tickets.size(), got.size());
+  std::size_t inversions = 0;
+  std::set<std::string> owners;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (got[i].text != tickets[i].text) ++inversions;
+    owners.insert(got[i].text);
+  }
+  EXPECT_EQ(inversions, 0U);
+  EXPECT_EQ(owners.size(), got.size());
+}
+
+class Fire {
+ public:
+  explicit Fire(std::uint64_t seed) : random_(seed) {
+    for (int i = 0; i < 4; ++i) crowd_.push_back(start_crowd(server.port(), CrowdWork::fire));
+    eventually([this] { return length(server, "spans") > 200; });
+  }
+
+  void burn(int rounds) {
+    for (int round = 0; round < rounds; ++round) {
+      hurt();
+      leave_alone(100ms + 1ms * (random_() % 400));
+    }
+    for (auto& child : crowd_) child->signal(SIGCONT);
+    leave_alone(2s);
+    crowd_.clear();
+  }
+
+  RedisServer server;
+  int kills = 0;
+  int stops = 0;
+
+ private:
+  void hurt() {
+    auto& child = crowd_[random_() % crowd_.size()];
+    switch (random_() % 6) {
+      case 0:
+        child = start_crowd(server.port(), CrowdWork::fire);  // the old one is killed
+        ++kills;
+        break;
+      case 1:
+      case 2:
+        ++stops;
+        child->signal(SIGSTOP);
+        leave_alone(1ms * (random_() % 2'500));
+        child->signal(SIGCONT);
+        break;
+      case 3:
+        server.command({"CLIENT", "PAUSE", std::to_string(random_() % 700), "ALL"});
+        break;
+      case 4:
+        server.command({"CLIENT", "KILL", "TYPE", "pubsub"});
+        break;
+      default:
+        server.command({"SCRIPT", "FLUSH"});
+        break;
+    }
+  }
+
+  std::mt19937_64 random_;
+  std::vector<std::unique_ptr<ChildProcess>> crowd_;
+};
+
+/// FIRSTCOME_ROUNDS=2000 is the nightly form: about half an hour.
+TEST(FifoFire, NeverHasTwoHoldersAndTheFenceTakesNoLowerToken) {
+  FIRSTCOME_NEEDS_REDIS();
+  const std::uint64_t seed = testing::seed();
+  SCOPED_TRACE("FIRSTCOME_SEED=" + std::to_string(seed));
+  Fire fire(seed);
+  fire.burn(testing::rounds(16));
+  const Findings found = look_at(fire.server);
+  EXPECT_GT(found.uses, 500U);
+  EXPECT_EQ(found.overlaps, 0U);
+  EXPECT_EQ(found.equal_tokens, 0U);
+  EXPECT_EQ(found.out_of_order, 0U);
+  EXPECT_EQ(found.lower_tokens, 0U);
+  RecordProperty("uses", static_cast<int>(found.uses));
+  RecordProperty("refused", static_cast<int>(found.refused));
+}
+
+}  // namespace
+}  // namespace firstcome::lock::test
