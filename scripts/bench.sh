@@ -9,6 +9,8 @@
 # http    durable reservations over HTTP, 64 connections, against nginx answering `return 200` with a body of the same
 #         size; alternating runs of the same client
 # http_floor  the HTTP server with nothing behind it, against the same nginx: the ceiling of `http`
+# locks   64 waiters for one lock on Redis in 2, 8 and 16 processes: our FIFO lock, the protocol of Redisson's RLock over
+#         the same transport, SET NX tried again
 # single  one customer at a time on one connection, against one fdatasync and one GET /healthz
 #
 # Without a name: all of them, in this order. Each compares within one run on one machine, so that figures of two machines
@@ -18,7 +20,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh
 
-all=(ledger engine growth http http_floor single)
+all=(ledger engine growth http http_floor single locks)
 gate=no
 names=()
 while [[ $# -gt 0 ]]; do
@@ -43,7 +45,7 @@ build_preset bench >build/bench.build.log 2>&1 || {
 run_one() {
   local command programs=build/bench/bench
   case "$1" in
-    ledger) command=("$programs/bench_ledger") ;;
+    ledger | locks) command=("$programs/bench_$1") ;;
     engine | growth) command=("$programs/bench_engine" "$1" --folder build/bench) ;;
     *) command=(bash "bench/$1.sh") ;;
   esac

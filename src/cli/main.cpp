@@ -1,6 +1,7 @@
 // The program: chooses a subcommand and runs it.
 #include "cli/demo_command.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/lock_command.hpp"
 #include "cli/rush_command.hpp"
 #include "cli/sale_commands.hpp"
 #include "cli/serve_options.hpp"
@@ -18,6 +19,7 @@ int main(int argc, char** argv) {
   add_rush_command(app, run);
   add_demo_command(app, run);
   add_sale_commands(app, run);
+  add_lock_commands(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Installs the lock library as users get it, builds the example against it with find_package, and runs it.
+#
+#   example.sh BUILD_FOLDER_OF_THE_PROGRAM SOURCE_FOLDER [redis-server]
+set -euo pipefail
+build=$1
+source=$2
+work=$(mktemp -d)
+server=
+finish() {
+  if [[ -n $server ]]; then
+    kill "$server" 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
+  fi
+  rm -rf "$work"
+}
+trap finish EXIT
+
+cmake --install "$build" --prefix "$work/prefix" --component library >/dev/null
+cmake -S "$source/examples/lock" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake --build "$work/build" >/dev/null
+
+run() {
+  local said
+  said=$("$work/build/lock_example" "$@")
+  echo "$said"
+  [[ $said =~ ^the\ report\ is\ made,\ token\ [1-9][0-9]*$ ]]
+}
+run
+
+# On a server of its own, on a port that turns out to be free.
+start_redis() {
+  port=$((20000 + RANDOM % 20000))
+  redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$work" >"$work/redis.log" 2>&1 &
+  server=$!
+  local tries
+  for ((tries = 0; tries < 200; ++tries)); do
+    if grep -q 'Ready to accept connections' "$work/redis.log"; then return 0; fi
+    if ! kill -0 "$server" 2>/dev/null; then return 1; fi
+    sleep 0.05
+  done
+  return 1
+}
+started=no
+for attempt in 1 2 3 4 5; do
+  if start_redis; then
+    started=yes
+    break
+  fi
+  echo "attempt $attempt: port $port was not free" >&2
+done
+[[ $started == yes ]]
+run "redis://127.0.0.1:$port"
