@@ -35,4 +35,9 @@ std::expected<std::unique_ptr<LockSpace>, std::string> make_fifo_lock_space(cons
                                                                             LockSettings settings = {},
                                                                             FifoOptions options = {});
 
+/// The names of all FIFO locks there, held or not: one is remembered for an hour after it was last held. Sorted.
+/// Blocks, for `limit` at most. Cost: looks at all keys of the server, in small steps.
+std::expected<std::vector<std::string>, LockFailure> list_fifo_locks(const net::RedisUrl& url,
+                                                                     Milliseconds limit = Milliseconds{5'000});
+
 }  // namespace firstcome::lock

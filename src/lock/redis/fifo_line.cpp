@@ -36,8 +36,9 @@ void FifoLine::forget(std::uint64_t number) {
   seats_.erase(number);
 }
 
-/// Remembers what a reply showed. A lower token than before: the key was lost; that dates nothing.
+/// Remembers what a reply showed. None, or a lower token than before: the key was lost; that dates nothing.
 void FifoLine::note(BootTime sent, std::uint64_t token) {
+  if (token == 0) return;
   if (!shown_.empty() && (token < shown_.back().token || sent < shown_.back().sent)) return;
   if (!shown_.empty() && token == shown_.back().token) {
     shown_.back().sent = sent;

@@ -268,6 +268,19 @@ TEST_F(FifoFaults, SaysWhyThereIsNoLock) {
   EXPECT_EQ(why("redis://" + at), "read-only");
 }
 
+TEST_F(FifoFaults, ListsTheLocksThatThereAre) {
+  const net::RedisUrl url = net::parse_redis_url("redis://" + server->address()).value();
+  EXPECT_TRUE(list_fifo_locks(url).value().empty());
+  const auto space = fifo_space(server->port());
+  for (const char* name : {"b", "a", "c d"}) {
+    ASSERT_TRUE(acquire_blocking(*space->lock(name), {.lease = 60s}));
+  }
+  server->command({"SET", "other", "1"});
+  EXPECT_EQ(list_fifo_locks(url).value(), (std::vector<std::string>{"a", "b", "c d"}));
+  server->stop();
+  EXPECT_EQ(list_fifo_locks(url).error().kind, LockFailure::Kind::unavailable);
+}
+
 TEST_F(FifoFaults, TheFenceRefusesAHolderThatWasStoppedForTooLong) {
   const auto stopped = fifo_space(server->port());
   const auto next = fifo_space(server->port());

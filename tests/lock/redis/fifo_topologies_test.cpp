@@ -112,6 +112,9 @@ TEST_F(FifoCluster, HandsOverByShardedChannels) {
     if (channel.text.starts_with("firstcome:inbox:{L}:")) ++inboxes;
   }
   EXPECT_EQ(inboxes, 2U);
+  const auto url = net::parse_redis_url("redis+cluster://" + cluster->addresses()).value();
+  ASSERT_TRUE(acquire_blocking(*two->lock("another"), {.lease = 60s}));
+  EXPECT_EQ(list_fifo_locks(url).value(), (std::vector<std::string>{"L", "another"}));
 }
 
 TEST_F(FifoCluster, KeepsLeaseAndQueueWhileTheSlotMoves) {
