@@ -20,7 +20,7 @@ build_packages=(g++ cmake ninja-build "libboost$boost-dev" "libboost-json$boost-
   "libboost-system$boost-dev" libsqlite3-dev libssl-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
   libhiredis-dev)
 test_packages=(git ccache procps libgtest-dev libgmock-dev libyaml-cpp-dev libbenchmark-dev sqlite3 curl nginx-light wrk
-  redis-server redis-sentinel clang-format-19 clang-tidy-19 shellcheck)
+  redis-server redis-sentinel maven default-jdk-headless clang-format-19 clang-tidy-19 shellcheck)
 
 case "${1-all}" in
   build) wanted=("${build_packages[@]}") ;;

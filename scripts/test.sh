@@ -4,7 +4,8 @@
 #   ./run test [--nightly] [FLOOR...]
 #
 # FLOOR  sale, net, lock, engine, payment, api, rush, cli; or `system`, which runs the released program as a process and
-#        kills it, or `house`, which looks at the sources. Without one: all of them, which is what CI does.
+#        kills it, `interop`, which shares locks with Java programs (fetched by Maven), or `house`, which looks at the
+#        sources. Without one: all of them, which is what CI does.
 # --nightly
 #        long rounds of the random tests and of the kills, then everything again under ThreadSanitizer, then clang-tidy
 #        over all sources.
@@ -18,7 +19,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh
 
-floors=(sale net lock engine payment api rush cli system house)
+floors=(sale net lock engine payment api rush cli system interop house)
 nightly=no
 chosen=()
 while [[ $# -gt 0 ]]; do
