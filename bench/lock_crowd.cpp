@@ -50,6 +50,7 @@ class Waiter {
 
   void leave() {
     shared_.inside.fetch_sub(1);
+    if (lease_.lost()) shared_.lost.fetch_add(1);
     lease_.release([this](ReleaseOutcome) { boost::asio::post(io_, [this] { come(); }); });
   }
 

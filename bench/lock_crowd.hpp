@@ -48,6 +48,7 @@ struct Shared {
   std::atomic<std::uint64_t> last_owner{0};
   std::atomic<std::uint64_t> inside{0};    ///< holders at this moment
   std::atomic<std::uint64_t> overlaps{0};  ///< how often there was more than one
+  std::atomic<std::uint64_t> lost{0};      ///< leases that ended while they were held: who lost one was told
   std::array<std::atomic<std::uint64_t>, most_waiters> of_waiter{};
   WaitTimes waits;
 };
