@@ -104,6 +104,10 @@ class Contender {
   /// later. Only while held, not called again before it was answered; makes a lease of a claim.
   virtual void renew(Milliseconds length, BootTime useless_after, Answer<RenewAnswer> done) = 0;
 
+  /// The lease was handed out. `doubtful` may be kept, and called any number of times from any thread: what keeps the
+  /// lock may have forgotten it, as after a failover, so the lease is renewed at once.
+  virtual void held(std::function<void()> /*doubtful*/) {}
+
   /// Ends this very grant, no other. Nothing else is called afterwards but `release` again, after a failure.
   virtual void release(Try repeat, Answer<ReleaseAnswer> done) = 0;
 };

@@ -19,7 +19,11 @@ HeldLease::HeldLease(Of of)
 Lease HeldLease::make(Of of) {
   const BootTime now = of.now;
   auto held = std::make_shared<HeldLease>(std::move(of));
+  const std::shared_ptr<Contender> contender = held->contender_;  // which goes when the space ends
   if (held->core_->add(held)) {
+    contender->held([weak = held->weak_from_this()] {
+      if (const auto self = weak.lock()) self->on_doubt();
+    });
     Guard guard(held->mutex_);
     held->carry_out(guard, held->closed_ ? LeaseSteps{} : held->state_.pass(now));
   } else {
@@ -164,6 +168,12 @@ void HeldLease::on_alarm() {
   if (closed_) return;
   alarm_ = Alarms::Id::none;
   carry_out(guard, state_.pass(core_->alarms().now()));
+}
+
+void HeldLease::on_doubt() {
+  Guard guard(mutex_);
+  if (closed_) return;
+  carry_out(guard, state_.doubted(core_->alarms().now()));
 }
 
 void HeldLease::on_renewal(const RenewAnswer& answer) {

@@ -51,6 +51,7 @@ class HeldLease : public std::enable_shared_from_this<HeldLease> {
   void add_actions(LeaseSteps& steps);
   void set_alarm();
   void on_alarm();
+  void on_doubt();
   void on_renewal(const RenewAnswer& answer);
   void on_release(const ReleaseAnswer& answer);
   void tell_of_the_end();

@@ -92,12 +92,24 @@ LeaseSteps LeaseState::want_renewal(BootTime now, std::uint64_t id, Milliseconds
 void LeaseState::renew_if_due(BootTime now, LeaseSteps& steps) {
   if (lost_ || in_flight_) return;
   const bool due = renew_at_ && now >= *renew_at_;
-  if (!due && wanted_.empty()) return;
-  Milliseconds length = due ? terms_.length : Milliseconds{0};
+  if (!due && wanted_.empty() && !doubted_) return;
+  // A claim, and what the watchdog keeps, is due some time anyway.
+  const bool whole = due || (doubted_ && renew_at_);
+  doubted_ = false;
+  Milliseconds length = whole ? terms_.length : Milliseconds{0};
   if (!wanted_.empty()) length = std::max(length, wanted_length_);
   length = never_shorter(now, length);
   in_flight_ = InFlight{due ? *renew_at_ : now, length, std::exchange(wanted_, {})};
   steps.renew = LeaseSteps::Renewal{length, deadline_};
+}
+
+LeaseSteps LeaseState::doubted(BootTime now) {
+  LeaseSteps steps;
+  look_at_the_time(now, steps);
+  if (phase_ != Phase::held || lost_) return steps;
+  doubted_ = true;
+  renew_if_due(now, steps);
+  return steps;
 }
 
 LeaseSteps LeaseState::renewal_answered(BootTime now, const RenewAnswer& answer) {

@@ -60,6 +60,8 @@ class LeaseState {
   /// The holder wants `length` from now on; answered in `renewals_answered` under `id`.
   LeaseSteps want_renewal(BootTime now, std::uint64_t id, Milliseconds length);
   LeaseSteps renewal_answered(BootTime now, const RenewAnswer& answer);
+  /// What keeps the lock may have forgotten it: asks at once, for no more than is left where nothing else is due.
+  LeaseSteps doubted(BootTime now);
   /// One more object.
   void share() { ++shares_; }
   /// One object less. `last`: what follows is the release; else the outcome for this object.
@@ -106,6 +108,7 @@ class LeaseState {
   std::optional<BootTime> renew_at_;  ///< the next renewal of our own
   std::optional<InFlight> in_flight_;
   std::vector<std::uint64_t> wanted_;  ///< asked for by the holder, not sent yet
+  bool doubted_ = false;               ///< to be asked for, and not sent yet
   Milliseconds wanted_length_{0};
   std::optional<Milliseconds> shortest_doubtful_;  ///< of renewals without an answer, which may be carried out late
 

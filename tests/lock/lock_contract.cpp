@@ -148,9 +148,11 @@ TEST_P(LockContract, ServesThoseWhoWaitInTheOrderOfTheirArrival) {
   std::vector<Box<bool>> done(waiters);
   for (int i = 0; i < waiters; ++i) {
     lock->acquire({.wait = patience, .lease = 10s}, [&, i, set = done[std::size_t(i)].setter()](Acquired got) mutable {
-      const std::lock_guard guard(mutex);
-      if (got) order.push_back(i);
-      set(got.has_value());
+      {
+        const std::lock_guard guard(mutex);
+        if (got) order.push_back(i);
+      }
+      set(got.has_value());  // last: then the test may end, and the mutex with it
     });
   }
   first.release();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace firstcome::lock {
 
@@ -237,7 +238,14 @@ void FifoDesk::send_release(FifoGrantId grant) {
 
 void FifoDesk::told(const FifoGrant& grant) { carry_out(line_.told(BootClock::now(), grant)); }
 
-void FifoDesk::reconnected() { carry_out(line_.reconnected(BootClock::now())); }
+void FifoDesk::reconnected() {
+  std::vector<Seat> held;
+  for (const auto& [number, seat] : seats_) {
+    if (seat->token != 0 && seat->phase == FifoSeat::Phase::asked) held.push_back(seat);
+  }
+  for (const Seat& seat : held) seat->doubt();
+  carry_out(line_.reconnected(BootClock::now()));
+}
 
 void FifoDesk::heard_again() {
   line_.heard_again(BootClock::now());

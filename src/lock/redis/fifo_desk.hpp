@@ -6,13 +6,15 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 
 namespace firstcome::lock {
 
-/// One acquisition. On the loop's thread, but for `owner`.
+/// One acquisition. On the loop's thread, but for `owner` and `call_in_doubt`.
 class FifoSeat {
  public:
   FifoSeat(std::uint64_t first_number, std::string owner, Milliseconds wanted, std::weak_ptr<ContenderEvents> told)
@@ -28,6 +30,18 @@ class FifoSeat {
     owner_ = &owners_.emplace_back(std::move(owner));
   }
 
+  void call_in_doubt(std::function<void()> call) {
+    const std::lock_guard guard(mutex_);
+    in_doubt_ = std::move(call);
+  }
+  /// See Contender::held.
+  void doubt() {
+    std::unique_lock guard(mutex_);
+    const std::function<void()> call = in_doubt_;
+    guard.unlock();
+    if (call) call();
+  }
+
   enum class Phase : std::uint8_t { fresh, asked, leaving, ended };
   Phase phase = Phase::fresh;
   std::uint64_t number;
@@ -38,6 +52,8 @@ class FifoSeat {
  private:
   std::deque<std::string> owners_;  ///< references to them stay good
   std::atomic<const std::string*> owner_ = nullptr;
+  std::mutex mutex_;  ///< protects what follows
+  std::function<void()> in_doubt_;
 };
 
 /// Not thread-safe: use on the loop's thread only.

@@ -45,6 +45,7 @@ class FifoContender final : public Contender {
       desk.renew(seat, length, useless_after, std::move(to));
     });
   }
+  void held(std::function<void()> doubtful) override { seat_->call_in_doubt(std::move(doubtful)); }
   void release(Try repeat, Answer<ReleaseAnswer> done) override {
     ask(std::move(done), [repeat](FifoDesk& desk, const FifoDesk::Seat& seat, Answer<ReleaseAnswer> to) {
       desk.release(seat, repeat, std::move(to));

@@ -230,6 +230,24 @@ TEST_F(FifoFaults, WhoeverWaitsGetsALockWhoseKeyWasLostAndItsHolderIsTold) {
   EXPECT_TRUE(stops_within(lease->stop_token(), 5s));
 }
 
+TEST_F(FifoFaults, ANewConnectionRenewsAllLeasesAtOnceAndNoneForLongerThanAskedFor) {
+  TcpProxy proxy(server->port());
+  const auto space = fifo_space(proxy.port(), {}, {.watchdog_lease = 300s});
+  const auto lock = space->lock("fixed");
+  const Acquired kept = ask(*space, {.wait = patience}).take();
+  const Acquired fixed = acquire_blocking(*lock, {.wait = patience, .lease = 60s});
+  ASSERT_TRUE(kept && fixed);
+  const BootTime fixed_until = fixed->deadline();
+  const BootTime kept_until = kept->deadline();
+  proxy.cut();
+  ASSERT_TRUE(eventually([&] { return kept->deadline() > kept_until && fixed->deadline() != fixed_until; }));
+  EXPECT_LT(fixed->deadline(), fixed_until + 1s);
+  server->command({"FLUSHALL"});
+  proxy.cut();
+  EXPECT_TRUE(stops_within(kept->stop_token(), 10s));  // long before the third of its lease
+  EXPECT_TRUE(stops_within(fixed->stop_token(), 10s));
+}
+
 TEST_F(FifoFaults, AServerThatLostItsScriptsGoesOn) {
   const auto space = fifo_space(server->port());
   Acquired lease = get(*space);
