@@ -26,16 +26,24 @@ class Waiter {
   Waiter(boost::asio::io_context& io, LockSpace& space, const CrowdOptions& options, Shared& shared, std::size_t number)
       : io_(io), lock_(space.lock("bench")), timer_(io), options_(options), shared_(shared), number_(number) {}
 
+  /// No more after this time; false once it has gone.
+  bool sent_home() {
+    stop_.request_stop();
+    return here_;
+  }
+
   void come() {
-    if (shared_.stop.load()) return;
+    here_ = !shared_.stop.load();
+    if (!here_) return;
     began_ = Steady::now();
-    lock_->acquire({.wait = wait_for_ever}, [this](Acquired acquired) {
+    lock_->acquire({.wait = wait_for_ever, .stop = stop_.get_token()}, [this](Acquired acquired) {
       boost::asio::post(io_, [this, acquired = std::move(acquired)]() mutable { enter(std::move(acquired)); });
     });
   }
 
  private:
   void enter(Acquired acquired) {
+    if (!acquired && acquired.error().why == NotAcquired::Why::stopped) return come();
     if (!acquired) throw std::runtime_error("not acquired: " + std::string(text_of(acquired.error().why)));
     lease_ = std::move(*acquired);
     shared_.waits.add(Steady::now() - began_);
@@ -60,6 +68,8 @@ class Waiter {
   const CrowdOptions& options_;
   Shared& shared_;
   const std::size_t number_;
+  std::stop_source stop_;
+  bool here_ = false;
   Lease lease_;
   Steady::time_point began_;
 };
@@ -102,7 +112,7 @@ void run_crowd(const CrowdOptions& options, Shared& shared) {
   auto space = open_locks(options.url, options.kind, settings);
   if (!space) throw std::runtime_error(space.error());
   boost::asio::io_context io(1);
-  auto work = boost::asio::make_work_guard(io);
+  const auto work = boost::asio::make_work_guard(io);
   std::vector<std::unique_ptr<Waiter>> waiters;
   for (std::size_t at = 0; at < options.waiters; ++at)
     waiters.push_back(std::make_unique<Waiter>(io, **space, options, shared, options.first_waiter + at));
@@ -118,11 +128,10 @@ void run_crowd(const CrowdOptions& options, Shared& shared) {
   shared.ready.fetch_add(1);
   while (!shared.go.load()) std::this_thread::sleep_for(std::chrono::milliseconds{1});
   for (const auto& waiter : waiters) boost::asio::post(io, [&waiter] { waiter->come(); });
-  boost::asio::steady_timer poll(io);
   while (!shared.stop.load()) io.run_one_for(std::chrono::milliseconds{5});
-  space->reset();  // those who wait are told; completions find the io_context still there
-  work.reset();
-  io.stop();
+  // Everybody gives back what he has before the space ends, which would leave it to lapse.
+  for (const auto& waiter : waiters)
+    while (waiter->sent_home()) io.run_one();
 }
 
 }  // namespace firstcome::bench

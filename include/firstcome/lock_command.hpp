@@ -13,7 +13,7 @@ namespace firstcome {
 struct LockAnswer {
   Outcome outcome = Outcome::lease_lost;
   bool held = false;           ///< inspected: whether anybody holds it
-  std::uint64_t token = 0;     ///< of the grant; rises with every grant
+  std::uint64_t token = 0;     ///< of the grant; rises with every grant. 0: none
   Milliseconds expires_in{};   ///< of the grant, from the decision on
   std::uint64_t waiting = 0;   ///< inspected: how many wait
   Milliseconds retry_after{};  ///< locked: until the present grant ends at the latest

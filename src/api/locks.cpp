@@ -48,6 +48,12 @@ bool read_name(Call& call) {
   return false;
 }
 
+/// Null where nobody holds it, or where the locks have none.
+void write_token(net::JsonWriter& json, const LockAnswer& said) {
+  json.key("token");
+  said.held&& said.token != 0 ? json.integer(static_cast<std::int64_t>(said.token)) : json.null();
+}
+
 void write_grant(Call& call, std::string_view name, std::string_view held_by, const LockAnswer& said) {
   net::JsonWriter json(call.out);
   json.begin_object();
@@ -55,8 +61,7 @@ void write_grant(Call& call, std::string_view name, std::string_view held_by, co
   json.string(name);
   json.key("lease");
   json.string(held_by);
-  json.key("token");
-  json.integer(static_cast<std::int64_t>(said.token));
+  write_token(json, said);
   json.key("expires_in_ms");
   json.integer(said.expires_in.count());
   json.end_object();
@@ -92,8 +97,7 @@ void answer_inspect(Call& call) {
   json.begin_object();
   json.key("held");
   json.boolean(said.held);
-  json.key("token");
-  said.held ? json.integer(static_cast<std::int64_t>(said.token)) : json.null();
+  write_token(json, said);
   json.key("expires_in_ms");
   said.held ? json.integer(said.expires_in.count()) : json.null();
   json.key("waiting");

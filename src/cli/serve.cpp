@@ -4,8 +4,11 @@
 #include "api/sale_body.hpp"
 #include "cli/exit_code.hpp"
 #include "engine/embedded/embedded_engine.hpp"
+#include "engine/engine_with_locks.hpp"
 #include "net/http_server.hpp"
 #include "payment/payment_service.hpp"
+
+#include <firstcome/open_locks.hpp>
 
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -147,14 +150,27 @@ payment::MakeGateway choose_gateway(const ServeOptions& options) {
   return payment::over_http(provider);
 }
 
+/// Null: the embedded engine keeps them itself. Throws CLI::ValidationError where the URL is none.
+std::unique_ptr<LockSpace> choose_locks(const ServeOptions& options) {
+  if (options.locks == "embedded") return nullptr;
+  auto space = open_locks(options.locks, *lock_kind_of(options.lock_kind));
+  if (!space) throw CLI::ValidationError("--locks", space.error());
+  return std::move(*space);
+}
+
 /// What is composed, in the order in which it is made; it ends in the opposite order.
 class Program {
  public:
   Program(std::unique_ptr<engine::EmbeddedEngine> engine, const ServeOptions& options, const ListenAddress& address,
-          const payment::MakeGateway& gateway)
+          const payment::MakeGateway& gateway, std::unique_ptr<LockSpace> locks)
       : engine_(std::move(engine)),
+        with_locks_(locks ? std::make_unique<engine::EngineWithLocks>(
+                                *engine_, std::move(locks),
+                                [this](std::move_only_function<void()> task) { server_.post(std::move(task)); })
+                          : nullptr),
         payments_(*engine_, engine::ReservationIds(engine_->secret()), gateway),
-        api_(*engine_, engine::ReservationIds(engine_->secret()), &payments_.cashier(), hooks()),
+        api_(with_locks_ ? static_cast<Engine&>(*with_locks_) : *engine_, engine::ReservationIds(engine_->secret()),
+             &payments_.cashier(), hooks()),
         turn_(*engine_),
         server_(http_options(options, address), api_, turn_),
         host_(address.host) {
@@ -171,6 +187,7 @@ class Program {
     std::printf("listening on http://%s:%u\n", host_.c_str(), static_cast<unsigned>(server_.port()));
     std::fflush(stdout);
     server_.run();
+    if (with_locks_) with_locks_->close();
     spdlog::info("stopping");
     signalled_server = nullptr;
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{1};
@@ -241,6 +258,7 @@ class Program {
   }
 
   std::unique_ptr<engine::EmbeddedEngine> engine_;
+  std::unique_ptr<engine::EngineWithLocks> with_locks_;  ///< null: the engine keeps locks itself
   payment::PaymentService payments_;
   api::Api api_;
   EngineTurn turn_;
@@ -252,6 +270,7 @@ class Program {
 
 int serve(const ServeOptions& options, const ListenAddress& address) {
   const payment::MakeGateway gateway = choose_gateway(options);
+  std::unique_ptr<LockSpace> locks = choose_locks(options);
   start_log(options.log_level);
   ignore_signals();
   raise_open_files();
@@ -261,7 +280,7 @@ int serve(const ServeOptions& options, const ListenAddress& address) {
     return exit_unavailable;
   }
   engine::EmbeddedEngine& opened = **engine;
-  Program program(std::move(*engine), options, address, gateway);
+  Program program(std::move(*engine), options, address, gateway, std::move(locks));
   if (!options.sales.empty()) {
     if (int code = create_sales(opened, options.sales); code != exit_fine) return code;
   }

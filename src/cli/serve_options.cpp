@@ -59,6 +59,15 @@ void add_serve_command(CLI::App& app, Run& run) {
   command->add_option("--engine", options->engine, "How reservations are decided")
       ->capture_default_str()
       ->check(CLI::IsMember({"embedded"}));
+  command
+      ->add_option("--locks", options->locks,
+                   "Where /v1/locks are kept: embedded, or redis://HOST:PORT, "
+                   "redis+sentinel://..., redis+cluster://...")
+      ->capture_default_str()
+      ->envname("FIRSTCOME_LOCKS");
+  command->add_option("--lock-kind", options->lock_kind, "On Redis: fifo, redisson (shared with Java) or setnx")
+      ->check(CLI::IsMember({"fifo", "redisson", "setnx"}))
+      ->capture_default_str();
   auto* simulate = command->add_option("--simulate-payment", options->simulate_payment,
                                        "Charges that fail by themselves: before=0.2,during=0.2,delay_ms=50,seed=1");
   command->add_option("--gateway", options->gateway, "http://HOST:PORT of a payment provider")

@@ -18,8 +18,10 @@ struct ServeOptions {
   std::filesystem::path data = "firstcome-data";
   std::string sales;  ///< a file of sales to create at start; empty: none
   std::string engine = "embedded";
-  std::string simulate_payment;  ///< as SimulatedGateway reads it; empty: never fails
-  std::string gateway;           ///< http://host:port of a payment provider; empty: simulated
+  std::string simulate_payment;    ///< as SimulatedGateway reads it; empty: never fails
+  std::string gateway;             ///< http://host:port of a payment provider; empty: simulated
+  std::string locks = "embedded";  ///< or the URL of a Redis
+  std::string lock_kind = "fifo";
   std::string log_level = "info";
 
   std::size_t queue_limit = limits::queue_operations;

@@ -1,0 +1,74 @@
+// An engine whose lock service stands elsewhere: lock commands go to a LockSpace (Redis, say), all others to the engine
+// below. So many servers share locks, each over the leases that were acquired through it.
+//
+// Who acquires through one server renews and releases through the same: elsewhere its lease is not known
+// (`lease_lost`). A server that ends leaves its leases to lapse.
+#pragma once
+
+#include <firstcome/engine.hpp>
+#include <firstcome/lock_space.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <unordered_map>
+
+namespace firstcome::engine {
+
+/// Thread safety: as Engine, but lock commands come from one thread only, the one on which `post` runs tasks and on
+/// which they are completed.
+class EngineWithLocks final : public Engine {
+ public:
+  using Post = std::function<void(std::move_only_function<void()>)>;
+  EngineWithLocks(Engine& below, std::unique_ptr<LockSpace> space, Post post);
+  ~EngineWithLocks() override;
+
+  void submit(Operation& operation) override;
+  Readiness readiness() const override { return below_.readiness(); }
+  std::string_view name() const override { return below_.name(); }
+  void on_payment_work(std::function<void()> notify) override { below_.on_payment_work(std::move(notify)); }
+
+  /// Ends the space. Nothing is posted any more when this returns. What still waited is completed by nobody: to be
+  /// called when those who asked are gone.
+  void close();
+
+ private:
+  using Key = std::string;  ///< name and lease
+  struct Wait {
+    Operation* operation = nullptr;
+    Key key;
+    Milliseconds length{};
+    std::unique_ptr<Lock> lock;
+    std::stop_source stop;
+  };
+  struct Held {
+    Lease lease;
+    Milliseconds length{};
+    std::optional<std::stop_callback<std::function<void()>>> when_lost;
+  };
+
+  void apply(Operation& operation, const AcquireLock& command);
+  void apply(Operation& operation, const RenewLock& command);
+  void apply(Operation& operation, const ReleaseLock& command);
+  void apply(Operation& operation, const LeaveLock& command);
+  void apply(Operation& operation, const InspectLock& command);
+  void acquired(std::uint64_t wait, Acquired result);
+  Held& hold(const Key& key, Lease lease, Milliseconds length);
+  void renew(Operation& operation, Held& held);
+  void leave(const Key& key);
+  Held* find_held(const Key& key);
+  void answer_later(Operation& operation, std::expected<Answer, Failure> answer);
+
+  Engine& below_;
+  std::unique_ptr<LockSpace> space_;
+  const Post post_;
+  std::uint64_t last_wait_ = 0;
+  std::unordered_map<std::uint64_t, Wait> waits_;
+  std::unordered_map<Key, std::uint64_t> waiting_;  ///< the latest wait of a lease
+  std::unordered_map<Key, Held> held_;
+};
+
+}  // namespace firstcome::engine

@@ -1,0 +1,129 @@
+// Lock commands over a LockSpace: the same answers as those of the embedded engine.
+#include "engine/engine_with_locks.hpp"
+
+#include "engine/asking.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace firstcome::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Refuses everything: nothing but locks is asked for here.
+class NoEngine final : public Engine {
+ public:
+  void submit(Operation& operation) override { asked = &operation; }
+  Readiness readiness() const override { return {}; }
+  std::string_view name() const override { return "none"; }
+  void on_payment_work(std::function<void()>) override {}
+  Operation* asked = nullptr;
+};
+
+/// Runs what was posted on the test's thread.
+class Tasks {
+ public:
+  void post(std::move_only_function<void()> task) {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+    changed_.notify_one();
+  }
+  void run_until_done(const Asked& asked) {
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    std::unique_lock lock(mutex_);
+    while (!asked.done) {
+      ASSERT_TRUE(changed_.wait_until(lock, deadline, [this] { return !tasks_.empty(); }));
+      auto task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      task();
+      lock.lock();
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::move_only_function<void()>> tasks_;
+};
+
+class WithLocks : public testing::Test {
+ protected:
+  std::unique_ptr<Asked> submit(Command command) {
+    auto asked = std::make_unique<Asked>();
+    asked->command = std::move(command);
+    engine.submit(*asked);
+    return asked;
+  }
+  LockAnswer ask(Command command) {
+    const auto asked = submit(std::move(command));
+    EXPECT_FALSE(asked->done) << "completed before submit returned";
+    tasks.run_until_done(*asked);
+    return asked->as<LockAnswer>();
+  }
+  LockAnswer acquire(std::string lease, Milliseconds wait = 0ms, Milliseconds length = 10s) {
+    return ask(AcquireLock{"a", std::move(lease), length, wait});
+  }
+
+  NoEngine below;
+  Tasks tasks;
+  engine::EngineWithLocks engine{below, make_in_process_locks(),
+                                 [this](std::move_only_function<void()> task) { tasks.post(std::move(task)); }};
+};
+
+TEST_F(WithLocks, PassesOtherCommandsOn) {
+  const auto asked = submit(GetSale{"s"});
+  EXPECT_EQ(below.asked, asked.get());
+}
+
+TEST_F(WithLocks, GrantsRenewsInspectsAndReleases) {
+  const LockAnswer grant = acquire("x");
+  EXPECT_EQ(grant.outcome, Outcome::done);
+  EXPECT_GT(grant.expires_in, 5s);
+  EXPECT_EQ(acquire("x").token, grant.token) << "the same lease finds its grant";
+  const LockAnswer refused = acquire("y");
+  EXPECT_EQ(refused.outcome, Outcome::locked);
+  EXPECT_GT(refused.retry_after, 0ms);
+  EXPECT_EQ(ask(RenewLock{"a", "x"}).outcome, Outcome::done);
+  EXPECT_EQ(ask(RenewLock{"a", "y"}).outcome, Outcome::lease_lost);
+  EXPECT_EQ(ask(InspectLock{"a"}).token, grant.token);
+  EXPECT_EQ(ask(ReleaseLock{"a", "y"}).outcome, Outcome::lease_lost);
+  EXPECT_EQ(ask(ReleaseLock{"a", "x"}).outcome, Outcome::done);
+  EXPECT_FALSE(ask(InspectLock{"a"}).held);
+  EXPECT_GT(acquire("y").token, grant.token);
+}
+
+TEST_F(WithLocks, HandsOverToWhoWaits) {
+  acquire("x");
+  const auto waits = submit(AcquireLock{"a", "y", 10s, 20s});
+  EXPECT_EQ(ask(ReleaseLock{"a", "x"}).outcome, Outcome::done);
+  tasks.run_until_done(*waits);
+  EXPECT_EQ(waits->as<LockAnswer>().outcome, Outcome::done);
+}
+
+TEST_F(WithLocks, LetsGoOfWhoLeaves) {
+  acquire("x");
+  const auto waits = submit(AcquireLock{"a", "y", 10s, 20s});
+  EXPECT_EQ(ask(LeaveLock{"a", "y"}).outcome, Outcome::done);
+  tasks.run_until_done(*waits);
+  EXPECT_EQ(waits->as<LockAnswer>().outcome, Outcome::locked);
+  EXPECT_EQ(ask(ReleaseLock{"a", "x"}).outcome, Outcome::done);
+  EXPECT_FALSE(ask(InspectLock{"a"}).held);
+}
+
+TEST_F(WithLocks, KnowsALeaseThatHasEndedNoMore) {
+  acquire("x", 0ms, 30ms);
+  EXPECT_EQ(acquire("y", 10s).outcome, Outcome::done) << "after x has lapsed";
+  EXPECT_EQ(ask(RenewLock{"a", "x"}).outcome, Outcome::lease_lost);
+  EXPECT_EQ(ask(ReleaseLock{"a", "x"}).outcome, Outcome::lease_lost);
+}
+
+}  // namespace
+}  // namespace firstcome::test
