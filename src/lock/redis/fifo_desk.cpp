@@ -101,7 +101,9 @@ void FifoDesk::asked(const Seat& seat, std::uint64_t number, BootTime sent, Aski
     return settle();
   }
   FifoSteps steps = line_.acquire_answered(sent, BootClock::now(), number, *reply);
-  if (reply->outcome == AcquireReply::Outcome::refused && seat->phase == FifoSeat::Phase::asked) {
+  const bool refused = reply->outcome == AcquireReply::Outcome::refused;
+  const bool before = std::exchange(seat->refused, refused);
+  if (refused && !before && seat->phase == FifoSeat::Phase::asked) {
     renumber(seat);
     ask(seat, std::move(asking), Repeated::no);
   } else {

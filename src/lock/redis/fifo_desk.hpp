@@ -46,6 +46,7 @@ class FifoSeat {
   Phase phase = Phase::fresh;
   std::uint64_t number;
   std::uint64_t token = 0;  ///< of the grant that it was told of
+  bool refused = false;     ///< its last number was; twice in a row is the server's fault
   const Milliseconds lease;
   const std::weak_ptr<ContenderEvents> events;
 

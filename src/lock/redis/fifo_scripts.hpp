@@ -26,8 +26,8 @@ struct FifoTimes {
   std::size_t most_waiters = 100'000;
 };
 
-/// Whether a message that nobody heard proves that the process is gone. `redirected` is the value of a command that is
-/// sent again after a redirection, where it never does.
+/// Whether a message that nobody heard proves that the process is gone. A command that is sent again after a
+/// redirection says no, whatever was given.
 enum class Trust : std::uint8_t { no, yes };
 
 struct FifoScripts {

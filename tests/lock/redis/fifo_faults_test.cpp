@@ -201,6 +201,37 @@ TEST_F(FifoFaults, AWaitSurvivesItsConnections) {
   EXPECT_EQ(view(*direct).owner, got->owner());
 }
 
+TEST_F(FifoFaults, AGrantThatNobodyWantsAnyMoreIsGivenBackAtOnce) {
+  FifoOptions forgetful;
+  forgetful.scripts = altered(forgetful.scripts, "if ticket then", "if false then");  // cancels nothing
+  const auto gone = fifo_space(server->port(), forgetful);
+  const auto direct = fifo_space(server->port());
+  Acquired lease = get(*direct);
+  EXPECT_FALSE(ask(*gone, {.wait = 50ms, .lease = 60s}).take());
+  Box<Acquired> next = ask(*direct, {.wait = patience, .lease = 60s});
+  ASSERT_TRUE(waiting(*direct, 2));
+  const BootTime released = BootClock::now();
+  lease->release();
+  ASSERT_TRUE(next.take());
+  EXPECT_LT(BootClock::now() - released, 1s);  // a claim that nobody answers takes longer
+}
+
+TEST_F(FifoFaults, ANumberThatIsRefusedWhileItIsWantedIsReplaced) {
+  const auto space = fifo_space(server->port());
+  const std::string owner = get(*space)->owner();
+  ASSERT_TRUE(is_free(*space));
+  const std::size_t colon = owner.find(':');
+  const std::string next = std::to_string(std::stoull(owner.substr(colon + 1)) + 1);
+  server->command({"HSET", "firstcome:lock:{crowd}", "f" + owner.substr(0, colon), next});
+  const Acquired lease = get(*space);
+  ASSERT_TRUE(lease);
+  EXPECT_GT(std::stoull(lease->owner().substr(colon + 1)), std::stoull(next));
+  EXPECT_EQ(view(*space).owner, lease->owner());
+  // A server that refuses all numbers is not asked for ever.
+  server->command({"HSET", "firstcome:lock:{crowd}", "f" + owner.substr(0, colon), "1000000"});
+  EXPECT_EQ(ask(*space, {.lease = 1s}).take().error().why, Why::timed_out);
+}
+
 TEST_F(FifoFaults, AWaitGivenUpWhileTheServerIsSilentLeavesTheQueueAfterwards) {
   TcpProxy proxy(server->port());
   const auto space = fifo_space(proxy.port(), {.request_limit = 500ms});
