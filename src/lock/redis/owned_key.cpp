@@ -1,14 +1,15 @@
 #include "lock/redis/owned_key.hpp"
 
 #include "lock/identity.hpp"
+#include "lock/redis/ask_on_loop.hpp"
 #include "lock/redis/late_arrivals.hpp"
+#include "lock/redis/redis_clients.hpp"
 #include "lock/redis/redis_loop.hpp"
 #include "lock/redis/wakeups.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <cassert>
-#include <type_traits>
 #include <utility>
 
 namespace firstcome::lock {
@@ -23,16 +24,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds longest_pause{1'000};  // a message may be lost
 constexpr milliseconds deaf_pause{100};       // and surely is where there is no channel
 constexpr milliseconds least_patience{500};
-constexpr milliseconds close_limit{250};  // for releases that leave with the space
-
-template <typename Answered>
-Answered failed_with(LockFailure failure) {
-  if constexpr (std::is_constructible_v<Answered, LockFailure>) {
-    return failure;
-  } else {
-    return std::unexpected(std::move(failure));
-  }
-}
 
 /// What the acquisitions of one backend share. Its members are used on the loop's thread, but for `loop` and `how`.
 struct Home {
@@ -43,20 +34,17 @@ struct Home {
   net::RedisClientEvents events();
   void execute(std::string_view name, RedisCommand command, BootTime deadline, RedisDone done);
   void release(const std::string& name, const std::string& owner, RedisDone done);
-  /// Ends soon, on its own.
   void close();
-  void shut();
 
   BootTime limit() const { return BootClock::now() + options.request_limit; }
 
   RedisLoop loop;
   const std::unique_ptr<OwnedKey> how;
   const RedisLockOptions options;
-  std::unique_ptr<net::RedisClient> client;  ///< none at the end
-  std::optional<Wakeups> wakeups;            ///< where releases are published
+  RedisClients clients{loop.executor()};  ///< one
+  std::string publish;                    ///< the command that publishes
+  std::optional<Wakeups> wakeups;         ///< where releases are published
   std::optional<LateArrivals> late;
-  std::optional<net::RedisTimer> closing;
-  std::size_t under_way = 0;
 };
 
 std::expected<void, std::string> Home::open(const net::RedisUrl& url) {
@@ -64,8 +52,9 @@ std::expected<void, std::string> Home::open(const net::RedisUrl& url) {
   if (redis.seed == 0) redis.seed = random_number();
   auto made = net::make_redis_client(loop.executor(), url, events(), redis);
   if (!made) return std::unexpected(made.error());
-  client = std::move(*made);
-  if (!how->channel("a").empty()) wakeups.emplace(loop.executor(), *client);
+  net::RedisClient& client = clients.add(std::move(*made));
+  publish = client.publish_command();
+  if (!how->channel("a").empty()) wakeups.emplace(loop.executor(), client);
   late.emplace(loop.executor(), [this](const LateArrivals::Owned& owned, std::move_only_function<void()> done) {
     release(owned.name, owned.owner, [done = std::move(done)](const RedisResult&) mutable { done(); });
   });
@@ -88,34 +77,17 @@ net::RedisClientEvents Home::events() {
 }
 
 void Home::execute(std::string_view name, RedisCommand command, BootTime deadline, RedisDone done) {
-  if (!client) {
-    return done(std::unexpected(net::RedisFailure{.code = "closed", .detail = closed_failure().detail}));
-  }
-  ++under_way;
-  client->execute(name, std::move(command), redis_deadline(deadline),
-                  [this, done = std::move(done)](RedisResult result) mutable {
-                    --under_way;
-                    done(std::move(result));
-                    if (closing && under_way == 0) shut();
-                  });
+  clients.execute(0, name, std::move(command), deadline, std::move(done));
 }
 
 void Home::release(const std::string& name, const std::string& owner, RedisDone done) {
-  if (!client) return execute(name, {}, {}, std::move(done));
-  execute(name, how->release(name, owner, client->publish_command()), limit(), std::move(done));
+  execute(name, how->release(name, owner, publish), limit(), std::move(done));
 }
 
 void Home::close() {
   late->close();
   if (wakeups) wakeups->close();
-  closing.emplace(loop.executor(), close_limit);
-  closing->async_wait([this](boost::system::error_code) { shut(); });
-  if (under_way == 0) shut();
-}
-
-void Home::shut() {
-  closing->cancel();
-  client.reset();
+  clients.close();
 }
 
 /// One acquisition, on the loop's thread.
@@ -199,7 +171,8 @@ void Claim::answered(BootTime sent, const RedisResult& result) {
 void Claim::taken(const OwnedKey::Taken& taken) {
   if (!home_->wakeups) return answer(Busy{}, Wakeups::Ended::busy);
   const bool will_hear = seat_->seated && home_->wakeups->hears(seat_->channel);
-  if (mode_ == Attempt::Mode::wait && !will_hear && !cancelled_ && home_->client) return listen(taken.ends_in);
+  if (mode_ == Attempt::Mode::wait && !will_hear && !cancelled_ && !home_->clients.closed())
+    return listen(taken.ends_in);
   const Milliseconds pause = taken.ends_in ? *taken.ends_in + milliseconds(1) : longest_pause;
   answer(Busy{.retry_in = std::min(pause, longest_pause)}, Wakeups::Ended::busy);
 }
@@ -279,28 +252,23 @@ class OwnedKeyContender final : public Contender {
 
   const std::string& owner() const override { return claim_->owner(); }
   void attempt(const Attempt& attempt, Answer<AttemptAnswer> done) override {
-    ask(std::move(done), [attempt](Claim& claim, Answer<AttemptAnswer> to) { claim.attempt(attempt, std::move(to)); });
+    ask_on_loop(claim_, std::move(done),
+                [attempt](Claim& claim, Answer<AttemptAnswer> to) { claim.attempt(attempt, std::move(to)); });
   }
   void cancel(Try /*repeat*/, Answer<CancelAnswer> done) override {
-    ask(std::move(done), [](Claim& claim, Answer<CancelAnswer> to) { claim.cancel(std::move(to)); });
+    ask_on_loop(claim_, std::move(done), [](Claim& claim, Answer<CancelAnswer> to) { claim.cancel(std::move(to)); });
   }
   void renew(Milliseconds length, BootTime useless_after, Answer<RenewAnswer> done) override {
-    ask(std::move(done), [length, useless_after](Claim& claim, Answer<RenewAnswer> to) {
+    ask_on_loop(claim_, std::move(done), [length, useless_after](Claim& claim, Answer<RenewAnswer> to) {
       claim.renew(length, useless_after, std::move(to));
     });
   }
   void release(Try repeat, Answer<ReleaseAnswer> done) override {
-    ask(std::move(done), [repeat](Claim& claim, Answer<ReleaseAnswer> to) { claim.release(repeat, std::move(to)); });
+    ask_on_loop(claim_, std::move(done),
+                [repeat](Claim& claim, Answer<ReleaseAnswer> to) { claim.release(repeat, std::move(to)); });
   }
 
  private:
-  template <typename Answered, typename Work>
-  void ask(Answer<Answered> done, Work work) {
-    auto kept = std::make_shared<Answer<Answered>>(std::move(done));
-    const bool taken = claim_->loop().post([claim = claim_, kept, work] { work(*claim, std::move(*kept)); });
-    if (!taken) (*kept)(failed_with<Answered>(closed_failure()));
-  }
-
   const std::shared_ptr<Claim> claim_;
 };
 

@@ -29,12 +29,9 @@ constexpr const char* inspect_text = R"lua(#!lua flags=no-writes
 return {redis.call('get', KEYS[1]), redis.call('pttl', KEYS[1])}
 )lua";
 
-std::string key_of(std::string_view name) { return "firstcome:setnx:{" + std::string(name) + "}"; }
-
 class Setnx final : public OwnedKey {
  public:
-  explicit Setnx(SetnxWait wait)
-      : traits_{.kind = wait == SetnxWait::spinning ? "setnx-spin" : "setnx", .waits = wait == SetnxWait::spinning} {}
+  Setnx(LockTraits traits, std::string prefix) : traits_(traits), prefix_(std::move(prefix)) {}
 
   const LockTraits& traits() const override { return traits_; }
   std::string owner(std::uint64_t number) const override { return identity_ + ":" + std::to_string(number); }
@@ -57,7 +54,10 @@ class Setnx final : public OwnedKey {
   RedisCommand inspect(std::string_view name) const override { return RedisCommand(inspect_, {key_of(name)}); }
 
  private:
+  std::string key_of(std::string_view name) const { return prefix_ + "{" + std::string(name) + "}"; }
+
   const LockTraits traits_;
+  const std::string prefix_;
   const std::string identity_ = random_identity();
   const RedisScript release_{release_text};
   const RedisScript renew_{renew_text};
@@ -68,7 +68,13 @@ class Setnx final : public OwnedKey {
 
 std::expected<std::shared_ptr<LockBackend>, std::string> make_setnx_locks(const net::RedisUrl& url, SetnxWait wait,
                                                                           RedisLockOptions options) {
-  return make_owned_key_locks(url, std::make_unique<Setnx>(wait), std::move(options));
+  const bool spins = wait == SetnxWait::spinning;
+  auto key = make_setnx_key({.kind = spins ? "setnx-spin" : "setnx", .waits = spins}, "firstcome:setnx:");
+  return make_owned_key_locks(url, std::move(key), std::move(options));
+}
+
+std::unique_ptr<OwnedKey> make_setnx_key(LockTraits traits, std::string prefix) {
+  return std::make_unique<Setnx>(traits, std::move(prefix));
 }
 
 }  // namespace firstcome::lock

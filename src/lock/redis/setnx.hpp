@@ -17,4 +17,7 @@ enum class SetnxWait : std::uint8_t { tried_once, spinning };
 std::expected<std::shared_ptr<LockBackend>, std::string> make_setnx_locks(const net::RedisUrl& url, SetnxWait wait,
                                                                           RedisLockOptions options = {});
 
+/// How it is written, under keys of another kind: `PREFIX{NAME}`.
+std::unique_ptr<OwnedKey> make_setnx_key(LockTraits traits, std::string prefix);
+
 }  // namespace firstcome::lock
