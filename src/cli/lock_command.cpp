@@ -2,7 +2,8 @@
 
 #include "cli/exit_code.hpp"
 #include "cli/leased_process.hpp"
-#include "cli/lock_names.hpp"
+#include "lock/redis/fifo.hpp"
+#include "net/redis/url.hpp"
 
 #include <firstcome/lock_mutex.hpp>
 #include <firstcome/open_locks.hpp>
@@ -105,8 +106,10 @@ int show(const LockOptionsGiven& given) {
 }
 
 int list(const LockOptionsGiven& given) {
-  const auto names = lock_names(given.backend, Milliseconds{3'000});
-  if (!names) return complain(exit_unavailable, names.error());
+  const auto url = net::parse_redis_url(given.backend);
+  if (!url) return complain(exit_usage, "--backend: " + url.error());
+  const auto names = lock::list_fifo_locks(*url, Milliseconds{10'000});
+  if (!names) return complain(exit_unavailable, names.error().detail);
   for (const std::string& name : *names) fmt::print("{}\n", name);
   return exit_fine;
 }
@@ -120,7 +123,7 @@ void add_backend(CLI::App& command, LockOptionsGiven& given) {
   command
       .add_option("--backend", given.backend,
                   "Where locks are kept: redis://HOST:PORT, redis+sentinel://..., "
-                  "redis+cluster://...")
+                  "redis+cluster://..., redlock://...")
       ->capture_default_str()
       ->envname("FIRSTCOME_LOCK_BACKEND");
 }
@@ -163,7 +166,8 @@ void add_show(CLI::App& lock, Run& run) {
 
 void add_list(CLI::App& lock, Run& run) {
   auto given = std::make_shared<LockOptionsGiven>();
-  CLI::App* command = lock.add_subcommand("list", "Lists the names of the fifo locks that a server keeps, held or not");
+  CLI::App* command =
+      lock.add_subcommand("list", "Lists the names of the fifo locks, also those last held within the hour");
   add_backend(*command, *given);
   command->callback([given, &run] { run = [given] { return list(*given); }; });
 }

@@ -1,6 +1,7 @@
 #include "lock/backend.hpp"
 #include "lock/redis/fifo.hpp"
 #include "lock/redis/redisson.hpp"
+#include "lock/redis/redlock.hpp"
 #include "lock/redis/setnx.hpp"
 #include "net/redis/url.hpp"
 
@@ -22,6 +23,7 @@ constexpr std::array<std::pair<std::string_view, LockKind>, 4> words{{
 }};
 
 Backend make_backend(const net::RedisUrl& url, LockKind kind) {
+  if (url.topology == net::RedisUrl::Topology::redlock) return lock::make_redlock_locks(url);
   switch (kind) {
     case LockKind::fifo:
       return lock::make_fifo_locks(url);
