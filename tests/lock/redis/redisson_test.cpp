@@ -102,7 +102,7 @@ TEST_F(Redisson, TellsThoseWhoWaitElsewhere) {
   EXPECT_LT(BootClock::now() - released, 900ms);
 }
 
-/// KNOWN-BUGS 17: redisson #5761, #1763, #6539.
+/// Known bug 17: redisson #5761, #1763, #6539.
 TEST_F(Redisson, LooksAgainWithinASecondWhenTheMessageIsLost) {
   server->text({"HSET", "a", "8743c9c0-0795-4907-87fd-6c719a6b4586:47", "1"});
   server->text({"PEXPIRE", "a", "60000"});
@@ -114,13 +114,20 @@ TEST_F(Redisson, LooksAgainWithinASecondWhenTheMessageIsLost) {
   EXPECT_LT(BootClock::now() - released, 5s);
 }
 
-/// KNOWN-BUGS 17: a key whose life was lost is waited for without a message for ever.
+/// Known bug 17: a key whose life was lost is waited for without a message for ever.
 TEST_F(Redisson, LooksAgainAtALockThatHasNoEnd) {
   server->text({"HSET", "a", "8743c9c0-0795-4907-87fd-6c719a6b4586:47", "1"});
   Box<Acquired> waiting = ask(*space, "a", {.wait = 30s});
   EXPECT_FALSE(waiting.there_within(300ms));
   server->text({"DEL", "a"});
   EXPECT_TRUE(waiting.there_within(5s));
+}
+
+/// A release between the first try and the subscription is told to nobody.
+TEST_F(Redisson, TriesAgainAsSoonAsItHasSubscribed) {
+  server->text({"HSET", "a", "8743c9c0-0795-4907-87fd-6c719a6b4586:47", "1"});
+  const Box<Acquired> waiting = ask(*space, "a", {.wait = 30s});
+  EXPECT_TRUE(eventually([&] { return calls_of("hexists") >= 2; }, 800ms));  // else: after 1 s
 }
 
 TEST_F(Redisson, TriesAtOnceWhenTheHoldersLeaseEnds) {
