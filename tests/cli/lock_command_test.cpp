@@ -33,7 +33,7 @@ class LockCommand : public ::testing::Test {
         ChildOptions{.program = firstcome_program(),
                      .arguments = std::move(arguments),
                      .error_log = folder.path() / "error.log",
-                     .environment = {"FIRSTCOME_LOCK_BACKEND=" + "redis://" + redis().address()}});
+                     .environment = {"FIRSTCOME_LOCK_BACKEND=redis://" + redis().address()}});
   }
   int run(std::vector<std::string> arguments) { return start(std::move(arguments))->wait(patience).value_or(-1); }
   std::string error() const {
