@@ -1,0 +1,167 @@
+#include "support/sql_server.hpp"
+
+#include <pwd.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+namespace firstcome::testing {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* mariadb_program = "/usr/sbin/mariadbd";
+
+/// The folder of the newest version's programs; empty: there is none.
+std::filesystem::path postgres_programs() {
+  std::filesystem::path found;
+  int newest = 0;
+  std::error_code none;
+  for (const auto& version : std::filesystem::directory_iterator("/usr/lib/postgresql", none)) {
+    const std::string name = version.path().filename();
+    int number = 0;
+    std::from_chars(name.data(), name.data() + name.size(), number);
+    if (number <= newest || access((version.path() / "bin/postgres").c_str(), X_OK) != 0) continue;
+    newest = number;
+    found = version.path() / "bin";
+  }
+  return found;
+}
+
+/// PostgreSQL refuses root, and runs as the user that its package made.
+ChildOptions as_postgres(const std::string& program, std::vector<std::string> arguments) {
+  ChildOptions options;
+  options.program = program;
+  options.arguments = std::move(arguments);
+  if (geteuid() == 0) {
+    std::vector<std::string> all{"--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=KILL", program};
+    all.insert(all.end(), options.arguments.begin(), options.arguments.end());
+    options = {};
+    options.program = "/usr/bin/setpriv";
+    options.arguments = std::move(all);
+  }
+  return options;
+}
+
+}  // namespace
+
+SqlTestServer::SqlTestServer(std::string scheme) : scheme_(std::move(scheme)), port_(free_port()) {}
+
+SqlTestServer::~SqlTestServer() = default;
+
+std::string SqlTestServer::url_at(std::uint16_t port, const std::string& password) const {
+  return scheme_ + "://shop:" + password + "@127.0.0.1:" + std::to_string(port) + "/shop";
+}
+
+std::string SqlTestServer::log() const {
+  std::ostringstream text;
+  text << std::ifstream(folder() / "log").rdbuf();
+  return text.str();
+}
+
+std::string SqlTestServer::run(ChildOptions options) const {
+  options.error_log = folder() / "log";
+  ChildProcess child(std::move(options));
+  std::string text;
+  while (const auto line = child.read_line(60s)) text += *line + "\n";
+  if (child.wait(60s) != 0) throw std::runtime_error("a command of the SQL server failed:\n" + log());
+  return text;
+}
+
+void SqlTestServer::start() {
+  ChildOptions options = command();
+  options.error_log = folder() / "log";
+  process_ = std::make_unique<ChildProcess>(std::move(options));
+  const bool answers = eventually([this] {
+    if (process_->wait(0ms)) return true;  // it ended
+    try {
+      return ask("SELECT 1") == "1\n";
+    } catch (const std::runtime_error&) {
+      return false;
+    }
+  });
+  if (!answers || process_->wait(0ms)) throw std::runtime_error("the SQL server did not start:\n" + log());
+}
+
+bool PostgresServer::is_installed() { return !postgres_programs().empty(); }
+
+PostgresServer::PostgresServer() : SqlTestServer("postgresql") {
+  const std::filesystem::path password = folder() / "password";
+  std::ofstream(password) << "secret\n";
+  if (geteuid() == 0) {
+    const passwd* const user = getpwnam("postgres");
+    if (user == nullptr) throw std::runtime_error("there is no user postgres");
+    for (const auto& path : {folder(), password}) {
+      if (chown(path.c_str(), user->pw_uid, user->pw_gid) != 0) throw std::runtime_error("chown failed");
+    }
+  }
+  const std::filesystem::path programs = postgres_programs();
+  run(as_postgres((programs / "initdb").string(),
+                  {"--pgdata=" + (folder() / "data").string(), "--username=shop", "--pwfile=" + password.string(),
+                   "--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync",
+                   "--no-instructions"}));
+  start();
+  ask("CREATE DATABASE shop");
+}
+
+ChildOptions PostgresServer::command() const {
+  const auto set = [](const std::string& what) { return "--" + what; };
+  return as_postgres((postgres_programs() / "postgres").string(),
+                     {"-D", (folder() / "data").string(), set("port=" + std::to_string(port())),
+                      set("listen_addresses=127.0.0.1"), set("unix_socket_directories=" + folder().string()),
+                      set("fsync=off"), set("max_connections=300"), set("shared_buffers=16MB"), set("autovacuum=off")});
+}
+
+std::string PostgresServer::ask(const std::string& statement) const {
+  return run(as_postgres((postgres_programs() / "psql").string(),
+                         {"-h", folder().string(), "-p", std::to_string(port()), "-U", "shop", "-d", "postgres", "-X",
+                          "-q", "-t", "-A", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", statement}));
+}
+
+bool MariadbServer::is_installed() { return access(mariadb_program, X_OK) == 0; }
+
+MariadbServer::MariadbServer() : SqlTestServer("mysql") {
+  ChildOptions install;
+  install.program = "/usr/bin/mariadb-install-db";
+  install.arguments = {"--no-defaults", "--datadir=" + (folder() / "data").string(), "--skip-test-db",
+                       "--auth-root-authentication-method=normal", "--skip-log-bin"};
+  if (geteuid() == 0) install.arguments.emplace_back("--user=root");
+  run(std::move(install));
+  start();
+  ask("CREATE DATABASE shop; CREATE USER shop@'%' IDENTIFIED BY 'secret'; GRANT ALL ON shop.* TO shop@'%'");
+}
+
+ChildOptions MariadbServer::command() const {
+  ChildOptions options;
+  options.program = mariadb_program;
+  options.arguments = {"--no-defaults",
+                       "--datadir=" + (folder() / "data").string(),
+                       "--port=" + std::to_string(port()),
+                       "--bind-address=127.0.0.1",
+                       "--socket=" + (folder() / "socket").string(),
+                       "--pid-file=" + (folder() / "pid").string(),
+                       "--skip-log-bin",
+                       "--skip-name-resolve",
+                       "--max-connections=300",
+                       "--innodb-flush-log-at-trx-commit=2",
+                       "--innodb-buffer-pool-size=16M"};
+  if (geteuid() == 0) options.arguments.emplace_back("--user=root");
+  return options;
+}
+
+std::string MariadbServer::ask(const std::string& statement) const {
+  ChildOptions options;
+  options.program = "/usr/bin/mariadb";
+  options.arguments = {"--no-defaults", "--socket=" + (folder() / "socket").string(), "-u", "root", "-N", "-B", "-e",
+                       statement};
+  return run(std::move(options));
+}
+
+}  // namespace firstcome::testing

@@ -1,0 +1,85 @@
+// Real PostgreSQL and MariaDB servers for tests: on free ports, in temporary folders, stopped when the test ends.
+//
+// Make them on the test's main thread: a server dies with the thread that started it.
+#pragma once
+
+#include "support/child_process.hpp"
+#include "support/redis_server.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+/// At the start of a test that needs one: a skip where it is not installed, a failure where all must run.
+#define FIRSTCOME_NEEDS_SQL(Server)                                                                                 \
+  if (!Server::is_installed()) {                                                                                    \
+    if (::firstcome::testing::all_is_required()) FAIL() << #Server " cannot start; ./run deps installs what it is"; \
+    GTEST_SKIP() << #Server " IS NOT TESTED: it is not installed; ./run deps installs it";                          \
+  }                                                                                                                 \
+  static_assert(true)
+
+namespace firstcome::testing {
+
+/// What the two have in common. The user is `shop`, the password `secret`, the database `shop`.
+class SqlTestServer {
+ public:
+  virtual ~SqlTestServer();
+  SqlTestServer(const SqlTestServer&) = delete;
+  SqlTestServer& operator=(const SqlTestServer&) = delete;
+
+  std::uint16_t port() const { return port_; }
+  /// postgresql://shop:secret@127.0.0.1:PORT/shop
+  std::string url() const { return url_at(port_); }
+  /// The same through another port, as a proxy's.
+  std::string url_at(std::uint16_t port, const std::string& password = "secret") const;
+  /// A statement of the administrator's: its rows, each ended by a newline, columns separated by tabs.
+  virtual std::string ask(const std::string& statement) const = 0;
+  std::string log() const;
+
+  /// SIGKILL.
+  void kill() { process_.reset(); }
+  /// Again, on the same port.
+  void start();
+  /// SIGSTOP and SIGCONT, of the process that listens.
+  void pause() { process_->signal(SIGSTOP); }
+  void resume() { process_->signal(SIGCONT); }
+
+ protected:
+  explicit SqlTestServer(std::string scheme);
+  virtual ChildOptions command() const = 0;
+  std::string run(ChildOptions options) const;
+  const std::filesystem::path& folder() const { return folder_.path(); }
+
+ private:
+  TemporaryFolder folder_;
+  const std::string scheme_;
+  std::uint16_t port_;
+  std::unique_ptr<ChildProcess> process_;
+};
+
+class PostgresServer final : public SqlTestServer {
+ public:
+  /// Throws std::runtime_error, with its log, where it does not start.
+  PostgresServer();
+  static bool is_installed();
+  std::string ask(const std::string& statement) const override;
+
+ private:
+  ChildOptions command() const override;
+};
+
+class MariadbServer final : public SqlTestServer {
+ public:
+  MariadbServer();
+  static bool is_installed();
+  std::string ask(const std::string& statement) const override;
+
+ private:
+  ChildOptions command() const override;
+};
+
+}  // namespace firstcome::testing
