@@ -203,5 +203,23 @@ TEST_F(Redisson, FindsItsScriptsAgainWhenTheServerForgotThem) {
   EXPECT_FALSE(lease.lost());
 }
 
+/// There a message travels in the slot of the lock: SPUBLISH, as a current Redisson does it.
+TEST(RedissonInACluster, TellsThoseWhoWaitElsewhere) {
+  FIRSTCOME_NEEDS_REDIS();
+  const firstcome::testing::RedisCluster cluster;
+  const net::RedisUrl url = net::parse_redis_url("redis+cluster://" + cluster.addresses()).value();
+  const auto one = make_lock_space(make_redisson_locks(url).value(), {});
+  const auto two = make_lock_space(make_redisson_locks(url).value(), {});
+  for (const std::string name : {"a", "b", "c", "d"}) {  // in several slots
+    Lease lease = get(*one, name, 60s);
+    Box<Acquired> waiting = ask(*two, name, {.wait = 30s, .lease = 60s});
+    EXPECT_FALSE(waiting.there_within(150ms));
+    const BootTime released = BootClock::now();
+    EXPECT_EQ(release_blocking(std::move(lease)), ReleaseOutcome::released);
+    EXPECT_TRUE(waiting.take());
+    EXPECT_LT(BootClock::now() - released, 700ms);  // it looks again by itself 1 s after it began to wait
+  }
+}
+
 }  // namespace
 }  // namespace firstcome::lock
