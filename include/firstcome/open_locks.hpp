@@ -33,6 +33,8 @@ std::optional<LockKind> lock_kind_of(std::string_view word);
 ///     redis[s]://[user:password@]host[:6379][/database]
 ///     redis[s]+sentinel://[user:password@]host[:26379],host,.../master[/database]
 ///     redis[s]+cluster://[user:password@]host[:6379],host,...
+///     postgresql://user[:password]@host[:5432]/database     (one session for each acquisition; whatever the kind)
+///     mysql://user[:password]@host[:3306]/database
 ///     redlock://[user:password@]host[:6379],host,...    (independent servers: Redlock, whatever the kind)
 std::expected<std::unique_ptr<LockSpace>, std::string> open_locks(std::string_view url, LockKind kind = LockKind::fifo,
                                                                   LockSettings settings = {});

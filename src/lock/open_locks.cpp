@@ -3,11 +3,14 @@
 #include "lock/redis/redisson.hpp"
 #include "lock/redis/redlock.hpp"
 #include "lock/redis/setnx.hpp"
+#include "lock/sql/sql_locks.hpp"
 #include "net/redis/url.hpp"
 
 #include <firstcome/open_locks.hpp>
 
+#include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <utility>
 
 namespace firstcome {
@@ -22,7 +25,7 @@ constexpr std::array<std::pair<std::string_view, LockKind>, 4> words{{
     {"setnx-try", LockKind::setnx_try},
 }};
 
-Backend make_backend(const net::RedisUrl& url, LockKind kind) {
+Backend on_redis(const net::RedisUrl& url, LockKind kind) {
   if (url.topology == net::RedisUrl::Topology::redlock) return lock::make_redlock_locks(url);
   switch (kind) {
     case LockKind::fifo:
@@ -37,6 +40,20 @@ Backend make_backend(const net::RedisUrl& url, LockKind kind) {
   std::unreachable();
 }
 
+bool has_scheme(std::string_view url, std::initializer_list<std::string_view> schemes) {
+  return std::ranges::any_of(schemes, [&](std::string_view scheme) {
+    return url.starts_with(scheme) && url.substr(scheme.size()).starts_with("://");
+  });
+}
+
+Backend make_backend(std::string_view url, LockKind kind) {
+  if (has_scheme(url, {"postgresql", "postgres"})) return lock::make_postgresql_locks(url);
+  if (has_scheme(url, {"mysql", "mariadb"})) return lock::make_mariadb_locks(url);
+  const auto parsed = net::parse_redis_url(url);
+  if (!parsed) return std::unexpected(parsed.error());
+  return on_redis(*parsed, kind);
+}
+
 }  // namespace
 
 std::optional<LockKind> lock_kind_of(std::string_view word) {
@@ -47,9 +64,7 @@ std::optional<LockKind> lock_kind_of(std::string_view word) {
 
 std::expected<std::unique_ptr<LockSpace>, std::string> open_locks(std::string_view url, LockKind kind,
                                                                   LockSettings settings) {
-  const auto parsed = net::parse_redis_url(url);
-  if (!parsed) return std::unexpected(parsed.error());
-  auto backend = make_backend(*parsed, kind);
+  auto backend = make_backend(url, kind);
   if (!backend) return std::unexpected(std::move(backend.error()));
   return lock::make_lock_space(std::move(*backend), std::move(settings));
 }

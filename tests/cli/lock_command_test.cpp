@@ -29,11 +29,12 @@ class LockCommand : public ::testing::Test {
 
   std::unique_ptr<ChildProcess> start(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "lock");
-    return std::make_unique<ChildProcess>(
-        ChildOptions{.program = firstcome_program(),
-                     .arguments = std::move(arguments),
-                     .error_log = folder.path() / "error.log",
-                     .environment = {"FIRSTCOME_LOCK_BACKEND=redis://" + redis().address()}});
+    ChildOptions options;
+    options.program = firstcome_program();
+    options.arguments = std::move(arguments);
+    options.error_log = folder.path() / "error.log";
+    options.environment = {"FIRSTCOME_LOCK_BACKEND=redis://" + redis().address()};
+    return std::make_unique<ChildProcess>(std::move(options));
   }
   int run(std::vector<std::string> arguments) { return start(std::move(arguments))->wait(patience).value_or(-1); }
   std::string error() const {
