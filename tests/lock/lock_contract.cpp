@@ -12,15 +12,6 @@
 #include <thread>
 #include <vector>
 
-/// A clause of the contract that LockTraits leaves to some kinds only. Nothing is missing where it does not apply, so
-/// it is no skip; the report says `not_promised`.
-#define ONLY_WHERE_PROMISED(trait)          \
-  if (!(trait)) {                           \
-    RecordProperty("not_promised", #trait); \
-    return;                                 \
-  }                                         \
-  static_assert(true)
-
 namespace firstcome::lock::test {
 
 using namespace std::chrono_literals;
