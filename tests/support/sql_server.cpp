@@ -133,6 +133,8 @@ MariadbServer::MariadbServer() : SqlTestServer("mysql") {
   install.arguments = {"--no-defaults", "--datadir=" + (folder() / "data").string(), "--skip-test-db",
                        "--auth-root-authentication-method=normal", "--skip-log-bin"};
   if (geteuid() == 0) install.arguments.emplace_back("--user=root");
+  // Temporary tables of two installations at once would have the same names in the same folder.
+  install.environment = {"TMPDIR=" + folder().string()};
   run(std::move(install));
   start();
   ask("CREATE DATABASE shop; CREATE USER shop@'%' IDENTIFIED BY 'secret'; GRANT ALL ON shop.* TO shop@'%'");
