@@ -109,10 +109,12 @@ void EngineWithLocks::acquired(std::uint64_t id, Acquired result) {
     waiting_.erase(latest);
   Operation& operation = *wait.operation;
   if (!result) {
-    operation.answer = why_not(result.error());
+    const Held* const held = find_held(wait.key);  // by an earlier request of the same lease
+    operation.answer = held != nullptr ? Said(granted(held->lease)) : why_not(result.error());
     return operation.completed();
   }
   Held& held = hold(wait.key, std::move(*result), wait.length);
+  leave(wait.key);  // a later request of the same lease has it by this
   // A grant that was pushed begins as a short claim; the client is told of the lease it asked for.
   if (held.lease.deadline() - BootClock::now() < wait.length / 2) return renew(operation, held);
   operation.answer = granted(held.lease);

@@ -108,6 +108,19 @@ TEST_F(WithLocks, HandsOverToWhoWaits) {
   EXPECT_EQ(waits->as<LockAnswer>().outcome, Outcome::done);
 }
 
+TEST_F(WithLocks, GivesALaterRequestOfALeaseTheGrantThatAnEarlierOneGot) {
+  acquire("x");
+  const auto first = submit(AcquireLock{"a", "y", 10s, 20s});
+  const auto release = submit(ReleaseLock{"a", "x"});  // hands it to the first, who was not told yet
+  const auto again = submit(AcquireLock{"a", "y", 10s, 20s});
+  tasks.run_until_done(*first);
+  tasks.run_until_done(*again);
+  tasks.run_until_done(*release);
+  EXPECT_EQ(first->as<LockAnswer>().outcome, Outcome::done);
+  EXPECT_EQ(again->as<LockAnswer>().outcome, Outcome::done);
+  EXPECT_EQ(again->as<LockAnswer>().token, first->as<LockAnswer>().token);
+}
+
 TEST_F(WithLocks, LetsGoOfWhoLeaves) {
   acquire("x");
   const auto waits = submit(AcquireLock{"a", "y", 10s, 20s});

@@ -1,5 +1,4 @@
-// How the writer's connection writes the log: in one piece, into room made before. Two thirds of what a commit cost
-// was the manner, not the data (docs/hot-path.md).
+// How the writer's connection writes the log: in one piece, into room made before (docs/hot-path.md).
 //
 // SQLite writes each frame of the log with two small writes, then syncs. This VFS gathers what is written to a log in
 // order and writes it when the log is synced, read, or the gathering is full. Nothing is relied on before the sync, so
