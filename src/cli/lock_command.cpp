@@ -51,6 +51,24 @@ std::expected<std::unique_ptr<LockSpace>, int> open(const LockOptionsGiven& give
   return std::move(*space);
 }
 
+/// In words, where the detail is what the server said.
+std::string_view meaning_of(NotAcquired::Why why) {
+  switch (why) {
+    case NotAcquired::Why::unavailable:
+      return "what keeps the locks cannot be reached, or serves nobody now";
+    case NotAcquired::Why::denied:
+      return "what keeps the locks denies this user or password";
+    case NotAcquired::Why::wrong_type:
+      return "something that is no lock of this kind has its name there";
+    case NotAcquired::Why::read_only:
+      return "what keeps the locks takes no writes, as a replica does";
+    case NotAcquired::Why::broken:
+      return "no answer came";
+    default:
+      return text_of(why);
+  }
+}
+
 int not_acquired(const LockOptionsGiven& given, const NotAcquired& reason) {
   const std::string detail = reason.detail.empty() ? "" : ": " + reason.detail;
   switch (reason.why) {
@@ -64,7 +82,8 @@ int not_acquired(const LockOptionsGiven& given, const NotAcquired& reason) {
       return complain(exit_try_again,
                       fmt::format("{} was not acquired: {}{}", given.name, text_of(reason.why), detail));
     default:
-      return complain(exit_unavailable, fmt::format("the lock cannot be asked for: {}{}", text_of(reason.why), detail));
+      return complain(exit_unavailable, fmt::format("the lock {} cannot be asked for ({}): {}{}", given.name,
+                                                    text_of(reason.why), meaning_of(reason.why), detail));
   }
 }
 
@@ -122,14 +141,14 @@ const std::map<std::string, std::int64_t>& units() {
 void add_backend(CLI::App& command, LockOptionsGiven& given) {
   command
       .add_option("--backend", given.backend,
-                  "Where locks are kept: redis://HOST:PORT, redis+sentinel://..., "
-                  "redis+cluster://..., redlock://...")
+                  "Where locks are kept: redis://HOST:PORT, redis+sentinel://..., redis+cluster://..., "
+                  "redlock://HOST,HOST,HOST, postgresql://USER:PASSWORD@HOST/DATABASE, mysql://...")
       ->capture_default_str()
       ->envname("FIRSTCOME_LOCK_BACKEND");
 }
 
 void add_kind(CLI::App& command, LockOptionsGiven& given) {
-  command.add_option("--kind", given.kind, "fifo, redisson (shared with Java), setnx or setnx-try")
+  command.add_option("--kind", given.kind, "On redis://: fifo, redisson (shared with Java), setnx or setnx-try")
       ->check(CLI::IsMember({"fifo", "redisson", "setnx", "setnx-try"}))
       ->capture_default_str();
 }

@@ -1,6 +1,7 @@
 // `firstcome lock` as a process, against a real Redis.
 #include "support/child_process.hpp"
 #include "support/redis_server.hpp"
+#include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
@@ -10,6 +11,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -20,6 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr auto patience = 20s;
 
@@ -44,6 +47,13 @@ class LockCommand : public ::testing::Test {
   RedisServer& redis() {
     if (!redis_) redis_ = std::make_unique<RedisServer>();
     return *redis_;
+  }
+
+  /// Runs `true` under the lock `job`; it must end with that code, and say that.
+  void says(int code, const std::string& text, const std::string& backend, const std::string& kind = "fifo") {
+    EXPECT_EQ(run({"run", "job", "--backend", backend, "--kind", kind, "--wait", "2s", "--", "true"}), code);
+    EXPECT_THAT(error(), HasSubstr(text)) << kind << " at " << backend;
+    EXPECT_THAT(error(), Not(HasSubstr("guessed"))) << "a password";
   }
 
   TemporaryFolder folder;
@@ -120,6 +130,65 @@ TEST_F(LockCommand, SaysClearlyWhatIsWrong) {
   EXPECT_THAT(error(), HasSubstr("/no/such/program"));
   EXPECT_EQ(run({"run", "job", "--backend", "redis://127.0.0.1:1", "--wait", "1s", "--", "true"}), 69);
   EXPECT_THAT(error(), HasSubstr("127.0.0.1:1"));
+}
+
+TEST_F(LockCommand, RefusesBadNamesAndLeases) {
+  for (const std::string& name : {std::string(), std::string(513, 'n'), std::string("a{b"), std::string("}")}) {
+    EXPECT_EQ(run({"run", name, "--", "true"}), 64);
+    EXPECT_THAT(error(), HasSubstr("a lock's name is 1 to 512 bytes without '{' and '}'"));
+  }
+  EXPECT_EQ(run({"run", std::string(512, 'n'), "--", "true"}), 0);
+  for (const char* lease : {"0ms", "-1s", "1", "soon"}) {
+    EXPECT_EQ(run({"run", "job", "--lease", lease, "--", "true"}), 64) << lease;
+    EXPECT_THAT(error(), HasSubstr("--lease")) << lease;
+  }
+  EXPECT_EQ(run({"run", "job", "--lease", "8785h", "--", "true"}), 64);
+  EXPECT_THAT(error(), HasSubstr("--lease must be more than 0 and at most a year"));
+}
+
+TEST_F(LockCommand, NamesWhatIsWrongWithTheRedisServer) {
+  struct Kind {
+    std::string word;
+    std::string scheme;
+    std::string key;
+  };
+  const std::vector<Kind> kinds{{"fifo", "redis://", "firstcome:lock:{job}"},
+                                {"redisson", "redis://", "job"},
+                                {"setnx", "redis://", "firstcome:setnx:{job}"},
+                                {"setnx-try", "redis://", "firstcome:setnx:{job}"},
+                                {"fifo", "redlock://", "firstcome:redlock:{job}"}};
+  for (const auto& [kind, scheme, key] : kinds) {
+    const std::string at = redis().address();
+    says(69, "(unavailable): what keeps the locks cannot be reached", scheme + "127.0.0.1:1", kind);
+    says(69, "(denied): what keeps the locks denies this user or password", scheme + ":guessed@" + at, kind);
+    redis().command({"DEL", key});
+    redis().command({"LPUSH", key, "no lock"});
+    says(69, "the lock job cannot be asked for (wrong-type): something that is no lock", scheme + at, kind);
+    redis().command({"DEL", key});
+    redis().command({"REPLICAOF", "127.0.0.1", "1"});
+    says(69, "(read-only): what keeps the locks takes no writes", scheme + at, kind);
+    redis().command({"REPLICAOF", "NO", "ONE"});
+    redis().command({"SCRIPT", "FLUSH"});
+    says(0, "", scheme + at, kind);
+  }
+}
+
+template <typename Server>
+void name_what_is_wrong(const std::function<void(int, const std::string&, const std::string&)>& says) {
+  FIRSTCOME_NEEDS_SQL(Server);
+  Server server;
+  says(0, "", server.url());
+  says(69, "(denied): what keeps the locks denies this user or password", server.url_at(server.port(), "guessed"));
+  server.kill();
+  says(69, "(unavailable): what keeps the locks cannot be reached", server.url());
+}
+
+TEST_F(LockCommand, NamesWhatIsWrongWithPostgresql) {
+  name_what_is_wrong<PostgresServer>([this](int code, const auto& text, const auto& url) { says(code, text, url); });
+}
+
+TEST_F(LockCommand, NamesWhatIsWrongWithMariadb) {
+  name_what_is_wrong<MariadbServer>([this](int code, const auto& text, const auto& url) { says(code, text, url); });
 }
 
 }  // namespace

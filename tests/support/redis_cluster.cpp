@@ -25,7 +25,7 @@ std::string field(const std::string& info, const std::string& name) {
 
 struct RedisClusterPorts {
   std::string id;
-  std::uint16_t clients;
+  std::uint16_t clients;  ///< the public ones
   std::uint16_t bus;
 };
 
@@ -46,7 +46,7 @@ std::string remembered(const std::vector<RedisClusterPorts>& ports, std::size_t 
 
 }  // namespace
 
-RedisCluster::RedisCluster() {
+RedisCluster::RedisCluster(const std::optional<RedisTlsFiles>& tls) {
   std::vector<RedisClusterPorts> ports;
   for (char i = 0; i < static_cast<char>(2 * masters); ++i) {
     ports.push_back({.id = std::string(40, static_cast<char>('a' + i)), .clients = free_port(), .bus = free_port()});
@@ -58,9 +58,11 @@ RedisCluster::RedisCluster() {
                                          "cluster-node-timeout 1000",
                                          "cluster-replica-validity-factor 0",
                                          "cluster-allow-replica-migration no",
+                                         std::string("tls-cluster ") + (tls ? "yes" : "no"),
                                          "cluster-port " + std::to_string(ports[i].bus)};
-    nodes_.push_back(std::make_unique<RedisServer>(
-        RedisServerOptions{.port = ports[i].clients, .lines = lines, .files = {{"nodes.conf", remembered(ports, i)}}}));
+    RedisServerOptions options{.lines = lines, .files = {{"nodes.conf", remembered(ports, i)}}, .tls = tls};
+    (tls ? options.tls_port : options.port) = ports[i].clients;
+    nodes_.push_back(std::make_unique<RedisServer>(std::move(options)));
   }
   const auto all = [this](const auto& holds) { return std::ranges::all_of(nodes_, holds); };
   const bool ready = eventually([&] {
@@ -75,7 +77,9 @@ RedisCluster::RedisCluster() {
 
 std::string RedisCluster::addresses() const {
   std::string all;
-  for (const auto& one : nodes_) all += (all.empty() ? "" : ",") + one->address();
+  for (const auto& one : nodes_) {
+    all += (all.empty() ? "127.0.0.1:" : ",127.0.0.1:") + std::to_string(one->public_port());
+  }
   return all;
 }
 
@@ -85,7 +89,9 @@ RedisServer& RedisCluster::owner_of(unsigned slot) {
     for (const RedisAnswer& range : one->command({"CLUSTER", "SLOTS"}).elements) {
       if (std::stoul(range.elements[0].text) > slot || std::stoul(range.elements[1].text) < slot) continue;
       const std::string port = range.elements[2].elements[1].text;
-      const auto found = std::ranges::find(nodes_, port, [](const auto& each) { return each->port_text(); });
+      const auto found = std::ranges::find_if(nodes_, [&port](const auto& each) {
+        return each->port_text() == port || std::to_string(each->public_port()) == port;
+      });
       if (found != nodes_.end()) return **found;
     }
   }

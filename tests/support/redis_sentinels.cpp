@@ -4,13 +4,15 @@
 
 namespace firstcome::testing {
 
-RedisSentinels::RedisSentinels(std::string password) {
+RedisSentinels::RedisSentinels(std::string password, std::optional<RedisTlsFiles> tls) {
   std::vector<std::string> lines;
   if (!password.empty()) lines.push_back("masterauth " + password);
-  servers_.push_back(std::make_unique<RedisServer>(RedisServerOptions{.password = password, .lines = lines}));
-  const std::string master = std::to_string(first().port());
+  servers_.push_back(
+      std::make_unique<RedisServer>(RedisServerOptions{.password = password, .lines = lines, .tls = tls}));
+  const std::string master = std::to_string(first().public_port());
   lines.push_back("replicaof 127.0.0.1 " + master);
-  servers_.push_back(std::make_unique<RedisServer>(RedisServerOptions{.password = password, .lines = lines}));
+  servers_.push_back(
+      std::make_unique<RedisServer>(RedisServerOptions{.password = password, .lines = lines, .tls = tls}));
   const std::string name = master_name;
   std::vector<std::string> watch{"sentinel monitor " + name + " 127.0.0.1 " + master + " 2",
                                  "sentinel down-after-milliseconds " + name + " 500",
@@ -18,7 +20,7 @@ RedisSentinels::RedisSentinels(std::string password) {
   if (!password.empty()) watch.push_back("sentinel auth-pass " + name + " " + password);
   for (int i = 0; i < 3; ++i) {
     sentinels_.push_back(
-        std::make_unique<RedisServer>(RedisServerOptions{.lines = watch, .arguments = {"--sentinel"}}));
+        std::make_unique<RedisServer>(RedisServerOptions{.lines = watch, .arguments = {"--sentinel"}, .tls = tls}));
   }
   // Each must know the replica and the others, or a failover cannot be decided.
   for (const auto& one : sentinels_) {
@@ -41,7 +43,9 @@ RedisSentinels::RedisSentinels(std::string password) {
 
 std::string RedisSentinels::addresses() const {
   std::string all;
-  for (const auto& one : sentinels_) all += (all.empty() ? "" : ",") + one->address();
+  for (const auto& one : sentinels_) {
+    all += (all.empty() ? "127.0.0.1:" : ",127.0.0.1:") + std::to_string(one->public_port());
+  }
   return all;
 }
 

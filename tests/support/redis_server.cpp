@@ -96,6 +96,7 @@ bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds pa
 
 RedisServer::RedisServer(RedisServerOptions options) : options_(std::move(options)) {
   port_ = options_.port ? *options_.port : free_port();
+  if (options_.tls && !options_.tls_port) options_.tls_port = free_port();
   for (const auto& [name, content] : options_.files) std::ofstream(folder() / name) << content;
   start();
 }
@@ -108,6 +109,10 @@ void RedisServer::start() {
           << (folder() / "redis.log").string() << "\ndaemonize no\n";
     if (options_.arguments.empty()) lines << "save \"\"\nrepl-diskless-sync-delay 0\n";
     if (!options_.password.empty()) lines << "requirepass " << options_.password << "\n";
+    if (const auto& tls = options_.tls) {
+      lines << "tls-port " << tls_port() << "\ntls-cert-file " << tls->certificate << "\ntls-key-file " << tls->key
+            << "\ntls-ca-cert-file " << tls->authority << "\ntls-auth-clients no\ntls-replication yes\n";
+    }
     for (const std::string& line : options_.lines) lines << line << "\n";
   }
   ChildOptions child;

@@ -44,12 +44,21 @@ struct RedisAnswer {
   std::vector<RedisAnswer> elements;
 };
 
+/// PEM files of a server that speaks TLS on a second port, and to other servers.
+struct RedisTlsFiles {
+  std::string certificate;
+  std::string key;
+  std::string authority;
+};
+
 struct RedisServerOptions {
   std::string password = {};                                    ///< for the default user; empty: none
   std::optional<std::uint16_t> port = {};                       ///< nothing: a free one
   std::vector<std::string> lines = {};                          ///< of the configuration, added
   std::vector<std::pair<std::string, std::string>> files = {};  ///< names and contents, put into its folder
   std::vector<std::string> arguments = {};                      ///< of the command, as --sentinel
+  std::optional<RedisTlsFiles> tls = {};                        ///< nothing: it speaks none
+  std::optional<std::uint16_t> tls_port = {};                   ///< nothing: a free one
 };
 
 class RedisServer {
@@ -60,6 +69,10 @@ class RedisServer {
   std::uint16_t port() const { return port_; }
   std::string port_text() const { return std::to_string(port_); }
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  /// Where it speaks TLS; 0: nowhere.
+  std::uint16_t tls_port() const { return options_.tls_port.value_or(0); }
+  /// Where other servers, and clients of several, find it.
+  std::uint16_t public_port() const { return options_.tls ? tls_port() : port_; }
   const std::filesystem::path& folder() const { return folder_.path(); }
   std::string log() const;
 
@@ -90,7 +103,7 @@ class RedisServer {
 /// A master, a replica, and three sentinels that watch them.
 class RedisSentinels {
  public:
-  explicit RedisSentinels(std::string password = {});
+  explicit RedisSentinels(std::string password = {}, std::optional<RedisTlsFiles> tls = {});
 
   static constexpr const char* master_name = "mymaster";
   /// "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3"
@@ -98,7 +111,7 @@ class RedisSentinels {
   RedisServer& first() { return *servers_[0]; }   ///< the master at the beginning
   RedisServer& second() { return *servers_[1]; }  ///< its replica
   RedisServer& sentinel(std::size_t index) { return *sentinels_[index]; }
-  /// Where the majority says that the master is.
+  /// Where the majority says that the master is: a public port.
   std::uint16_t master_port() const;
 
  private:
@@ -109,7 +122,7 @@ class RedisSentinels {
 /// Three masters with a replica each.
 class RedisCluster {
  public:
-  RedisCluster();
+  explicit RedisCluster(const std::optional<RedisTlsFiles>& tls = {});
 
   std::string addresses() const;
   RedisServer& node(std::size_t index) { return *nodes_[index]; }  ///< 0-2 were masters first, 3-5 their replicas

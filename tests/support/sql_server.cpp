@@ -1,7 +1,9 @@
 #include "support/sql_server.hpp"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -17,7 +19,29 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr int recipe = 1;  // of what is kept for later tests: raise it with every change of how it is made
+
+/// Of a program, so that what an older one made is not used.
+std::string age_of(const std::filesystem::path& program) {
+  return std::to_string(std::filesystem::last_write_time(program).time_since_epoch().count());
+}
+
+/// Holds a file locked, against other test programs.
+class FileLock {
+ public:
+  explicit FileLock(const std::filesystem::path& file) : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+    if (fd_ < 0 || ::flock(fd_, LOCK_EX) != 0) throw std::runtime_error("cannot lock " + file.string());
+  }
+  ~FileLock() { ::close(fd_); }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  const int fd_;
+};
+
 constexpr const char* mariadb_program = "/usr/sbin/mariadbd";
+constexpr const char* small_log = "--innodb-log-file-size=8M";
 
 /// The folder of the newest version's programs; empty: there is none.
 std::filesystem::path postgres_programs() {
@@ -90,6 +114,32 @@ void SqlTestServer::start() {
   if (!answers || process_->wait(0ms)) throw std::runtime_error("the SQL server did not start:\n" + log());
 }
 
+void SqlTestServer::fill(const std::string& key, const std::function<void()>& make) {
+  const std::filesystem::path all = TEST_DATABASES;
+  std::filesystem::create_directories(all);
+  const std::string kept = (all / (key + "-" + std::to_string(recipe))).string();
+  const std::string data = (folder() / "data").string();
+  // With owners and rights, which std::filesystem does not copy.
+  const auto copy = [this](const std::string& from, const std::string& to) {
+    ChildOptions options;
+    options.program = "/bin/cp";
+    options.arguments = {"-a", "--reflink=auto", from, to};
+    run(std::move(options));
+  };
+  const FileLock lock(kept + ".lock");
+  if (std::filesystem::exists(kept)) return copy(kept, data);
+  make();
+  std::filesystem::remove_all(kept + ".new");
+  copy(data, kept + ".new");
+  std::filesystem::rename(kept + ".new", kept);
+}
+
+void SqlTestServer::stop(int signal) {
+  process_->signal(signal);
+  if (!process_->wait(60s)) throw std::runtime_error("the SQL server did not stop:\n" + log());
+  process_.reset();
+}
+
 bool PostgresServer::is_installed() { return !postgres_programs().empty(); }
 
 PostgresServer::PostgresServer() : SqlTestServer("postgresql") {
@@ -103,12 +153,16 @@ PostgresServer::PostgresServer() : SqlTestServer("postgresql") {
     }
   }
   const std::filesystem::path programs = postgres_programs();
-  run(as_postgres((programs / "initdb").string(),
-                  {"--pgdata=" + (folder() / "data").string(), "--username=shop", "--pwfile=" + password.string(),
-                   "--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync",
-                   "--no-instructions"}));
+  fill("postgresql-" + age_of(programs / "postgres"), [&] {
+    run(as_postgres((programs / "initdb").string(),
+                    {"--pgdata=" + (folder() / "data").string(), "--username=shop", "--pwfile=" + password.string(),
+                     "--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync",
+                     "--no-instructions"}));
+    start();
+    ask("CREATE DATABASE shop");
+    stop(SIGINT);
+  });
   start();
-  ask("CREATE DATABASE shop");
 }
 
 ChildOptions PostgresServer::command() const {
@@ -119,25 +173,33 @@ ChildOptions PostgresServer::command() const {
                       set("fsync=off"), set("max_connections=300"), set("shared_buffers=16MB"), set("autovacuum=off")});
 }
 
-std::string PostgresServer::ask(const std::string& statement) const {
+std::string PostgresServer::ask_in(const std::string& database, const std::string& statement) const {
   return run(as_postgres((postgres_programs() / "psql").string(),
-                         {"-h", folder().string(), "-p", std::to_string(port()), "-U", "shop", "-d", "postgres", "-X",
-                          "-q", "-t", "-A", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", statement}));
+                         {"-h", folder().string(), "-p", std::to_string(port()), "-U", "shop", "-d",
+                          database.empty() ? "postgres" : database, "-X", "-q", "-t", "-A", "-F", "\t", "-v",
+                          "ON_ERROR_STOP=1", "-c", statement}));
 }
 
 bool MariadbServer::is_installed() { return access(mariadb_program, X_OK) == 0; }
 
 MariadbServer::MariadbServer() : SqlTestServer("mysql") {
+  fill("mariadb-" + age_of(mariadb_program), [this] { install(); });
+  start();
+}
+
+void MariadbServer::install() {
   ChildOptions install;
   install.program = "/usr/bin/mariadb-install-db";
-  install.arguments = {"--no-defaults", "--datadir=" + (folder() / "data").string(), "--skip-test-db",
-                       "--auth-root-authentication-method=normal", "--skip-log-bin"};
+  install.arguments = {"--no-defaults",  "--datadir=" + (folder() / "data").string(),
+                       "--skip-test-db", "--auth-root-authentication-method=normal",
+                       "--skip-log-bin", small_log};
   if (geteuid() == 0) install.arguments.emplace_back("--user=root");
   // Temporary tables of two installations at once would have the same names in the same folder.
   install.environment = {"TMPDIR=" + folder().string()};
   run(std::move(install));
   start();
   ask("CREATE DATABASE shop; CREATE USER shop@'%' IDENTIFIED BY 'secret'; GRANT ALL ON shop.* TO shop@'%'");
+  stop(SIGTERM);
 }
 
 ChildOptions MariadbServer::command() const {
@@ -150,6 +212,7 @@ ChildOptions MariadbServer::command() const {
                        "--socket=" + (folder() / "socket").string(),
                        "--pid-file=" + (folder() / "pid").string(),
                        "--skip-log-bin",
+                       small_log,
                        "--skip-name-resolve",
                        "--max-connections=300",
                        "--innodb-flush-log-at-trx-commit=2",
@@ -158,11 +221,12 @@ ChildOptions MariadbServer::command() const {
   return options;
 }
 
-std::string MariadbServer::ask(const std::string& statement) const {
+std::string MariadbServer::ask_in(const std::string& database, const std::string& statement) const {
   ChildOptions options;
   options.program = "/usr/bin/mariadb";
   options.arguments = {"--no-defaults", "--socket=" + (folder() / "socket").string(), "-u", "root", "-N", "-B", "-e",
                        statement};
+  if (!database.empty()) options.arguments.push_back("--database=" + database);
   return run(std::move(options));
 }
 

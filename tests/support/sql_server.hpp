@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -37,7 +38,9 @@ class SqlTestServer {
   /// The same through another port, as a proxy's.
   std::string url_at(std::uint16_t port, const std::string& password = "secret") const;
   /// A statement of the administrator's: its rows, each ended by a newline, columns separated by tabs.
-  virtual std::string ask(const std::string& statement) const = 0;
+  std::string ask(const std::string& statement) const { return ask_in({}, statement); }
+  /// The same in a database; empty: the administrator's own.
+  virtual std::string ask_in(const std::string& database, const std::string& statement) const = 0;
   std::string log() const;
 
   /// SIGKILL.
@@ -52,6 +55,11 @@ class SqlTestServer {
   explicit SqlTestServer(std::string scheme);
   virtual ChildOptions command() const = 0;
   std::string run(ChildOptions options) const;
+  /// Fills the data folder: by `make` where no test has done it with these programs before, else with a copy of what
+  /// that one left, which is quicker. The key names the programs.
+  void fill(const std::string& key, const std::function<void()>& make);
+  /// Ends it as its administrator would.
+  void stop(int signal);
   const std::filesystem::path& folder() const { return folder_.path(); }
 
  private:
@@ -66,7 +74,7 @@ class PostgresServer final : public SqlTestServer {
   /// Throws std::runtime_error, with its log, where it does not start.
   PostgresServer();
   static bool is_installed();
-  std::string ask(const std::string& statement) const override;
+  std::string ask_in(const std::string& database, const std::string& statement) const override;
 
  private:
   ChildOptions command() const override;
@@ -76,9 +84,10 @@ class MariadbServer final : public SqlTestServer {
  public:
   MariadbServer();
   static bool is_installed();
-  std::string ask(const std::string& statement) const override;
+  std::string ask_in(const std::string& database, const std::string& statement) const override;
 
  private:
+  void install();
   ChildOptions command() const override;
 };
 

@@ -3,7 +3,6 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <string_view>
 #include <utility>
@@ -61,12 +60,6 @@ namespace {
 
 bool is_one_of(std::string_view code, auto... codes) { return ((code == codes) || ...); }
 
-/// A server that refuses at the door is told of as one that is down, with its own words.
-bool is_refusal_at_the_door(std::string_view detail) {
-  constexpr std::array words{"WRONGPASS", "NOAUTH", "NOPERM", "refused AUTH"};
-  return std::ranges::any_of(words, [detail](const char* word) { return detail.find(word) != detail.npos; });
-}
-
 LockFailure::Kind kind_of_refusal(std::string_view code) {
   using enum LockFailure::Kind;
   if (code == "WRONGTYPE") return wrong_type;
@@ -82,7 +75,7 @@ LockFailure lock_failure(const net::RedisFailure& failure) {
   switch (failure.kind) {
     case net::RedisFailure::Kind::not_sent:
       if (failure.code == "closed") return closed_failure();
-      return {is_refusal_at_the_door(failure.detail) ? denied : unavailable, failure.detail};
+      return {failure.is_denied() ? denied : unavailable, failure.detail};
     case net::RedisFailure::Kind::unknown:
     case net::RedisFailure::Kind::timed_out:
       return {broken, failure.detail};

@@ -33,7 +33,12 @@ struct Servers {
 
   std::expected<void, std::string> open(const net::RedisUrl& url);
   /// `each` hears of every answer, also of those that come after the round.
-  void ask_all(const std::string& name, const RedisCommand& command, Until until,
+  struct Round {
+    Until until;
+    Milliseconds limit;
+  };
+  Round round(Until until) const { return {until, options.round_limit}; }
+  void ask_all(const std::string& name, const RedisCommand& command, Round terms,
                std::function<void(RedlockRound& round, std::size_t server, const RedisResult& result)> each,
                RedlockRound::Done done);
   void close();
@@ -65,12 +70,12 @@ std::expected<void, std::string> Servers::open(const net::RedisUrl& url) {
   return {};
 }
 
-void Servers::ask_all(const std::string& name, const RedisCommand& command, Until until,
+void Servers::ask_all(const std::string& name, const RedisCommand& command, Round terms,
                       std::function<void(RedlockRound&, std::size_t, const RedisResult&)> each,
                       RedlockRound::Done done) {
   const std::size_t count = late.size();
-  auto round = std::make_shared<RedlockRound>(count, until, std::move(done));
-  round->start(loop.executor(), options.round_limit);
+  auto round = std::make_shared<RedlockRound>(count, terms.until, std::move(done));
+  round->start(loop.executor(), terms.limit);
   for (std::size_t server = 0; server < count; ++server) {
     clients.execute(server, name, command, limit(),
                     [round, each, server](const RedisResult& result) { each(*round, server, result); });
@@ -146,7 +151,7 @@ void RedlockClaim::attempt(Answer<AttemptAnswer> done) {
   }
   const BootTime sent = BootClock::now();
   servers_->ask_all(
-      name_, servers_->how->acquire(name_, owner_, lease_), Until::decided,
+      name_, servers_->how->acquire(name_, owner_, lease_), {Until::decided, servers_->options.attempt_limit},
       [self = shared_from_this()](RedlockRound& round, std::size_t server, const RedisResult& result) {
         self->voted(round, server, result);
       },
@@ -180,7 +185,7 @@ void RedlockClaim::answer(AttemptAnswer answer) {
 /// Also what was not answered yet: on each connection this comes after it.
 void RedlockClaim::release_all(Until until, RedlockRound::Done done) {
   servers_->ask_all(
-      name_, servers_->how->release(name_, owner_, {}), until,
+      name_, servers_->how->release(name_, owner_, {}), servers_->round(until),
       [self = shared_from_this(), number = attempt_](RedlockRound& round, std::size_t server,
                                                      const RedisResult& result) {
         if (!result) return round.failed(result.error());
@@ -209,7 +214,7 @@ void RedlockClaim::cancel(Answer<CancelAnswer> done) {
 void RedlockClaim::renew(Milliseconds length, Answer<RenewAnswer> done) {
   const BootTime sent = BootClock::now();
   servers_->ask_all(
-      name_, servers_->how->renew(name_, owner_, length), Until::decided,
+      name_, servers_->how->renew(name_, owner_, length), servers_->round(Until::decided),
       [](RedlockRound& round, std::size_t, const RedisResult& result) { count_integer(round, result); },
       [sent, length, done = std::move(done)](const Votes& votes) mutable {
         if (votes.most_said_yes()) return done(Renewed{sent, length});
@@ -302,7 +307,7 @@ class RedlockLocks final : public LockBackend {
         if (!result->at(0).is_nil()) (*seen)[result->at(0).text].push_back(result->at(1).integer);
         round.yes();
       };
-      servers->ask_all(name, servers->how->inspect(name), Until::answered, look,
+      servers->ask_all(name, servers->how->inspect(name), servers->round(Until::answered), look,
                        [seen, kept](const Votes& votes) { (*kept)(view_of(*seen, votes)); });
     });
     if (!taken) (*kept)(std::unexpected(closed_failure()));

@@ -20,6 +20,8 @@ namespace firstcome::lock {
 struct RedlockOptions {
   RedisLockOptions each = {};
   Milliseconds round_limit{1'000};  ///< for a majority; who has not answered by then counts as down
+  /// The same of an acquire: longer than connecting takes, so that it is known what is wrong.
+  Milliseconds attempt_limit{2'500};
 };
 
 /// For `redlock://h1,h2,h3`. The error: the URL is of another kind, or TLS files cannot be read.

@@ -4,6 +4,7 @@
 #include "lock/sql/sql_text.hpp"
 #include "lock/sql/sql_url.hpp"
 
+#include <fcntl.h>
 #include <mariadb/errmsg.h>
 #include <mariadb/mysql.h>
 #include <mariadb/mysqld_error.h>
@@ -44,6 +45,11 @@ Kind kind_of(unsigned number) {
     case ER_OPTION_PREVENTS_STATEMENT:
     case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
       return Kind::read_only;
+    case ER_BAD_FIELD_ERROR:  // the tokens are in no table of ours
+    case ER_WRONG_VALUE_COUNT_ON_ROW:
+    case ER_WRONG_OBJECT:
+    case ER_NON_INSERTABLE_TABLE:
+      return Kind::wrong_type;
     default:
       return Kind::unavailable;
   }
@@ -199,6 +205,8 @@ class Mariadb final : public SqlServer {
           LockFailure{kind_of(mysql_errno(connection.get())), first_line(mysql_error(connection.get()))});
     }
     keep_alive(mysql_get_socket(connection.get()));
+    // Not for the programs that this process starts: the server must see that it has ended.
+    ::fcntl(mysql_get_socket(connection.get()), F_SETFD, FD_CLOEXEC);
     return connection;
   }
 

@@ -38,6 +38,7 @@ using Result = std::unique_ptr<PGresult, Clear>;
 Kind kind_of(std::string_view state) {
   if (state.starts_with("28") || state == "42501" || state == "3D000") return Kind::denied;
   if (state == "25006") return Kind::read_only;
+  if (state == "42809" || state == "42703") return Kind::wrong_type;  // the tokens are no sequence
   return Kind::unavailable;
 }
 

@@ -66,7 +66,7 @@ void State::refresh() {
         read_ = std::move(*map);
         return {};
       },
-      [this](const std::string& problem) {
+      [this](const RedisFailure& problem) {
         const std::shared_ptr<State> keep = shared_from_this();
         if (ended_) return;
         if (read_) return install(std::move(*read_));
@@ -116,12 +116,12 @@ void State::install(RedisSlotMap map) {
   tend();
 }
 
-void State::refresh_failed(const std::string& problem) {
+void State::refresh_failed(const RedisFailure& problem) {
   next_refresh_ = steady_clock::now() + refresh_backoff_.next();
   refresh_wanted_ = true;
   const RedisFailure why{.kind = RedisFailure::Kind::not_sent,
-                         .code = "down",
-                         .detail = "no node of the cluster says who has which slot: " + problem};
+                         .code = problem.code,
+                         .detail = "no node of the cluster says who has which slot: " + problem.detail};
   tend_soon();
   if (map_.empty() && options_.when_down == RedisOptions::WhenDown::fail) fail_parked(why);
 }

@@ -90,7 +90,7 @@ class RedisClusterState : public std::enable_shared_from_this<RedisClusterState>
   void refresh();
   std::vector<RedisEndpoint> whom_to_ask();
   void install(RedisSlotMap map);
-  void refresh_failed(const std::string& problem);
+  void refresh_failed(const RedisFailure& problem);
   void moved(unsigned slot, const RedisAddress& address);
   void disturb(unsigned slot);
   Node& node(const RedisAddress& address);

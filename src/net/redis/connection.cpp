@@ -34,6 +34,10 @@ struct Entry {
   std::uint64_t end = 0;  // of its bytes among all of the connection's
 };
 
+RedisFailure not_sent(std::string_view code, std::string detail) {
+  return {.kind = Kind::not_sent, .code = std::string(code), .detail = std::move(detail)};
+}
+
 }  // namespace
 
 class RedisConnection::Impl final : public RedisLink {
@@ -56,10 +60,10 @@ class RedisConnection::Impl final : public RedisLink {
 
   void link_up(std::uint64_t nth) override;
   void link_replied(RedisReply reply) override;
-  void link_down(Was was, std::uint64_t sent, const std::string& reason) override;
+  void link_down(Was was, std::uint64_t sent) override;
 
   void send(Entry entry);
-  void refuse(Entry entry, std::string_view code, std::string detail);
+  void refuse(Entry entry, RedisFailure failure);
   void take_sent(std::vector<Ended>& ended, std::uint64_t sent, const RedisFailure& unsent);
   void take_waiting(std::vector<Ended>& ended, const RedisFailure& unsent);
   void note(const RedisFailure& failure);
@@ -84,12 +88,12 @@ void RedisConnection::Impl::execute(Entry entry) {
   ++counted().commands;
   const std::size_t waits = is_up() ? wire().unsent() : waiting_bytes_;
   if (pending() >= options().most_commands || waits + entry.command.size_bound() > options().most_bytes) {
-    return refuse(std::move(entry), "full", "too many commands wait for " + to_string(endpoint().address));
+    return refuse(std::move(entry), not_sent("full", "too many commands wait for " + to_string(endpoint().address)));
   }
   if (entry.deadline <= steady_clock::now())
-    return refuse(std::move(entry), "late", "its time was over before it was sent");
+    return refuse(std::move(entry), not_sent("late", "its time was over before it was sent"));
   if (!is_up() && !is_trying() && options().when_down == RedisOptions::WhenDown::fail) {
-    return refuse(std::move(entry), "down", reason());
+    return refuse(std::move(entry), why_down());
   }
   const steady_clock::time_point deadline = entry.deadline;
   if (is_up()) {
@@ -101,8 +105,7 @@ void RedisConnection::Impl::execute(Entry entry) {
   if (!watching_ || deadline < watched_) watch(deadline);
 }
 
-void RedisConnection::Impl::refuse(Entry entry, std::string_view code, std::string detail) {
-  RedisFailure failure{.kind = Kind::not_sent, .code = std::string(code), .detail = std::move(detail)};
+void RedisConnection::Impl::refuse(Entry entry, RedisFailure failure) {
   note(failure);
   asio::post(executor(), [done = std::move(entry.done), failure = std::move(failure)]() mutable {
     done(std::unexpected(std::move(failure)));
@@ -191,14 +194,14 @@ void RedisConnection::Impl::complete(std::vector<Ended>& ended) {
   for (Ended& one : ended) one.done(std::unexpected(std::move(one.failure)));
 }
 
-void RedisConnection::Impl::link_down(Was was, std::uint64_t sent, const std::string& reason) {
+void RedisConnection::Impl::link_down(Was was, std::uint64_t sent) {
   std::vector<Ended> ended;
-  const RedisFailure unsent{.kind = Kind::not_sent, .code = "down", .detail = reason};
+  const RedisFailure unsent = why_down();
   if (was == Was::up) take_sent(ended, sent, unsent);
   if (options().when_down == RedisOptions::WhenDown::fail) take_waiting(ended, unsent);
   timing_out_ = false;
   for (const Ended& one : ended) note(one.failure);
-  if (lost) lost(reason);
+  if (lost) lost(unsent.detail);
   complete(ended);
 }
 
@@ -207,9 +210,8 @@ void RedisConnection::Impl::close() {
   const std::uint64_t sent = is_up() ? wire().sent() : 0;
   stop();
   timer_.cancel();
-  const RedisFailure unsent{.kind = Kind::not_sent,
-                            .code = "closed",
-                            .detail = "the connection to " + to_string(endpoint().address) + " was closed here"};
+  const RedisFailure unsent =
+      not_sent("closed", "the connection to " + to_string(endpoint().address) + " was closed here");
   std::vector<Ended> ended;
   take_sent(ended, sent, unsent);
   take_waiting(ended, unsent);
@@ -235,15 +237,15 @@ bool RedisConnection::Impl::has_overdue() const {
 void RedisConnection::Impl::drop_late_waiting() {
   const steady_clock::time_point now = steady_clock::now();
   std::vector<Ended> ended;
-  const std::string why = reason().empty() ? "no connection" : reason();
+  const std::string why = why_down().detail.empty() ? "no connection" : why_down().detail;
+  const char* const code = why_down().is_denied() ? "denied" : "late";
   for (auto entry = waiting_.begin(); entry != waiting_.end();) {
     if (entry->deadline > now) {
       ++entry;
       continue;
     }
     waiting_bytes_ -= entry->command.size_bound();
-    ended.push_back(
-        {std::move(entry->done), {.kind = Kind::not_sent, .code = "late", .detail = "not sent in time: " + why}});
+    ended.push_back({std::move(entry->done), not_sent(code, "not sent in time: " + why)});
     entry = waiting_.erase(entry);
   }
   for (const Ended& one : ended) note(one.failure);
@@ -315,7 +317,7 @@ std::size_t RedisConnection::pending() const { return impl_->pending(); }
 const RedisEndpoint& RedisConnection::endpoint() const { return impl_->endpoint(); }
 RedisCounters RedisConnection::counters() const { return impl_->counters(); }
 void RedisConnection::move_to(const RedisAddress& address) { impl_->move_to(address); }
-void RedisConnection::give_up(const std::string& reason) { impl_->give_up(reason); }
+void RedisConnection::give_up(const RedisFailure& why) { impl_->give_up(why); }
 void RedisConnection::reconnect(const std::string& reason) { impl_->drop(reason); }
 
 }  // namespace firstcome::net

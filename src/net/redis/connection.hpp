@@ -69,7 +69,7 @@ class RedisConnection {
   void move_to(const RedisAddress& address);
   /// Of a connection that was made without a host, and waits for `move_to`: it was looked for in vain. Commands that
   /// wait fail, unless they wait until their deadline.
-  void give_up(const std::string& reason);
+  void give_up(const RedisFailure& why);
 
   /// Cuts the connection, as if the network had; it is made again.
   void reconnect(const std::string& reason);

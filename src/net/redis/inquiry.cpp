@@ -24,6 +24,7 @@ struct RedisInquiry::Run : std::enable_shared_from_this<RedisInquiry::Run> {
   Finished finished = {};
   std::optional<RedisConnection> connection = {};
   bool running = false;
+  RedisFailure problem = {};
 };
 
 void RedisInquiry::Run::ask_next() {
@@ -36,13 +37,15 @@ void RedisInquiry::Run::ask_next() {
 
 void RedisInquiry::Run::answered(const RedisResult& result) {
   const std::shared_ptr<Run> keep = shared_from_this();
-  const std::string problem = result ? accept(*result, endpoints[asked - 1].address) : result.error().detail;
+  const std::string why = result ? accept(*result, endpoints[asked - 1].address) : result.error().detail;
   if (!running) return;
-  if (!problem.empty() && asked < endpoints.size()) return ask_next();
+  const bool denied = !result && result.error().is_denied();
+  if (denied || !problem.is_denied()) problem = {.code = denied ? "denied" : "down", .detail = why};
+  if (!why.empty() && asked < endpoints.size()) return ask_next();
   running = false;
   connection.reset();
   Finished last = std::move(finished);
-  last(problem);
+  last(why.empty() ? RedisFailure{} : problem);
 }
 
 RedisInquiry::RedisInquiry(IoExecutor executor, RedisOptions options)

@@ -23,8 +23,9 @@ class RedisInquiry {
 
   /// Returns why the answer is of no use; empty: it is, and no other server is asked.
   using Accept = std::move_only_function<std::string(const RedisReply& reply, const RedisAddress& from)>;
-  /// "": one was accepted; else why the last server's answer was not.
-  using Finished = std::move_only_function<void(const std::string& problem)>;
+  /// Why no answer was accepted: the last server's failure, `not_sent`, or that of one that denied us, which is more
+  /// telling. No detail: one was.
+  using Finished = std::move_only_function<void(const RedisFailure& problem)>;
 
   /// `finished` is called once, later. REQUIRES: none runs, and there are endpoints.
   void start(std::vector<RedisEndpoint> endpoints, RedisCommand command, Accept accept, Finished finished);

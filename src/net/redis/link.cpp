@@ -5,14 +5,31 @@
 
 namespace firstcome::net {
 
+namespace {
+
+/// Whether a refused greeting is about who we are; else the server is busy with itself (LOADING ...), or full.
+bool is_denial(std::string_view asked, const std::string& error) {
+  const std::string code = refused(error).code;
+  if (code == "WRONGPASS" || code == "NOAUTH" || code == "NOPERM") return true;
+  return asked == "AUTH" && code == "ERR";  // as of a server that has no password
+}
+
+}  // namespace
+
 RedisLink::RedisLink(IoExecutor executor, RedisEndpoint endpoint, RedisOptions options, RedisRole role)
     : executor_(executor),
       endpoint_(std::move(endpoint)),
       options_(std::move(options)),
       role_(role),
       timer_(executor),
-      backoff_(options_.first_pause, options_.longest_pause, options_.seed),
-      reason_("not connected to " + to_string(endpoint_.address) + " yet") {}
+      backoff_(options_.first_pause, options_.longest_pause, options_.seed) {
+  set_down("not connected to " + to_string(endpoint_.address) + " yet");
+}
+
+void RedisLink::set_down(std::string reason) {
+  const bool denied = std::exchange(was_denied_, false);
+  why_down_ = {.kind = RedisFailure::Kind::not_sent, .code = denied ? "denied" : "down", .detail = std::move(reason)};
+}
 
 RedisCounters RedisLink::counters() const {
   RedisCounters all = counters_;
@@ -26,7 +43,7 @@ RedisCounters RedisLink::counters() const {
 void RedisLink::start() {
   if (!endpoint_.address.host.empty()) return connect();
   state_ = State::held;
-  reason_ = "the address of the server is not known yet";
+  set_down("the address of the server is not known yet");
 }
 
 void RedisLink::move_to(const RedisAddress& address) {
@@ -39,14 +56,14 @@ void RedisLink::move_to(const RedisAddress& address) {
   connect();
 }
 
-void RedisLink::give_up(const std::string& reason) {
+void RedisLink::give_up(RedisFailure why) {
   if (state_ == State::stopped || wire_) return;
   if (!endpoint_.address.host.empty()) return;
   const std::shared_ptr<RedisLink> keep = shared_from_this();
   state_ = State::pausing;
-  reason_ = reason;
+  why_down_ = std::move(why);
   ++counters_.failed_connects;
-  link_down(Was::trying, 0, reason);
+  link_down(Was::trying, 0);
 }
 
 void RedisLink::stop() {
@@ -130,13 +147,16 @@ void RedisLink::wire_replied(RedisReply reply) {
 
 void RedisLink::check_greeting(const RedisReply& reply) {
   if (greetings_.empty()) return wire_->end(wire_->name() + " answered what it was not asked");
-  if (const std::string why = objection(reply); !why.empty()) return wire_->end(why);
+  if (const std::string why = objection(reply); !why.empty()) {
+    was_denied_ = reply.type == RedisReply::Type::error && is_denial(greetings_.back(), reply.text);
+    return wire_->end(why);
+  }
   greetings_.pop_back();
   if (!greetings_.empty()) return;
   state_ = State::up;
   timer_.cancel();
   backoff_.reset();
-  reason_.clear();
+  why_down_.detail.clear();
   ++counters_.connects;
   link_up(counters_.connects);
 }
@@ -149,9 +169,9 @@ void RedisLink::wire_ended(const std::string& reason) {
   counters_.bytes_received += wire_->bytes_received();
   const std::uint64_t sent = wire_->sent();
   wire_.reset();
-  reason_ = reason;
+  set_down(reason);
   pause();
-  link_down(was, sent, reason);
+  link_down(was, sent);
 }
 
 void RedisLink::pause() {

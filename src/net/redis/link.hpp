@@ -29,12 +29,12 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
   /// From now on the server is there. Ends the present connection, if there is one, and connects at once.
   void move_to(const RedisAddress& address);
   /// Where the link waits for `move_to`: that attempt has failed. It goes on waiting.
-  void give_up(const std::string& reason);
+  void give_up(RedisFailure why);
 
   bool is_up() const { return state_ == State::up; }
   bool is_trying() const { return state_ == State::connecting || state_ == State::greeting || state_ == State::held; }
-  /// Why there is no connection.
-  const std::string& reason() const { return reason_; }
+  /// Why there is no connection: `not_sent`, down or denied.
+  const RedisFailure& why_down() const { return why_down_; }
   const RedisEndpoint& endpoint() const { return endpoint_; }
   const IoExecutor& executor() const { return executor_; }
   const RedisOptions& options() const { return options_; }
@@ -46,8 +46,9 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
   /// A connection is ready.
   virtual void link_up(std::uint64_t nth) = 0;
   virtual void link_replied(RedisReply reply) = 0;
-  /// A connection was lost, or an attempt failed. `sent`: how many of the bytes the server may have got.
-  virtual void link_down(Was was, std::uint64_t sent, const std::string& reason) = 0;
+  /// A connection was lost, or an attempt failed; see `why_down`. `sent`: how many of the bytes the server may have
+  /// got.
+  virtual void link_down(Was was, std::uint64_t sent) = 0;
 
   RedisWire& wire() { return *wire_; }
   RedisCounters& counted() { return counters_; }
@@ -64,6 +65,7 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
   void greet();
   void check_greeting(const RedisReply& reply);
   std::string objection(const RedisReply& reply) const;
+  void set_down(std::string reason);
 
   IoExecutor executor_;
   RedisEndpoint endpoint_;
@@ -74,7 +76,8 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
   std::shared_ptr<RedisWire> wire_;
   RedisTimer timer_;  // of an attempt, or of a pause
   RedisBackoff backoff_;
-  std::string reason_;
+  RedisFailure why_down_;
+  bool was_denied_ = false;             // by the server, in the present attempt
   std::vector<std::string> greetings_;  // the names of the commands that are not answered yet, the last first
   RedisCounters counters_;              // without those of wire_
 };

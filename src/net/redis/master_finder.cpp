@@ -58,7 +58,7 @@ struct RedisMasterFinder::Impl : std::enable_shared_from_this<RedisMasterFinder:
   void listen();
   void look();
   void begin_round();
-  void end_round(const std::string& problem);
+  void end_round(RedisFailure problem);
   void tell(const RedisAddress& address);
 
   IoExecutor executor;
@@ -116,12 +116,12 @@ void RedisMasterFinder::Impl::begin_round() {
         std::rotate(self->sentinels.begin(), who, who + 1);
         return {};
       },
-      [weak = weak_from_this()](const std::string& problem) {
+      [weak = weak_from_this()](const RedisFailure& problem) {
         if (const auto self = weak.lock(); self && !self->ended) self->end_round(problem);
       });
 }
 
-void RedisMasterFinder::Impl::end_round(const std::string& problem) {
+void RedisMasterFinder::Impl::end_round(RedisFailure problem) {
   if (answer) backoff.reset();
   if (!answer || once_more) {
     pausing = true;
@@ -137,7 +137,8 @@ void RedisMasterFinder::Impl::end_round(const std::string& problem) {
     const RedisAddress address = *answer;
     tell(address);
   } else if (events.in_vain) {
-    events.in_vain("the sentinels do not know the master: " + problem);
+    problem.detail = "the sentinels do not know the master: " + problem.detail;
+    events.in_vain(problem);
   }
 }
 

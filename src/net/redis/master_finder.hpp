@@ -27,7 +27,7 @@ class RedisMasterFinder {
   struct Events {
     std::move_only_function<void(const RedisAddress& address)> found = {};
     /// No sentinel knew; it goes on looking.
-    std::move_only_function<void(const std::string& reason)> in_vain = {};
+    std::move_only_function<void(const RedisFailure& why)> in_vain = {};
   };
 
   RedisMasterFinder(IoExecutor executor, const RedisUrl& url, const RedisOptions& options, Events events);

@@ -53,12 +53,14 @@ struct RedisFailure {
   };
 
   Kind kind = Kind::not_sent;
-  /// Of `refused`: NOSCRIPT, MOVED, WRONGTYPE, READONLY, OOM, ERR ... Of `not_sent`: down (no connection), full (too
-  /// many wait), late (its deadline), closed (the client was destroyed). Else empty.
+  /// Of `refused`: NOSCRIPT, MOVED, WRONGTYPE, READONLY, OOM, ERR ... Of `not_sent`: down (no connection), denied (no
+  /// connection, since the server takes no such user or password), full (too many wait), late (its deadline), closed
+  /// (the client was destroyed). Else empty.
   std::string code = {};
   std::string detail;  ///< for people; of `refused`: the whole text of the error
 
   bool may_have_run() const { return kind == Kind::unknown || kind == Kind::timed_out; }
+  bool is_denied() const { return kind == Kind::not_sent && code == "denied"; }
   bool is_refused(std::string_view with) const { return kind == Kind::refused && code == with; }
 };
 

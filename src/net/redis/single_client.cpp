@@ -34,7 +34,7 @@ struct RedisSingleClient::State : std::enable_shared_from_this<State> {
   void on_subscribed();
   void on_deaf(const std::string& reason);
   void on_found(const RedisAddress& address);
-  void on_in_vain(const std::string& reason);
+  void on_in_vain(const RedisFailure& why);
 
   IoExecutor executor;
   RedisOptions options;
@@ -52,7 +52,7 @@ struct RedisSingleClient::State : std::enable_shared_from_this<State> {
 void RedisSingleClient::State::find_master(const RedisUrl& sentinels) {
   RedisMasterFinder::Events what;
   what.found = [this](const RedisAddress& address) { on_found(address); };
-  what.in_vain = [this](const std::string& reason) { on_in_vain(reason); };
+  what.in_vain = [this](const RedisFailure& why) { on_in_vain(why); };
   commands.when_refused([this](const RedisFailure& failure) {
     if (failure.code != "READONLY") return;
     no_longer_master = true;
@@ -109,10 +109,10 @@ void RedisSingleClient::State::on_found(const RedisAddress& address) {
   if (!ended && channels && channels->endpoint().address != address) channels->move_to(address);
 }
 
-void RedisSingleClient::State::on_in_vain(const std::string& reason) {
+void RedisSingleClient::State::on_in_vain(const RedisFailure& why) {
   const std::shared_ptr<State> keep = shared_from_this();
-  commands.give_up(reason);
-  if (!ended && channels) channels->give_up(reason);
+  commands.give_up(why);
+  if (!ended && channels) channels->give_up(why);
 }
 
 RedisSingleClient::RedisSingleClient(IoExecutor executor, const RedisEndpoint& endpoint, RedisClientEvents events,

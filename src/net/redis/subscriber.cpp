@@ -59,7 +59,7 @@ class RedisSubscriber::Impl final : public RedisLink {
 
   void link_up(std::uint64_t nth) override;
   void link_replied(RedisReply reply) override;
-  void link_down(Was was, std::uint64_t sent, const std::string& reason) override;
+  void link_down(Was was, std::uint64_t sent) override;
 
   void ask(What what, const std::string& name, Channel* channel);
   void confirm(std::string_view name);
@@ -92,7 +92,7 @@ void RedisSubscriber::Impl::subscribe(std::string name, RedisChannelKind kind, S
   ++counted().commands;
   const bool down = !is_up() && !is_trying();
   if (down && options().when_down == RedisOptions::WhenDown::fail) {
-    return refuse(std::move(waiter), {.kind = Kind::not_sent, .code = "down", .detail = reason()});
+    return refuse(std::move(waiter), why_down());
   }
   if (channels_.size() >= options().most_commands) {
     return refuse(std::move(waiter), {.kind = Kind::not_sent, .code = "full", .detail = "too many channels"});
@@ -227,7 +227,8 @@ void RedisSubscriber::Impl::refused_by_server(RedisFailure failure) {
   tell_when_ready();
 }
 
-void RedisSubscriber::Impl::link_down(Was, std::uint64_t, const std::string& reason) {
+void RedisSubscriber::Impl::link_down(Was, std::uint64_t) {
+  const RedisFailure why = why_down();
   ping_timer_.cancel();
   requests_.clear();
   for (auto& [name, channel] : channels_) {
@@ -239,11 +240,11 @@ void RedisSubscriber::Impl::link_down(Was, std::uint64_t, const std::string& rea
   if (options().when_down == RedisOptions::WhenDown::fail) {
     for (auto channel = channels_.begin(); channel != channels_.end();) {
       const auto next = std::next(channel);
-      if (!channel->second.waiters.empty()) forget(channel, {.kind = Kind::not_sent, .code = "down", .detail = reason});
+      if (!channel->second.waiters.empty()) forget(channel, why);
       channel = next;
     }
   }
-  if (events_.lost) events_.lost(reason);
+  if (events_.lost) events_.lost(why.detail);
 }
 
 void RedisSubscriber::Impl::close() {
@@ -331,7 +332,7 @@ std::size_t RedisSubscriber::channels() const { return impl_->channels(); }
 const RedisEndpoint& RedisSubscriber::endpoint() const { return impl_->endpoint(); }
 RedisCounters RedisSubscriber::counters() const { return impl_->counters(); }
 void RedisSubscriber::move_to(const RedisAddress& address) { impl_->move_to(address); }
-void RedisSubscriber::give_up(const std::string& reason) { impl_->give_up(reason); }
+void RedisSubscriber::give_up(const RedisFailure& why) { impl_->give_up(why); }
 void RedisSubscriber::reconnect(const std::string& reason) { impl_->drop(reason); }
 
 }  // namespace firstcome::net

@@ -59,7 +59,7 @@ class RedisSubscriber {
 
   /// See RedisConnection.
   void move_to(const RedisAddress& address);
-  void give_up(const std::string& reason);
+  void give_up(const RedisFailure& why);
 
   /// Makes the connection anew, for a caller who has seen that messages do not come.
   void reconnect(const std::string& reason);

@@ -4,6 +4,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
+#include <fcntl.h>
 
 #include <cassert>
 #include <utility>
@@ -48,6 +49,8 @@ void RedisWire::try_next() {
   ErrorCode ec;
   socket_.close(ec);
   socket_.open(endpoint.protocol(), ec);
+  // Not for the programs that this process starts: the server must see that it has ended.
+  if (!ec) ::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC);
   if (!ec) socket_.non_blocking(true, ec);
   if (!ec) socket_.set_option(Tcp::no_delay(true), ec);
   if (ec) {

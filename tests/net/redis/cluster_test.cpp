@@ -47,6 +47,16 @@ std::unique_ptr<RedisClient> client_of(Loop& loop, const std::string& addresses,
   return std::move(*client);
 }
 
+TEST(RedisClusterOfOthers, SaysThatItDeniesUs) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisServer node({.password = "secret", .lines = {"cluster-enabled yes"}});
+  Loop loop;
+  const auto client = client_of(loop, ":guessed@" + node.address());
+  const RedisResult result = loop.ask(*client, "k", RedisCommand("SET", "k", "1"));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, "denied") << result.error().detail;
+}
+
 /// One cluster for all: it takes seconds to make. A test that breaks it makes its own.
 class RedisClusterTest : public ::testing::Test {
  protected:

@@ -56,6 +56,25 @@ TEST(RedisSentinel, SaysThatTheMasterIsNotKnown) {
   EXPECT_THAT(text_of(loop.ask(*client, "k", RedisCommand("GET", "k"))), HasSubstr("does not know a master \"other\""));
 }
 
+TEST(RedisSentinel, SaysThatTheMasterOrTheSentinelsDenyUs) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisServer master({.password = "secret"});
+  RedisServer sentinel({.password = "sentinels",
+                        .lines = {"sentinel monitor m 127.0.0.1 " + master.port_text() + " 1"},
+                        .arguments = {"--sentinel"}});
+  Loop loop;
+  const auto code = [&](const std::string& password, const std::string& sentinel_password) {
+    const auto client = client_of(loop, "redis+sentinel://:" + password + "@" + sentinel.address() + "/m", {},
+                                  {.sentinel_password = sentinel_password});
+    const RedisResult result = loop.ask(*client, "k", RedisCommand("SET", "k", "1"));
+    return result ? result->text : result.error().code;
+  };
+  EXPECT_EQ(code("secret", "sentinels"), "OK");
+  EXPECT_EQ(code("guessed", "sentinels"), "denied");
+  EXPECT_EQ(code("secret", "guessed"), "denied");
+  EXPECT_EQ(code("secret", ""), "denied");
+}
+
 void write_until_taken(Loop& loop, RedisClient& client, const std::string& value) {
   EXPECT_TRUE(eventually([&] { return loop.ask(client, "k", RedisCommand("SET", "k", value), 1s).has_value(); }));
 }
