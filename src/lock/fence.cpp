@@ -43,7 +43,8 @@ constexpr FenceSql postgresql{
         "WHERE excluded.token > firstcome_fence.token",
     .check = "SELECT COUNT(*) FROM firstcome_fence WHERE resource = $1 AND token = $2 AND owner = $3"};
 
-// Assignments are made from left to right here: the owner is decided while the old token is still there.
+// Assignments are made from left to right here: the owner is decided while the old token is still there. FOR UPDATE
+// reads what is there now; else a transaction that has read before would be judged by what it saw then.
 constexpr FenceSql mariadb{
     .create =
         "CREATE TABLE IF NOT EXISTS firstcome_fence("
@@ -52,7 +53,7 @@ constexpr FenceSql mariadb{
         "INSERT INTO firstcome_fence(resource, token, owner) VALUES (?, ?, ?) "
         "ON DUPLICATE KEY UPDATE owner = IF(VALUES(token) > token, VALUES(owner), owner), "
         "token = GREATEST(token, VALUES(token))",
-    .check = "SELECT COUNT(*) FROM firstcome_fence WHERE resource = ? AND token = ? AND owner = ?"};
+    .check = "SELECT COUNT(*) FROM firstcome_fence WHERE resource = ? AND token = ? AND owner = ? FOR UPDATE"};
 
 }  // namespace
 
