@@ -58,15 +58,34 @@ namespace {
 
 std::string micros(BootTime at) { return std::to_string(at.time_since_epoch().count() / 1'000); }
 
-const std::string& fenced_write() {
-  static const std::string script = std::string(fence_lua()) +
-                                    "redis.call('RPUSH', 'unfenced', ARGV[1])\n"
-                                    "if firstcome_fence(KEYS[1], ARGV[1], ARGV[2]) then\n"
-                                    "  redis.call('RPUSH', 'accepted', ARGV[1])\n"
-                                    "else\n"
-                                    "  redis.call('INCR', 'refused')\n"
-                                    "end\n"
-                                    "return 1\n";
+/// KEYS[1] the fence; ARGV[1] the token, empty where there is none, [2] the owner, [3] the process.
+const std::string& begin_script() {
+  static const std::string script = std::string(fence_lua()) + R"lua(
+redis.call('SET', 'holder', ARGV[3])
+local may = ARGV[1] ~= '' and firstcome_fence(KEYS[1], ARGV[1], ARGV[2])
+return (redis.call('GET', 'plain') or '0') .. ' ' .. (may and redis.call('GET', 'fenced') or '0')
+)lua";
+  return script;
+}
+
+/// Likewise; ARGV[3] and [4] what it read of `plain` and `fenced`.
+const std::string& end_script() {
+  static const std::string script = std::string(fence_lua()) + R"lua(
+local function write(counter, seen)
+  if (redis.call('GET', counter) or '0') ~= seen then redis.call('INCR', counter .. '_lost') end
+  redis.call('SET', counter, string.format('%.0f', seen + 1))
+end
+write('plain', ARGV[3])
+if ARGV[1] == '' then return 1 end
+redis.call('RPUSH', 'unfenced', ARGV[1])
+if firstcome_fence(KEYS[1], ARGV[1], ARGV[2]) then
+  redis.call('RPUSH', 'accepted', ARGV[1])
+  write('fenced', ARGV[4])
+else
+  redis.call('INCR', 'refused')
+end
+return 1
+)lua";
   return script;
 }
 
@@ -82,7 +101,7 @@ void count_down(Wire& wire, LockSpace& space) {
   }
 }
 
-void fight(Wire& wire, LockSpace& space, std::uint64_t seed) {
+void fight(Wire& wire, LockSpace& space, Pace pace, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const auto lock = space.lock(crowd_lock);
   while (true) {
@@ -91,8 +110,11 @@ void fight(Wire& wire, LockSpace& space, std::uint64_t seed) {
     if (dice == 0) options.wait = std::chrono::milliseconds(random() % 60);
     if (dice == 1) options.lease.reset();
     Acquired lease = acquire_blocking(*lock, options);
-    if (!lease) continue;
-    use_lease(wire, *lease);
+    if (!lease) {
+      if (is_failure(lease.error().why)) ::usleep(5'000);  // a failover takes a while
+      continue;
+    }
+    use_lease(wire, *lease, pace);
     if (dice == 2) lease->renew(1s, [](RenewOutcome) {});
     lease->release();
   }
@@ -100,36 +122,60 @@ void fight(Wire& wire, LockSpace& space, std::uint64_t seed) {
 
 }  // namespace
 
-void use_lease(Wire& wire, const Lease& lease) {
-  const std::string token = std::to_string(*lease.token());
+void use_lease(Wire& wire, const Lease& lease, Pace pace) {
+  const std::string token = lease.token() ? std::to_string(*lease.token()) : std::string();
   const BootTime from = BootClock::now();
   const bool believed = !lease.lost();
+  std::string plain;
+  std::string fenced;
+  const std::string process = std::to_string(::getpid());
+  std::istringstream(wire.ask({"EVAL", begin_script(), "1", "fence", token, lease.owner(), process})) >> plain >>
+      fenced;
   for (int work = 0; work < 5; ++work) wire.ask({"PING"});  // time in which to be stopped
-  wire.ask({"EVAL", fenced_write(), "1", "fence", token, lease.owner()});
+  if (pace == Pace::slow) ::usleep(20'000);
+  wire.ask({"EVAL", end_script(), "1", "fence", token, lease.owner(), plain, fenced});
   const BootTime to = BootClock::now();
-  if (believed && !lease.lost()) wire.ask({"RPUSH", "spans", token + " " + micros(from) + " " + micros(to)});
+  if (!believed || lease.lost()) return;
+  wire.ask({"RPUSH", "spans", (token.empty() ? "0" : token) + " " + micros(from) + " " + micros(to)});
 }
 
 std::unique_ptr<firstcome::testing::ChildProcess> start_crowd(std::uint16_t port, CrowdWork work) {
+  return start_crowd({.url = "redis://127.0.0.1:" + std::to_string(port), .resource = port}, work);
+}
+
+std::unique_ptr<firstcome::testing::ChildProcess> start_crowd(const CrowdPlace& place, CrowdWork work) {
   firstcome::testing::ChildOptions options;
   options.program = std::filesystem::read_symlink("/proc/self/exe");
   options.arguments = {"--gtest_filter=FifoCrowdChild.*", "--gtest_also_run_disabled_tests", "--gtest_brief=1"};
-  options.environment = {"FIRSTCOME_CROWD=" + std::to_string(port) + " " + std::to_string(static_cast<int>(work))};
+  options.environment = {"FIRSTCOME_CROWD=" + place.url + " " + std::to_string(static_cast<int>(place.kind)) + " " +
+                         std::to_string(place.resource) + " " + std::to_string(static_cast<int>(work))};
   return std::make_unique<firstcome::testing::ChildProcess>(std::move(options));
 }
+
+namespace {
+
+std::unique_ptr<LockSpace> space_of(const CrowdPlace& place, CrowdWork work) {
+  const LockSettings settings{.watchdog_lease = 1'500ms};
+  if (work != CrowdWork::count) return open_locks(place.url, place.kind, settings).value();
+  const FifoOptions options{.scripts = with_tickets_written(FifoScripts::standard())};
+  return make_fifo_lock_space(net::parse_redis_url(place.url).value(), settings, options).value();
+}
+
+}  // namespace
 
 // Not a test: one of the processes.
 TEST(FifoCrowdChild, DISABLED_Works) {
   const char* const given = std::getenv("FIRSTCOME_CROWD");
   if (given == nullptr) GTEST_SKIP() << "started by other tests only";
   std::istringstream words(given);
-  std::uint16_t port = 0;
-  int work = 0;
-  words >> port >> work;
-  FifoOptions options;
-  if (static_cast<CrowdWork>(work) == CrowdWork::count) options.scripts = with_tickets_written(options.scripts);
-  const auto space = fifo_space(port, options, {.watchdog_lease = 1'500ms});
-  if (static_cast<CrowdWork>(work) == CrowdWork::hold) {
+  CrowdPlace place{};
+  int kind = 0;
+  int number = 0;
+  words >> place.url >> kind >> place.resource >> number;
+  place.kind = static_cast<LockKind>(kind);
+  const auto work = static_cast<CrowdWork>(number);
+  const auto space = space_of(place, work);
+  if (work == CrowdWork::hold) {
     const auto lock = space->lock(crowd_lock);
     const Acquired lease = acquire_blocking(*lock, {.wait = wait_for_ever, .lease = 1s});
     if (!lease || ::write(1, "got\n", 4) != 4) std::_Exit(3);
@@ -137,13 +183,11 @@ TEST(FifoCrowdChild, DISABLED_Works) {
   }
   std::vector<std::jthread> threads;
   for (int i = 0; i < 16; ++i) {
-    threads.emplace_back([&space, port, work] {
+    threads.emplace_back([&space, port = place.resource, work] {
       Wire wire(port);
-      if (static_cast<CrowdWork>(work) == CrowdWork::count) {
-        count_down(wire, *space);
-      } else {
-        fight(wire, *space, std::hash<std::thread::id>{}(std::this_thread::get_id()) ^ std::uint64_t(::getpid()));
-      }
+      if (work == CrowdWork::count) return count_down(wire, *space);
+      const Pace pace = work == CrowdWork::slow ? Pace::slow : Pace::brisk;
+      fight(wire, *space, pace, std::hash<std::thread::id>{}(std::this_thread::get_id()) ^ std::uint64_t(::getpid()));
     });
   }
 }
@@ -185,8 +229,13 @@ Findings look_at(const firstcome::testing::RedisServer& server) {
     until = std::max(until, span.to);
     last = std::max(last, span.token);
   }
-  const std::string refused = server.text({"GET", "refused"});
-  found.refused = refused == "(nil)" ? 0 : std::stoul(refused);
+  const auto count = [&server](const char* name) {
+    const std::string text = server.text({"GET", name});
+    return text == "(nil)" ? 0 : std::stoul(text);
+  };
+  found.refused = count("refused");
+  found.fenced_lost = count("fenced_lost");
+  found.plain_lost = count("plain_lost");
   return found;
 }
 
