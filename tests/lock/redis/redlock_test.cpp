@@ -61,6 +61,8 @@ INSTANTIATE_TEST_SUITE_P(Redlock, LockContract,
                          ::testing::Values(test::LockContractOf{"FiveServers", FiveServers::make}),
                          test::name_of_implementation);
 
+constexpr const char* key_of_a = "firstcome:redlock:{a}";
+
 struct Redlock : ::testing::Test {
   void SetUp() override {
     FIRSTCOME_NEEDS_REDIS();
@@ -108,6 +110,25 @@ TEST_F(Redlock, SaysSoWhenMostAreDownAndKeepsNothing) {
   ASSERT_FALSE(none);
   EXPECT_TRUE(is_failure(none.error().why)) << text_of(none.error().why);
   EXPECT_TRUE(firstcome::testing::eventually([&] { return servers->holding("a") == 0; }, 5s));
+}
+
+/// Else those who wait would keep each other from a majority, with what each got of a minority.
+TEST_F(Redlock, GivesBackWhatAFailedAttemptGotWhileItWaitsForTheNext) {
+  for (const std::size_t index : {0U, 1U, 2U}) servers->server(index).text({"SET", key_of_a, "somebody"});
+  const auto patient = servers->make_space({.backoff = {.first = 1h, .longest = 1h}});
+  std::stop_source stop;
+  Box<Acquired> waiting = ask(*patient, "a", {.wait = wait_for_ever, .lease = 1h, .stop = stop.get_token()});
+  // It has asked all five, and been given two.
+  const auto asked = [this](std::size_t index) {
+    return servers->server(index).text({"INFO", "commandstats"}).find("cmdstat_set:calls=1,") != std::string::npos;
+  };
+  ASSERT_TRUE(firstcome::testing::eventually([&] { return asked(3) && asked(4); }));
+  EXPECT_TRUE(firstcome::testing::eventually([&] { return servers->holding("a") == 3; }, 5s));
+  for (const std::size_t index : {1U, 2U}) servers->server(index).text({"DEL", key_of_a});
+  const Lease lease = get(*space, "a", 60s);  // on four; with those two it would be on two
+  EXPECT_FALSE(waiting.ready());
+  stop.request_stop();
+  EXPECT_FALSE(waiting.take());
 }
 
 TEST_F(Redlock, DoesNotWaitForAMinorityThatIsStopped) {
