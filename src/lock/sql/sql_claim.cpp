@@ -126,6 +126,7 @@ void SqlClaim::drawn(BootTime sent, const SqlResult& result) {
   held_ = true;
   till_ = sent + lease_;
   watch_the_end();
+  watch_the_session();
   answer(Grant{.token = token, .base = sent, .length = lease_});
 }
 
@@ -232,6 +233,19 @@ void SqlClaim::renew(Milliseconds length, BootTime useless_after, Answer<RenewAn
       });
 }
 
+void SqlClaim::held(std::function<void()> doubtful) {
+  doubtful_ = std::move(doubtful);
+  if (held_ && line_->ended()) doubtful_();
+}
+
+/// An idle connection says at once that the server has ended it. The renewal that follows is answered with `Lost`.
+void SqlClaim::watch_the_session() {
+  line_->when_ended([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self && self->held_ && self->doubtful_) self->doubtful_();
+  });
+}
+
 void SqlClaim::release(Try repeat, Answer<ReleaseAnswer> done) {
   timer_.cancel();
   if (!std::exchange(held_, false) || line_->ended()) {
@@ -288,6 +302,7 @@ void SqlClaim::watch_the_end() {
 void SqlClaim::lapse() {
   held_ = false;
   const std::shared_ptr<SqlLine> line = std::exchange(line_, nullptr);
+  line->when_ended({});
   line->execute(home_->server->reset_sql(key_), home_->pool.limit(),
                 [self = shared_from_this(), line](SqlResult result) {
                   SqlPool& pool = self->home_->pool;
@@ -296,7 +311,9 @@ void SqlClaim::lapse() {
 }
 
 void SqlClaim::let_go() {
-  if (line_) home_->pool.give_back(std::exchange(line_, nullptr));
+  if (!line_) return;
+  line_->when_ended({});
+  home_->pool.give_back(std::exchange(line_, nullptr));
 }
 
 void SqlClaim::drop_line() {

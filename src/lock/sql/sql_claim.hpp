@@ -5,6 +5,7 @@
 #include "lock/sql/sql_locks.hpp"
 #include "lock/sql/sql_pool.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_set>
@@ -34,6 +35,7 @@ class SqlClaim : public std::enable_shared_from_this<SqlClaim> {
   void attempt(const Attempt& attempt, Answer<AttemptAnswer> done);
   void cancel(Answer<CancelAnswer> done);
   void renew(Milliseconds length, BootTime useless_after, Answer<RenewAnswer> done);
+  void held(std::function<void()> doubtful);
   void release(Try repeat, Answer<ReleaseAnswer> done);
   void end();
 
@@ -63,6 +65,7 @@ class SqlClaim : public std::enable_shared_from_this<SqlClaim> {
 
   void run(std::string statements, BootTime limit, Answer<SqlResult> done);
   void watch_the_end();
+  void watch_the_session();
   void lapse();
   void let_go();
   void drop_line();
@@ -86,6 +89,7 @@ class SqlClaim : public std::enable_shared_from_this<SqlClaim> {
   bool held_ = false;
   bool renewing_ = false;
   BootTime till_;
+  std::function<void()> doubtful_;  ///< to be called when the session ends, and with it the lock
 };
 
 }  // namespace firstcome::lock

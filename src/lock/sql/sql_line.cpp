@@ -2,7 +2,7 @@
 
 #include "lock/redis/redis_loop.hpp"
 
-#include <unistd.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <cassert>
@@ -26,7 +26,7 @@ SqlLine::SqlLine(net::IoExecutor executor, std::unique_ptr<SqlSession> session)
 
 void SqlLine::start() {
   boost::system::error_code failed;
-  socket_.assign(::dup(session_->socket()), failed);
+  socket_.assign(::fcntl(session_->socket(), F_DUPFD_CLOEXEC, 0), failed);
   if (failed) return end({What::ended, {LockFailure::Kind::unavailable, "no more files can be opened"}});
   listen();
 }

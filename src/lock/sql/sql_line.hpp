@@ -27,7 +27,9 @@ class SqlLine : public std::enable_shared_from_this<SqlLine> {
   /// `done` is called once, later. After `limit` it is told `timed_out`: if the statement was not sent by then it never
   /// is, else its answer, when it comes, is thrown away.
   void execute(std::string statements, BootTime limit, Done done);
-  /// Nobody uses it: ends by itself after that, or when the server ends it. `ended` is called then.
+  /// Is told once when it ends, by whoever's doing; takes the place of who was to be told before. Empty: nobody.
+  void when_ended(std::move_only_function<void()> told) { on_end_ = std::move(told); }
+  /// Nobody uses it: ends by itself after that, or when the server ends it. `ended` is called then, as above.
   void rest(Milliseconds limit, std::move_only_function<void()> ended);
   /// It is used again.
   void wake();

@@ -41,6 +41,10 @@ class SqlContender final : public Contender {
       claim.renew(length, useless_after, std::move(to));
     });
   }
+  void held(std::function<void()> doubtful) override {
+    claim_->home().loop.post(
+        [claim = claim_, doubtful = std::move(doubtful)]() mutable { claim->held(std::move(doubtful)); });
+  }
   void release(Try repeat, Answer<ReleaseAnswer> done) override {
     ask(std::move(done), [repeat](SqlClaim& claim, Answer<ReleaseAnswer> to) { claim.release(repeat, std::move(to)); });
   }

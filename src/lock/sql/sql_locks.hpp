@@ -21,7 +21,7 @@
 //  * Leases end exactly while the holder's process runs. Of one that is stopped, or cut off, PostgreSQL ends them to
 //  the
 //    millisecond (but none before 0.1 s, and none lasts longer than 24 days); MariaDB rounds up to whole seconds.
-//  * A holder whose session an administrator ends is told by its next renewal.
+//  * A holder whose session the server ends is told as soon as its connection says so, whatever its lease.
 //  * No order among those who wait. Locks are not replicated: a failover forgets them all.
 #pragma once
 

@@ -30,6 +30,12 @@ struct OnPostgres {
   static constexpr const char* sessions =
       "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'firstcome locks'";
   static constexpr const char* waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+  static constexpr const char* end_sessions =
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'firstcome locks'";
+  static constexpr const char* new_guest =
+      "CREATE ROLE guest LOGIN PASSWORD 'secret'; REVOKE CREATE ON SCHEMA public FROM PUBLIC";
+  static constexpr const char* read_only = "ALTER DATABASE shop SET default_transaction_read_only = on";
+  static constexpr const char* writable = "ALTER DATABASE shop SET default_transaction_read_only = off";
 };
 
 struct OnMariadb {
@@ -38,6 +44,11 @@ struct OnMariadb {
   static constexpr const char* sessions = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'shop'";
   static constexpr const char* waiting =
       "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'shop' AND info LIKE '%GET_LOCK%'";
+  static constexpr const char* end_sessions = "KILL USER shop";
+  static constexpr const char* new_guest =
+      "CREATE USER guest@'%' IDENTIFIED BY 'secret'; GRANT SELECT ON shop.* TO guest@'%'";
+  static constexpr const char* read_only = "SET GLOBAL read_only = 1";
+  static constexpr const char* writable = "SET GLOBAL read_only = 0";
 };
 
 template <typename On>
@@ -102,6 +113,35 @@ TYPED_TEST(SqlLocksOn, SaysThatThePasswordIsWrong) {
   const NotAcquired no = this->refused(*space, "a", {.wait = 1h});
   EXPECT_EQ(no.why, Why::denied) << no.detail;
   EXPECT_EQ(no.detail.find("guessed"), std::string::npos) << no.detail;
+}
+
+TYPED_TEST(SqlLocksOn, SaysThatAUserMayNotMakeTheTokens) {
+  this->server->ask_in("shop", TypeParam::new_guest);
+  std::string url = this->server->url();
+  auto space = test::sql_space(TypeParam::make, url.replace(url.find("shop:"), 4, "guest"));
+  const NotAcquired no = this->refused(*space, "a", {.wait = 1h});
+  EXPECT_EQ(no.why, Why::denied) << no.detail;
+  EXPECT_NE(no.detail.find("denied"), std::string::npos) << no.detail;
+}
+
+TYPED_TEST(SqlLocksOn, SaysThatTheServerTakesNoWrites) {
+  this->server->ask(TypeParam::read_only);
+  const NotAcquired at_first = this->refused(*this->space(), "a", {.wait = 1h});
+  EXPECT_EQ(at_first.why, Why::read_only) << at_first.detail;
+  this->server->ask(TypeParam::writable);
+  get(*this->space(), "a");  // makes the tokens
+  this->server->ask(TypeParam::read_only);
+  const NotAcquired later = this->refused(*this->space(), "a", {.wait = 1h});
+  EXPECT_EQ(later.why, Why::read_only) << later.detail;
+  this->server->ask(TypeParam::writable);
+  get(*this->space(), "a");  // nobody kept it
+}
+
+TYPED_TEST(SqlLocksOn, SaysThatTheTokensAreSomethingElse) {
+  this->server->ask_in("shop", "CREATE TABLE firstcome_lock_token(mine VARCHAR(9))");
+  const NotAcquired no = this->refused(*this->space(), "a", {.wait = 1h});
+  EXPECT_EQ(no.why, Why::wrong_type) << no.detail;
+  EXPECT_EQ(this->server->ask_in("shop", "SELECT COUNT(*) FROM firstcome_lock_token"), "0\n");
 }
 
 TYPED_TEST(SqlLocksOn, IsFullWhereAllSessionsAreInUse) {
@@ -173,6 +213,28 @@ TYPED_TEST(SqlLocksOn, FreesTheLockOfAHolderWhoseConnectionIsCut) {
   EXPECT_EQ(renewal.take(), RenewOutcome::lost);
   EXPECT_TRUE(lease.lost());
   EXPECT_EQ(release_blocking(std::move(lease)), ReleaseOutcome::lost);
+}
+
+/// Nothing is renewed here for a long time: the connection says it.
+TYPED_TEST(SqlLocksOn, TellsTheHolderOfALongLeaseAtOnceThatItsSessionWasEnded) {
+  auto space = this->space();
+  Lease fixed = get(*space, "fixed", 10h);
+  const Lease kept = get(*space, "kept");
+  const BootTime begin = BootClock::now();
+  this->server->ask(TypeParam::end_sessions);
+  EXPECT_TRUE(test::stops_within(fixed.stop_token(), test::patience));
+  EXPECT_TRUE(test::stops_within(kept.stop_token(), test::patience));
+  EXPECT_LT(BootClock::now() - begin, 3s);
+  EXPECT_EQ(release_blocking(std::move(fixed)), ReleaseOutcome::lost);
+  get(*space, "fixed");
+}
+
+TYPED_TEST(SqlLocksOn, TellsTheHolderOfALongLeaseAtOnceThatItsConnectionWasCut) {
+  TcpProxy proxy(this->server->port());
+  auto space = this->space_through(proxy);
+  const Lease lease = get(*space, "a", 10h);
+  proxy.cut();
+  EXPECT_TRUE(test::stops_within(lease.stop_token(), 3s));
 }
 
 TYPED_TEST(SqlLocksOn, SurvivesASilenceThatIsShorterThanTheLease) {
