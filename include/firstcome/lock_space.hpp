@@ -45,6 +45,9 @@ struct LockSettings {
   Milliseconds drain_limit{1'000};      ///< how long the end of a LockSpace waits for what goes on in the background
   Milliseconds outage_limit{10'000};    ///< a wait whose backend fails for so long ends with that failure
   LockBackoff backoff = {};
+  /// So many replicas must have a grant before it counts (Redis, WAIT); fewer, and it is not given. It narrows what a
+  /// failover can lose, at about half of the throughput, and does not close it. `open_locks` refuses it but for `fifo`.
+  std::size_t replicas = 0;
   std::size_t waiting_limit = 65'536;           ///< acquisitions that wait in one space; one more is `full`
   std::shared_ptr<LockObserver> observer = {};  ///< may be none
   std::uint64_t seed = 0;                       ///< of the pauses' randomness; 0: a new one
@@ -73,6 +76,11 @@ struct LockView {
 /// Its end: waits complete with `closed`; leases that are held are lost, and end where they are kept by themselves,
 /// since nobody knows when their holders stop; releases and cancels that are under way get `LockSettings::drain_limit`.
 /// REQUIRES: not destroyed from within a completion. Leases may outlive it, Locks may not be used after it.
+///
+/// After fork() it is the parent's, as are its leases. In the child `acquire` and `inspect` answer `closed`, leases are
+/// lost, and destroying them or the space does nothing; a child that wants locks makes a LockSpace of its own. Until
+/// the child ends or calls exec, it keeps the parent's connections open: a parent that is killed is then noticed by the
+/// end of its leases only.
 class LockSpace {
  public:
   LockSpace() = default;

@@ -142,7 +142,7 @@ AcquireSteps AcquireState::granted(BootTime now, const Grant& grant) {
 void AcquireState::take(BootTime now, const Grant& grant, AcquireSteps& steps) {
   maybe_there_ = true;
   was_there_ = true;
-  if (can_start(now, grant, terms_.lease)) {
+  if (grant.kind != Grant::Kind::unsure && can_start(now, grant, terms_.lease)) {
     phase_ = Phase::held;
     steps.hold = grant;
   } else {

@@ -33,7 +33,8 @@ enum class Try : std::uint8_t { first, again };
 struct Grant {
   enum class Kind : std::uint8_t {
     lease,
-    claim,  ///< shorter than asked for, until a first renewal; it is sent soon if the lock is still held by then
+    claim,   ///< shorter than asked for, until a first renewal; it is sent soon if the lock is still held by then
+    unsure,  ///< likewise, and the holder must not begin before that renewal
   };
   std::optional<std::uint64_t> token;
   BootTime base;           ///< granted surely not before this

@@ -25,11 +25,11 @@ constexpr std::array<std::pair<std::string_view, LockKind>, 4> words{{
     {"setnx-try", LockKind::setnx_try},
 }};
 
-Backend on_redis(const net::RedisUrl& url, LockKind kind) {
+Backend on_redis(const net::RedisUrl& url, LockKind kind, std::size_t replicas) {
   if (url.topology == net::RedisUrl::Topology::redlock) return lock::make_redlock_locks(url);
   switch (kind) {
     case LockKind::fifo:
-      return lock::make_fifo_locks(url);
+      return lock::make_fifo_locks(url, {.replicas = replicas});
     case LockKind::redisson:
       return lock::make_redisson_locks(url);
     case LockKind::setnx:
@@ -46,12 +46,15 @@ bool has_scheme(std::string_view url, std::initializer_list<std::string_view> sc
   });
 }
 
-Backend make_backend(std::string_view url, LockKind kind) {
+Backend make_backend(std::string_view url, LockKind kind, std::size_t replicas) {
+  if (replicas != 0 && (kind != LockKind::fifo || !url.starts_with("redis"))) {
+    return std::unexpected("only fifo locks on Redis can wait for replicas");
+  }
   if (has_scheme(url, {"postgresql", "postgres"})) return lock::make_postgresql_locks(url);
   if (has_scheme(url, {"mysql", "mariadb"})) return lock::make_mariadb_locks(url);
   const auto parsed = net::parse_redis_url(url);
   if (!parsed) return std::unexpected(parsed.error());
-  return on_redis(*parsed, kind);
+  return on_redis(*parsed, kind, replicas);
 }
 
 }  // namespace
@@ -64,7 +67,7 @@ std::optional<LockKind> lock_kind_of(std::string_view word) {
 
 std::expected<std::unique_ptr<LockSpace>, std::string> open_locks(std::string_view url, LockKind kind,
                                                                   LockSettings settings) {
-  auto backend = make_backend(url, kind);
+  auto backend = make_backend(url, kind, settings.replicas);
   if (!backend) return std::unexpected(std::move(backend.error()));
   return lock::make_lock_space(std::move(*backend), std::move(settings));
 }

@@ -21,6 +21,7 @@ namespace firstcome::lock {
 struct FifoOptions {
   net::RedisOptions redis = {};
   FifoTimes times = {};
+  std::size_t replicas = 0;                       ///< see LockSettings::replicas
   Milliseconds request_limit{3'000};              ///< for each command; an answer that comes later is none
   FifoScripts scripts = FifoScripts::standard();  ///< for tests
 };

@@ -107,9 +107,20 @@ void FifoDesk::asked(const Seat& seat, std::uint64_t number, BootTime sent, Aski
     renumber(seat);
     ask(seat, std::move(asking), Repeated::no);
   } else {
-    asking.second(answer_of(seat, sent, *reply));
+    vouch(seat, answer_of(seat, sent, *reply), std::move(asking.second));
   }
   carry_out(std::move(steps));
+}
+
+/// A grant is told of when the replicas that are wanted have it.
+void FifoDesk::vouch(const Seat& seat, AttemptAnswer answer, Answer<AttemptAnswer> done) {
+  if (office_.options().replicas == 0 || !std::holds_alternative<Grant>(answer)) return done(std::move(answer));
+  seat->unsure = false;
+  office_.when_replicated(place_.key, [self = shared_from_this(), answer = std::move(answer),
+                                       done = std::move(done)](std::optional<LockFailure> failure) mutable {
+    done(failure ? AttemptAnswer(std::move(*failure)) : std::move(answer));
+    self->settle();
+  });
 }
 
 AttemptAnswer FifoDesk::answer_of(const Seat& seat, BootTime sent, const AcquireReply& reply) {
@@ -178,17 +189,28 @@ void FifoDesk::renew(const Seat& seat, Milliseconds length, BootTime useless_aft
   const BootTime deadline = std::min(office_.limit(), std::max(useless_after, sent + least_patience));
   office_.execute(place_.key,
                   renew_command(options.scripts, place_, options.times, {seat->number, seat->token}, length), deadline,
-                  [self = shared_from_this(), sent, done = std::move(done)](const RedisResult& result) mutable {
+                  [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
                     if (!result) return done(lock_failure(result.error()));
                     const std::optional<RenewReply> reply = read_renew(*result);
                     if (!reply) return done(nonsense(self->place_));
-                    if (reply->length > Milliseconds{0}) {
-                      done(Renewed{sent, reply->length});
-                    } else {
+                    if (reply->length <= Milliseconds{0}) {
                       done(Lost{});
+                    } else if (seat->unsure) {
+                      self->vouch(seat, Renewed{sent, reply->length}, std::move(done));
+                    } else {
+                      done(Renewed{sent, reply->length});
                     }
                     self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, {}));
                   });
+}
+
+void FifoDesk::vouch(const Seat& seat, Renewed renewed, Answer<RenewAnswer> done) {
+  office_.when_replicated(place_.key, [self = shared_from_this(), seat, renewed,
+                                       done = std::move(done)](std::optional<LockFailure> failure) mutable {
+    if (failure) return done(std::move(*failure));
+    seat->unsure = false;
+    done(renewed);
+  });
 }
 
 void FifoDesk::release(Seat seat, Try repeat, Answer<ReleaseAnswer> done) {
@@ -260,8 +282,11 @@ void FifoDesk::carry_out(FifoSteps steps) {
     if (found == seats_.end()) continue;
     const Seat seat = found->second;
     seat->token = grant.token.value_or(0);
+    Grant given = grant;
+    seat->unsure = office_.options().replicas != 0;
+    if (seat->unsure) given.kind = Grant::Kind::unsure;
     if (const auto events = seat->events.lock()) {
-      events->granted(grant);
+      events->granted(given);
     } else {
       leave(seat);
     }

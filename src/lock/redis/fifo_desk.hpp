@@ -27,6 +27,7 @@ class FifoSeat {
   void rename(std::uint64_t new_number, std::string owner) {
     number = new_number;
     token = 0;
+    unsure = false;
     owner_ = &owners_.emplace_back(std::move(owner));
   }
 
@@ -47,6 +48,7 @@ class FifoSeat {
   std::uint64_t number;
   std::uint64_t token = 0;  ///< of the grant that it was told of
   bool refused = false;     ///< its last number was; twice in a row is the server's fault
+  bool unsure = false;      ///< replicas may not have the grant, which is to be confirmed first
   const Milliseconds lease;
   const std::weak_ptr<ContenderEvents> events;
 
@@ -86,6 +88,8 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   void may_hear(const Seat& seat, Asking asking, std::optional<LockFailure> failure);
   void ask(const Seat& seat, Asking asking, Repeated repeated);
   void asked(const Seat& seat, std::uint64_t number, BootTime sent, Asking asking, const net::RedisResult& result);
+  void vouch(const Seat& seat, AttemptAnswer answer, Answer<AttemptAnswer> done);
+  void vouch(const Seat& seat, Renewed renewed, Answer<RenewAnswer> done);
   AttemptAnswer answer_of(const Seat& seat, BootTime sent, const AcquireReply& reply);
   void renumber(const Seat& seat);
   void end(const Seat& seat);

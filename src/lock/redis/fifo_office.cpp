@@ -11,7 +11,8 @@ namespace firstcome::lock {
 namespace {
 
 constexpr std::size_t most_gone = 4'096;
-constexpr std::chrono::milliseconds close_limit{250};  // for releases that leave with the space
+constexpr std::chrono::milliseconds close_limit{250};     // for releases that leave with the space
+constexpr std::chrono::milliseconds replicas_limit{500};  // the connection serves nobody meanwhile
 /// So long after this process came back, others may be coming back as well.
 constexpr std::chrono::seconds settling{1};
 
@@ -85,6 +86,29 @@ Trust FifoOffice::trust(const std::string& key) const {
   using SteadyClock = std::chrono::steady_clock;
   if (since == SteadyClock::time_point::max()) return Trust::no;
   return SteadyClock::now() - since >= settling ? Trust::yes : Trust::no;
+}
+
+void FifoOffice::when_replicated(const std::string& key,
+                                 std::move_only_function<void(std::optional<LockFailure>)> done) {
+  const auto settled = client_ ? client_->settled_since(key) : std::chrono::steady_clock::time_point::max();
+  const std::size_t wanted = options_.replicas;
+  execute(key, net::RedisCommand("WAIT", wanted, replicas_limit.count()), limit(),
+          [this, key, settled, wanted, done = std::move(done)](const net::RedisResult& result) mutable {
+            // The write was carried out: whatever has become of this, it is to be asked for again, or given back.
+            LockFailure failure{LockFailure::Kind::broken, {}};
+            if (!result) {
+              const LockFailure why = lock_failure(result.error());
+              if (why.kind == LockFailure::Kind::closed) return done(why);
+              failure.detail = why.detail;
+            } else if (const auto had = static_cast<std::size_t>(result->to_integer().value_or(0)); had < wanted) {
+              failure.detail = std::to_string(had) + " of the " + std::to_string(wanted) + " replicas have the grant";
+            } else if (!client_ || client_->settled_since(key) != settled) {
+              failure.detail = "it is not known whether the replicas have the grant: the connection is another";
+            } else {
+              return done({});
+            }
+            done(std::move(failure));
+          });
 }
 
 FifoPlace FifoOffice::place(const std::string& name) const {

@@ -40,6 +40,10 @@ class FifoOffice {
   BootTime limit() const { return BootClock::now() + options_.request_limit; }
   void execute(const std::string& key, net::RedisCommand command, BootTime deadline, net::RedisDone done);
   Trust trust(const std::string& key) const;
+  /// Calls it when enough replicas have what was written to `key` before; a failure: they may not. REQUIRES: replicas
+  /// are wanted, and the last write was answered just now, so that this follows it on its connection. While a slot is
+  /// on its way from one node to another that may be another connection: then it says too much.
+  void when_replicated(const std::string& key, std::move_only_function<void(std::optional<LockFailure>)> done);
 
   std::shared_ptr<FifoDesk> desk(const std::string& name);
   FifoPlace place(const std::string& name) const;
