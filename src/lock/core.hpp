@@ -3,6 +3,7 @@
 
 #include "lock/alarms.hpp"
 #include "lock/backend.hpp"
+#include "lock/process_mark.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -27,6 +28,8 @@ class Core {
   /// REQUIRES: the caller is registered and not closed; what is closed keeps off the alarms.
   Alarms& alarms() const { return *alarms_; }
   std::uint64_t next_seed();
+  /// This process was forked from the one that made the space: it must keep off the rest, whose threads are not here.
+  bool is_of_a_parent() const { return !process_.is_here(); }
 
   enum class Registered : std::uint8_t { yes, full, closed };
   /// From now on it waits, and is kept alive until `remove`.
@@ -52,6 +55,7 @@ class Core {
   std::shared_ptr<LockBackend> backend_;
   std::shared_ptr<Alarms> alarms_;
   std::atomic<std::uint64_t> seed_;
+  const ProcessMark process_;
 
   std::mutex mutex_;  ///< protects what follows
   std::condition_variable less_;

@@ -33,16 +33,19 @@ Lease HeldLease::make(Of of) {
 }
 
 bool HeldLease::lost() const {
+  if (core_->is_of_a_parent()) return true;
   const Guard guard(mutex_);
   return stop_.stop_requested() || closed_ || state_.lost(core_->alarms().now());
 }
 
 BootTime HeldLease::deadline() const {
+  if (core_->is_of_a_parent()) return since_;
   const Guard guard(mutex_);
   return state_.deadline();
 }
 
 Lease HeldLease::again() {
+  if (core_->is_of_a_parent()) return Lease(shared_from_this());
   const Guard guard(mutex_);
   state_.share();
   return Lease(shared_from_this());
@@ -50,6 +53,10 @@ Lease HeldLease::again() {
 
 void HeldLease::renew(Milliseconds length, std::move_only_function<void(RenewOutcome)> done) {
   assert(length > Milliseconds{0} && length <= limits::lock_lease);
+  if (core_->is_of_a_parent()) {
+    complete([done = std::move(done)]() mutable { done(RenewOutcome::lost); });
+    return;
+  }
   Guard guard(mutex_);
   if (closed_) {
     guard.unlock();
@@ -62,6 +69,11 @@ void HeldLease::renew(Milliseconds length, std::move_only_function<void(RenewOut
 }
 
 void HeldLease::give_back(std::move_only_function<void(ReleaseOutcome)> done) {
+  if (core_->is_of_a_parent()) {
+    leave_to_the_parent(shared_from_this());
+    if (done) complete([done = std::move(done)]() mutable { done(ReleaseOutcome::lost); });
+    return;
+  }
   Guard guard(mutex_);
   auto [outcome, steps] = state_.give_back(closed_ ? BootTime{} : core_->alarms().now());
   if (outcome) {

@@ -30,6 +30,7 @@ class HeldLease : public std::enable_shared_from_this<HeldLease> {
   explicit HeldLease(Of of);  // for `make` only
 
   // What Lease offers.
+  // In a process that was forked from the one that has the lease, it is lost, and nothing is done.
   bool lost() const;
   std::stop_token stop_token() const { return stop_.get_token(); }
   BootTime deadline() const;

@@ -1,4 +1,5 @@
 // A LockSpace over any backend: the checks of what comes in, and the end.
+#include "lock/acquire_state.hpp"
 #include "lock/acquisition.hpp"
 #include "lock/core.hpp"
 #include "lock/identity.hpp"
@@ -28,6 +29,11 @@ std::optional<NotAcquired> refusal_of(const std::string& name) {
   return {};
 }
 
+/// In a child that was forked: what is here belongs to its parent, which goes on with it.
+LockFailure of_a_parent() {
+  return {LockFailure::Kind::closed, "the LockSpace is of the process that this one was forked from"};
+}
+
 std::optional<NotAcquired> refusal_of(std::optional<Milliseconds> lease) {
   if (!lease || (*lease > Milliseconds{0} && *lease <= limits::lock_lease)) return {};
   return NotAcquired{Why::bad_lease, "a lease of " + std::to_string(lease->count()) + " ms; 1 to " +
@@ -42,6 +48,7 @@ class NamedLock final : public Lock {
 
   void acquire(AcquireOptions options, std::move_only_function<void(Acquired)> done) override {
     std::optional<NotAcquired> refused = refusal_of(name_);
+    if (!refused && core_->is_of_a_parent()) refused = not_acquired(of_a_parent());
     if (!refused) refused = refusal_of(options.lease);
     if (refused) {
       complete([done = std::move(done), reason = std::move(*refused)]() mutable {
@@ -60,7 +67,7 @@ class NamedLock final : public Lock {
 class BackedSpace final : public LockSpace {
  public:
   explicit BackedSpace(std::shared_ptr<Core> core) : core_(std::move(core)) {}
-  ~BackedSpace() override { core_->close(); }
+  ~BackedSpace() override { core_->is_of_a_parent() ? leave_to_the_parent(core_) : core_->close(); }
 
   std::unique_ptr<Lock> lock(std::string name) override { return std::make_unique<NamedLock>(core_, std::move(name)); }
 
@@ -68,6 +75,10 @@ class BackedSpace final : public LockSpace {
     using View = std::expected<LockView, LockFailure>;
     if (refusal_of(name)) {
       complete([done = std::move(done)]() mutable { done(LockView{}); });  // nobody can have such a lock
+      return;
+    }
+    if (core_->is_of_a_parent()) {
+      complete([done = std::move(done)]() mutable { done(std::unexpected(of_a_parent())); });
       return;
     }
     core_->backend().inspect(name, [done = std::move(done)](View view) mutable {
