@@ -111,7 +111,8 @@ void fight(Wire& wire, LockSpace& space, Pace pace, std::uint64_t seed) {
     if (dice == 1) options.lease.reset();
     Acquired lease = acquire_blocking(*lock, options);
     if (!lease) {
-      if (is_failure(lease.error().why)) ::usleep(5'000);  // a failover takes a while
+      // allowed: a moment between attempts while a master is looked for
+      if (is_failure(lease.error().why)) ::usleep(5'000);
       continue;
     }
     use_lease(wire, *lease, pace);
@@ -132,6 +133,7 @@ void use_lease(Wire& wire, const Lease& lease, Pace pace) {
   std::istringstream(wire.ask({"EVAL", begin_script(), "1", "fence", token, lease.owner(), process})) >> plain >>
       fenced;
   for (int work = 0; work < 5; ++work) wire.ask({"PING"});  // time in which to be stopped
+  // allowed: the work itself
   if (pace == Pace::slow) ::usleep(20'000);
   wire.ask({"EVAL", end_script(), "1", "fence", token, lease.owner(), plain, fenced});
   const BootTime to = BootClock::now();
