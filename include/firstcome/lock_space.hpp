@@ -14,8 +14,8 @@
 
 namespace firstcome {
 
-/// Is told what happens, for metrics. Every member may be called from any thread, also from several at once, and must
-/// not block or call the library.
+/// Is told what happens, for metrics; LockMetrics (lock_metrics.hpp) is one. Every member may be called from any
+/// thread, also from several at once, and must not block or call the library.
 class LockObserver {
  public:
   virtual ~LockObserver() = default;
@@ -24,12 +24,17 @@ class LockObserver {
   virtual void not_acquired(std::string_view /*name*/, NotAcquired::Why /*why*/, std::chrono::nanoseconds /*waited*/) {}
   /// A lease ended, released or lost, after this hold.
   virtual void ended(std::string_view /*name*/, std::chrono::nanoseconds /*held*/) {}
-  /// A lease was lost before it was released.
+  /// A lease was lost before it was released, which may come to light at its release only. Once for a lease.
   virtual void lost(std::string_view /*name*/) {}
-  /// A renewal was answered this long after it was due.
+  /// A renewal succeeded, and was answered this long after it was due: after a third of the lease had passed since it
+  /// was granted or renewed last, or when the holder asked for it if that was sooner.
   virtual void renewed(std::string_view /*name*/, std::chrono::nanoseconds /*lag*/) {}
-  /// How many acquisitions of this space wait now, over all names.
+  /// A renewal was refused (`lost`), or was not answered, or not in time (`unknown`).
+  virtual void not_renewed(std::string_view /*name*/, RenewOutcome /*why*/) {}
+  /// How many acquisitions of this space wait now, over all names. In order, never two calls at once.
   virtual void waiting(std::size_t /*acquisitions*/) {}
+  /// How many leases of this space are held now: granted and not `ended`. In order, never two calls at once.
+  virtual void held(std::size_t /*leases*/) {}
 };
 
 /// Pauses between attempts where the backend does not say when to try again: each random between `first` and three

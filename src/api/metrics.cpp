@@ -66,6 +66,7 @@ struct Metrics::Impl {
   std::vector<Route> routes;
   std::vector<std::unique_ptr<Requests>> requests;
   std::vector<Registered> registered;
+  std::vector<std::function<std::string()>> texts;
 
   void add(Registered value) { registered.push_back(std::move(value)); }
 
@@ -120,6 +121,8 @@ void Metrics::add_gauge(std::string name, std::string help, Read read, Labels la
   impl_->add({prometheus::MetricType::Gauge, std::move(name), std::move(help), std::move(labels), std::move(read)});
 }
 
+void Metrics::add_text(std::function<std::string()> read) { impl_->texts.push_back(std::move(read)); }
+
 void Metrics::count_request(std::size_t route, unsigned status, std::chrono::nanoseconds latency) {
   auto& requests = impl_->requests[route];
   if (!requests) requests = std::make_unique<Requests>();
@@ -133,7 +136,9 @@ std::string Metrics::text() const {
   std::vector<prometheus::MetricFamily> families;
   impl_->collect_requests(families);
   impl_->collect_registered(families);
-  return prometheus::TextSerializer().Serialize(families);
+  std::string text = prometheus::TextSerializer().Serialize(families);
+  for (const auto& read : impl_->texts) text += read();
+  return text;
 }
 
 }  // namespace firstcome::api

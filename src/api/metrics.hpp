@@ -38,6 +38,9 @@ class Metrics {
   void add_counter(std::string name, std::string help, Read read, Labels labels = {});
   void add_gauge(std::string name, std::string help, Read read, Labels labels = {});
 
+  /// What others count, whole families in Prometheus's text format, in each scrape behind the rest; `read` as above.
+  void add_text(std::function<std::string()> read);
+
   /// One request was answered. Constant time, no allocation but at the first of a route.
   void count_request(std::size_t route, unsigned status, std::chrono::nanoseconds latency);
 

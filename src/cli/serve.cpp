@@ -8,6 +8,7 @@
 #include "net/http_server.hpp"
 #include "payment/payment_service.hpp"
 
+#include <firstcome/lock_metrics.hpp>
 #include <firstcome/open_locks.hpp>
 
 #include <signal.h>
@@ -59,11 +60,12 @@ void start_log(const std::string& level) {
   spdlog::set_level(spdlog::level::from_str(level));
 }
 
-engine::EmbeddedOptions engine_options(const ServeOptions& options) {
+engine::EmbeddedOptions engine_options(const ServeOptions& options, std::shared_ptr<LockObserver> observer) {
   engine::EmbeddedOptions result;
   result.data = options.data;
   result.queue_operations = options.queue_limit;
   result.turn_operations = options.turn_limit;
+  result.lock_observer = std::move(observer);
   return result;
 }
 
@@ -151,23 +153,30 @@ payment::MakeGateway choose_gateway(const ServeOptions& options) {
 }
 
 /// Null: the embedded engine keeps them itself. Throws CLI::ValidationError where the URL is none.
-std::unique_ptr<LockSpace> choose_locks(const ServeOptions& options) {
+std::unique_ptr<LockSpace> choose_locks(const ServeOptions& options, std::shared_ptr<LockObserver> observer) {
   if (options.locks == "embedded") return nullptr;
-  auto space = open_locks(options.locks, *lock_kind_of(options.lock_kind));
+  auto space = open_locks(options.locks, *lock_kind_of(options.lock_kind), {.observer = std::move(observer)});
   if (!space) throw CLI::ValidationError("--locks", space.error());
   return std::move(*space);
 }
+
+/// What keeps the locks, if it is not the engine, and what counts them in either case.
+struct Locks {
+  std::shared_ptr<LockMetrics> metrics;
+  std::unique_ptr<LockSpace> space;
+};
 
 /// What is composed, in the order in which it is made; it ends in the opposite order.
 class Program {
  public:
   Program(std::unique_ptr<engine::EmbeddedEngine> engine, const ServeOptions& options, const ListenAddress& address,
-          const payment::MakeGateway& gateway, std::unique_ptr<LockSpace> locks)
+          const payment::MakeGateway& gateway, Locks locks)
       : engine_(std::move(engine)),
-        with_locks_(locks ? std::make_unique<engine::EngineWithLocks>(
-                                *engine_, std::move(locks),
-                                [this](std::move_only_function<void()> task) { server_.post(std::move(task)); })
-                          : nullptr),
+        lock_metrics_(std::move(locks.metrics)),
+        with_locks_(locks.space ? std::make_unique<engine::EngineWithLocks>(
+                                      *engine_, std::move(locks.space),
+                                      [this](std::move_only_function<void()> task) { server_.post(std::move(task)); })
+                                : nullptr),
         payments_(*engine_, engine::ReservationIds(engine_->secret()), gateway),
         api_(with_locks_ ? static_cast<Engine&>(*with_locks_) : *engine_, engine::ReservationIds(engine_->secret()),
              &payments_.cashier(), hooks()),
@@ -177,6 +186,7 @@ class Program {
     add_engine_metrics();
     add_server_metrics();
     add_payment_metrics();
+    api_.metrics().add_text([this] { return lock_metrics_->text(); });
   }
 
   /// Serves until a signal, then ends what is under way.
@@ -225,8 +235,6 @@ class Program {
     metrics.add_gauge("firstcome_engine_reservations", "Reservations stored", from(&Counters::reservations));
     metrics.add_gauge("firstcome_engine_waiting", "Operations not decided yet", from(&Counters::waiting));
     metrics.add_gauge("firstcome_engine_log_bytes", "Size of the write-ahead log", from(&Counters::wal_bytes));
-    metrics.add_gauge("firstcome_locks_held", "Locks that are held", from(&Counters::locks_held));
-    metrics.add_gauge("firstcome_locks_waiting", "Requests that wait for a lock", from(&Counters::locks_waiting));
   }
 
   void add_server_metrics() {
@@ -258,6 +266,7 @@ class Program {
   }
 
   std::unique_ptr<engine::EmbeddedEngine> engine_;
+  std::shared_ptr<LockMetrics> lock_metrics_;
   std::unique_ptr<engine::EngineWithLocks> with_locks_;  ///< null: the engine keeps locks itself
   payment::PaymentService payments_;
   api::Api api_;
@@ -270,11 +279,12 @@ class Program {
 
 int serve(const ServeOptions& options, const ListenAddress& address) {
   const payment::MakeGateway gateway = choose_gateway(options);
-  std::unique_ptr<LockSpace> locks = choose_locks(options);
+  Locks locks{std::make_shared<LockMetrics>(), nullptr};
+  locks.space = choose_locks(options, locks.metrics);
   start_log(options.log_level);
   ignore_signals();
   raise_open_files();
-  auto engine = engine::EmbeddedEngine::open(engine_options(options));
+  auto engine = engine::EmbeddedEngine::open(engine_options(options, locks.space ? nullptr : locks.metrics));
   if (!engine) {
     spdlog::error("{}", engine.error().detail);
     return exit_unavailable;

@@ -145,6 +145,7 @@ void Acquisition::add_answer(AcquireSteps& steps) {
     LockObserver& observer = self->core_->observer();
     if (steps.hold) {
       observer.acquired(self->name_, now - self->since_);
+      self->core_->lease_began();
       Lease lease =
           HeldLease::make({self->core_, std::move(contender), self->name_, *steps.hold, self->lease_terms_, now});
       complete([done = std::move(done), lease = std::move(lease)]() mutable { done(std::move(lease)); });

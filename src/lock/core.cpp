@@ -19,25 +19,28 @@ Core::Core(std::shared_ptr<LockBackend> backend, LockSettings settings, std::sha
 std::uint64_t Core::next_seed() { return seed_.fetch_add(1, std::memory_order_relaxed) * 0x9E37'79B9'7F4A'7C15U; }
 
 Core::Registered Core::add(const std::shared_ptr<Acquisition>& acquisition) {
-  std::size_t waiting = 0;
-  {
-    const std::lock_guard guard(mutex_);
-    if (closing_) return Registered::closed;
-    if (waiting_ >= settings_.waiting_limit) return Registered::full;
-    acquisitions_.insert(acquisition);
-    waiting = ++waiting_;
-  }
-  observer_->waiting(waiting);
+  const std::lock_guard guard(mutex_);
+  if (closing_) return Registered::closed;
+  if (waiting_ >= settings_.waiting_limit) return Registered::full;
+  acquisitions_.insert(acquisition);
+  observer_->waiting(++waiting_);  // under the mutex, so that the last number told is the true one
   return Registered::yes;
 }
 
 void Core::stopped_waiting() {
-  std::size_t waiting = 0;
-  {
-    const std::lock_guard guard(mutex_);
-    waiting = --waiting_;
-  }
-  observer_->waiting(waiting);
+  const std::lock_guard guard(mutex_);
+  observer_->waiting(--waiting_);
+}
+
+void Core::lease_began() { tell_held(1); }
+
+void Core::lease_ended() { tell_held(-1); }
+
+void Core::tell_held(std::ptrdiff_t change) {
+  if (observer_ == &nobody_) return;
+  const std::lock_guard guard(mutex_);
+  held_ += static_cast<std::size_t>(change);
+  observer_->held(held_);
 }
 
 void Core::remove(const std::shared_ptr<Acquisition>& acquisition) {
@@ -96,7 +99,7 @@ void Core::forget_all() {
     leases.swap(leases_);
   }
   for (const auto& acquisition : acquisitions) acquisition->close();
-  for (const auto& lease : leases) lease->close();
+  for (const auto& lease : leases) lease->close(alarms_->now());
 }
 
 }  // namespace firstcome::lock

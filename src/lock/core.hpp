@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,9 @@ class Core {
   void remove(const std::shared_ptr<Acquisition>& acquisition);
   /// False: the space has ended; the lease is lost from its beginning.
   bool add(const std::shared_ptr<HeldLease>& lease);
+  /// For the observer: one lease more is held, or one less.
+  void lease_began();
+  void lease_ended();
   void remove(const std::shared_ptr<HeldLease>& lease);
 
   /// Ends everything. Once.
@@ -48,6 +52,7 @@ class Core {
   void end_all_waits();
   void drain();
   void forget_all();
+  void tell_held(std::ptrdiff_t change);
 
   const LockSettings settings_;
   LockObserver nobody_;
@@ -62,6 +67,7 @@ class Core {
   bool closing_ = false;  ///< no new waits
   bool closed_ = false;   ///< no new leases
   std::size_t waiting_ = 0;
+  std::size_t held_ = 0;
   std::unordered_set<std::shared_ptr<Acquisition>> acquisitions_;
   std::unordered_set<std::shared_ptr<HeldLease>> leases_;
 };

@@ -27,7 +27,7 @@ Lease HeldLease::make(Of of) {
     Guard guard(held->mutex_);
     held->carry_out(guard, held->closed_ ? LeaseSteps{} : held->state_.pass(now));
   } else {
-    held->close();
+    held->close(now);
   }
   return Lease(std::move(held));
 }
@@ -85,14 +85,15 @@ void HeldLease::give_back(std::move_only_function<void(ReleaseOutcome)> done) {
   } else {
     released_ = std::move(done);
     releasing_ = true;
-    tell_of_the_end();
+    tell_of_the_end(closed_ ? since_ : core_->alarms().now());
   }
   carry_out(guard, std::move(steps));
 }
 
-void HeldLease::close() {
+void HeldLease::close(BootTime now) {
   Guard guard(mutex_);
   if (std::exchange(closed_, true)) return;
+  tell_of_the_end(now);
   if (alarm_ != Alarms::Id::none) core_->alarms().cancel(alarm_);
   removed_ = true;  // whoever closes has forgotten us already
   carry_out(guard, state_.close());
@@ -121,14 +122,17 @@ void HeldLease::carry_out(Guard& guard, LeaseSteps steps) {
 void HeldLease::add_actions(LeaseSteps& steps) {
   const auto self = shared_from_this();
   if (steps.lost) {
-    actions_.add([self] {
-      self->stop_.request_stop();
-      self->core_->observer().lost(self->name_);
-    });
-    tell_of_the_end();
+    actions_.add([self] { self->stop_.request_stop(); });
+    tell_of_the_end(closed_ ? since_ : core_->alarms().now());
+  }
+  if ((steps.lost || steps.release_answered == ReleaseOutcome::lost) && !std::exchange(told_of_the_loss_, true)) {
+    actions_.add([self] { self->core_->observer().lost(self->name_); });
   }
   if (steps.renewal_lag) {
     actions_.add([self, lag = *steps.renewal_lag] { self->core_->observer().renewed(self->name_, lag); });
+  }
+  if (steps.not_renewed) {
+    actions_.add([self, why = *steps.not_renewed] { self->core_->observer().not_renewed(self->name_, why); });
   }
   for (const auto& [id, outcome] : steps.renewals_answered) {
     auto node = renewals_.extract(id);
@@ -155,10 +159,12 @@ void HeldLease::add_actions(LeaseSteps& steps) {
   }
 }
 
-void HeldLease::tell_of_the_end() {
-  if (std::exchange(told_of_the_end_, true) || closed_) return;
-  actions_.add([self = shared_from_this(), held = core_->alarms().now() - since_] {
+/// Once; what is closed was told of before.
+void HeldLease::tell_of_the_end(BootTime now) {
+  if (std::exchange(told_of_the_end_, true)) return;
+  actions_.add([self = shared_from_this(), held = now - since_] {
     self->core_->observer().ended(self->name_, held);
+    self->core_->lease_ended();
   });
 }
 

@@ -41,7 +41,7 @@ class HeldLease : public std::enable_shared_from_this<HeldLease> {
   void give_back(std::move_only_function<void(ReleaseOutcome)> done);
 
   /// The space ends.
-  void close();
+  void close(BootTime now);
   /// Whether the space's end should wait for it: it is being released.
   bool in_the_background() const;
 
@@ -55,7 +55,7 @@ class HeldLease : public std::enable_shared_from_this<HeldLease> {
   void on_doubt();
   void on_renewal(const RenewAnswer& answer);
   void on_release(const ReleaseAnswer& answer);
-  void tell_of_the_end();
+  void tell_of_the_end(BootTime now);
 
   const std::shared_ptr<Core> core_;
   const std::string name_;
@@ -69,6 +69,7 @@ class HeldLease : public std::enable_shared_from_this<HeldLease> {
   std::shared_ptr<Contender> contender_;  ///< none at the end
   bool closed_ = false;                   ///< the alarms are out of bounds
   bool told_of_the_end_ = false;          ///< the observer was
+  bool told_of_the_loss_ = false;         ///< the observer was
   bool removed_ = false;
   InOrder actions_;
   Alarms::Id alarm_ = Alarms::Id::none;

@@ -16,10 +16,14 @@ constexpr milliseconds longest_pause{1'000};
 }  // namespace
 
 LeaseState::LeaseState(const Grant& grant, LeaseTerms terms, BootTime now)
-    : terms_(terms), deadline_(deadline_of(grant.base, grant.length)), surely_over_(now + grant.length) {
+    : terms_(terms),
+      deadline_(deadline_of(grant.base, grant.length)),
+      surely_over_(now + grant.length),
+      third_(grant.base + grant.length / 3) {
   assert(grant.length > Milliseconds{0} && terms.length > Milliseconds{0});
   if (grant.kind == Grant::Kind::claim) {
     renew_at_ = std::min(now + confirm_after, now + (deadline_ - now) / 3);
+    third_ = *renew_at_;
   } else if (terms_.watchdog == Contention::Watchdog::yes) {
     renew_at_ = grant.base + grant.length / 3;
   }
@@ -58,6 +62,7 @@ void LeaseState::lose(LeaseSteps& steps) {
   lost_ = true;
   steps.lost = true;
   renew_at_.reset();
+  if (in_flight_ && !steps.not_renewed) steps.not_renewed = RenewOutcome::unknown;
   answer_renewals(RenewOutcome::lost, steps);
 }
 
@@ -99,7 +104,8 @@ void LeaseState::renew_if_due(BootTime now, LeaseSteps& steps) {
   Milliseconds length = whole ? terms_.length : Milliseconds{0};
   if (!wanted_.empty()) length = std::max(length, wanted_length_);
   length = never_shorter(now, length);
-  in_flight_ = InFlight{due ? *renew_at_ : now, length, std::exchange(wanted_, {})};
+  const BootTime due_at = due ? *renew_at_ : wanted_.empty() ? now : std::min(now, third_);
+  in_flight_ = InFlight{due_at, length, std::exchange(wanted_, {})};
   steps.renew = LeaseSteps::Renewal{length, deadline_};
 }
 
@@ -126,6 +132,7 @@ LeaseSteps LeaseState::renewal_answered(BootTime now, const RenewAnswer& answer)
              failure != nullptr && failure->kind != LockFailure::Kind::wrong_type) {
     renewal_failed(now, *failure, steps);
   } else {
+    steps.not_renewed = RenewOutcome::lost;
     lose(steps);
     in_flight_.reset();
   }
@@ -141,7 +148,9 @@ void LeaseState::take_renewal(BootTime now, const Renewed& renewed, LeaseSteps& 
   deadline_ = std::max(deadline_, deadline_of(renewed.sent, length));
   renew_at_.reset();
   if (terms_.watchdog == Contention::Watchdog::yes) renew_at_ = renewed.sent + std::min(length, terms_.length) / 3;
-  steps.renewal_lag = now - in_flight_->due;
+  third_ = renewed.sent + length / 3;
+  steps.renewal_lag = now - std::min(in_flight_->due, failing_since_.value_or(in_flight_->due));
+  failing_since_.reset();
   for (const std::uint64_t id : in_flight_->for_whom) steps.renewals_answered.emplace_back(id, RenewOutcome::renewed);
   in_flight_.reset();
 }
@@ -152,6 +161,8 @@ void LeaseState::renewal_failed(BootTime now, const LockFailure& failure, LeaseS
     shortest_doubtful_ = std::min(shortest_doubtful_.value_or(in_flight_->length), in_flight_->length);
     may_last_until(now + in_flight_->length);
   }
+  steps.not_renewed = RenewOutcome::unknown;
+  if (renew_at_ && !failing_since_) failing_since_ = in_flight_->due;
   in_flight_.reset();
   // Ever sooner as the end comes nearer.
   if (renew_at_) {

@@ -42,7 +42,8 @@ struct LeaseSteps {
 
   bool lost = false;  ///< the holder is told, once
   std::vector<std::pair<std::uint64_t, RenewOutcome>> renewals_answered = {};
-  std::optional<BootClock::duration> renewal_lag = {};  ///< a renewal was answered, this long after it was due
+  std::optional<BootClock::duration> renewal_lag = {};  ///< a renewal succeeded, this long after it was due
+  std::optional<RenewOutcome> not_renewed = {};         ///< one was refused, or was not answered in time
   std::optional<Renewal> renew = {};
   std::optional<Try> release = {};
   std::optional<ReleaseOutcome> release_answered = {};  ///< once, after the last object was given back
@@ -105,7 +106,9 @@ class LeaseState {
   BootTime deadline_;
   BootTime surely_over_;  ///< by then the backend has ended it, whatever was carried out late
 
-  std::optional<BootTime> renew_at_;  ///< the next renewal of our own
+  std::optional<BootTime> renew_at_;       ///< the next renewal of our own
+  BootTime third_;                         ///< when a holder who renews by himself should have
+  std::optional<BootTime> failing_since_;  ///< when the first of those renewals was due that failed one after another
   std::optional<InFlight> in_flight_;
   std::vector<std::uint64_t> wanted_;  ///< asked for by the holder, not sent yet
   bool doubted_ = false;               ///< to be asked for, and not sent yet

@@ -25,9 +25,12 @@ LockBook::Answer LockBook::acquire(const Ask& ask, Instant now) {
   advance(now);
   const auto at = entries_.try_emplace(ask.name).first;
   Entry& entry = at->second;
-  if (!entry.grant) return {.is = Answer::Is::granted, .grant = &grant(ask.name, entry, ask.lease, ask.length, now)};
+  if (!entry.grant) return {.is = Answer::Is::granted, .grant = &grant(ask, entry, now, now)};
   if (entry.grant->lease == ask.lease) return {.is = Answer::Is::granted, .grant = &*entry.grant};
-  if (ask.wait <= Milliseconds{0}) return {.is = Answer::Is::locked, .retry_in = entry.grant->until - now};
+  if (ask.wait <= Milliseconds{0}) {
+    events_.push_back({Event::Is::not_acquired, ask.name, Milliseconds{0}, NotAcquired::Why::timed_out});
+    return {.is = Answer::Is::locked, .retry_in = entry.grant->until - now};
+  }
   return join(ask, at, now);
 }
 
@@ -35,15 +38,18 @@ LockBook::Answer LockBook::acquire(const Ask& ask, Instant now) {
 LockBook::Answer LockBook::join(const Ask& ask, Entries::iterator at, Instant now) {
   std::list<Waiting>& line = at->second.line;
   auto behind = line.end();
+  Instant since = now;
   if (const auto same = by_lease_.find(key_of(ask.name, ask.lease)); same != by_lease_.end()) {
     Waiter& before = waiters_.at(static_cast<std::uint64_t>(same->second));
     behind = std::next(before.place);
-    give_up(before, now);
+    since = before.since;
+    end_wait(before, now);  // whose wait goes on: not an event
   } else if (waiters_.size() >= most_waiting_) {
+    events_.push_back({Event::Is::not_acquired, ask.name, Milliseconds{0}, NotAcquired::Why::full});
     return {.is = Answer::Is::full, .retry_in = at->second.grant->until - now};
   }
   const Waiting id{++last_waiting_};
-  Waiter waiter{id, ask.name, ask.lease, ask.length, now + ask.wait, line.insert(behind, id)};
+  Waiter waiter{id, ask.name, ask.lease, ask.length, since, now + ask.wait, line.insert(behind, id)};
   give_ups_.emplace(waiter.until, last_waiting_);
   by_lease_.emplace(key_of(ask.name, ask.lease), id);
   waiters_.emplace(last_waiting_, std::move(waiter));
@@ -53,7 +59,13 @@ LockBook::Answer LockBook::join(const Ask& ask, Entries::iterator at, Instant no
 const BookedGrant* LockBook::renew(std::string_view name, std::string_view lease, Instant now) {
   advance(now);
   BookedGrant* const grant = held_by(name, lease);
-  if (grant == nullptr) return nullptr;
+  if (grant == nullptr) {
+    events_.push_back({Event::Is::not_renewed, std::string(name)});
+    return nullptr;
+  }
+  const Milliseconds left = grant->until - now;
+  const Milliseconds late = grant->length - grant->length / 3 - left;
+  events_.push_back({Event::Is::renewed, grant->name, std::max(late, Milliseconds{0})});
   ends_.erase({grant->until, grant->name});
   grant->until = std::max(grant->until, now + grant->length);
   ends_.emplace(grant->until, grant->name);
@@ -64,7 +76,7 @@ const BookedGrant* LockBook::renew(std::string_view name, std::string_view lease
 bool LockBook::release(std::string_view name, std::string_view lease, Instant now) {
   advance(now);
   if (held_by(name, lease) == nullptr) return false;
-  end(entries_.find(name), now);
+  end(entries_.find(name), Event::Is::released, now);
   return true;
 }
 
@@ -78,7 +90,8 @@ LockBook::View LockBook::inspect(std::string_view name, Instant now) {
 void LockBook::leave(std::string_view name, std::string_view lease, Instant now) {
   advance(now);
   const auto at = by_lease_.find(key_of(name, lease));
-  if (at != by_lease_.end()) give_up(waiters_.at(static_cast<std::uint64_t>(at->second)), now);
+  if (at != by_lease_.end())
+    give_up(waiters_.at(static_cast<std::uint64_t>(at->second)), NotAcquired::Why::stopped, now);
 }
 
 void LockBook::advance(Instant now) {
@@ -89,9 +102,9 @@ void LockBook::advance(Instant now) {
     // In the order of time; of two at the same instant a grant comes before giving up.
     if (lapses && (!gives_up || ends_.begin()->first <= give_ups_.begin()->first)) {
       const Due due = *ends_.begin();
-      end(entries_.find(due.second), now);
+      end(entries_.find(due.second), Event::Is::lapsed, now);
     } else {
-      give_up(waiters_.at(give_ups_.begin()->second), now);
+      give_up(waiters_.at(give_ups_.begin()->second), NotAcquired::Why::timed_out, now);
     }
   }
 }
@@ -119,18 +132,24 @@ void LockBook::restore(BookedGrant restored) {
 /// Microseconds, so that tokens rise even when an old copy of the store is put back.
 std::uint64_t LockBook::mint(Instant now) { return last_token_ = std::max(last_token_ + 1, micros(now)); }
 
-const BookedGrant& LockBook::grant(const std::string& name, Entry& entry, std::string lease, Milliseconds length,
-                                   Instant now) {
+const BookedGrant& LockBook::grant(const Ask& ask, Entry& entry, Instant asked, Instant now) {
   assert(!entry.grant);
-  entry.grant = BookedGrant{name, std::move(lease), mint(now), now + length, length};
-  ends_.emplace(entry.grant->until, name);
-  changed_.insert(name);
+  entry.grant = BookedGrant{ask.name, ask.lease, mint(now), now + ask.length, ask.length};
+  entry.since = now;
+  ends_.emplace(entry.grant->until, ask.name);
+  changed_.insert(ask.name);
   ++held_;
+  events_.push_back({Event::Is::acquired, ask.name, now - asked});
   return *entry.grant;
 }
 
-void LockBook::end(Entries::iterator at, Instant now) {
+void LockBook::end(Entries::iterator at, Event::Is how, Instant now) {
   assert(at != entries_.end() && at->second.grant);
+  // One that lapsed was held until its end, however late that is seen.
+  const Instant ended = std::min(now, at->second.grant->until);
+  Event event{how, at->first};
+  if (at->second.since) event.after = ended - *at->second.since;
+  events_.push_back(std::move(event));
   ends_.erase({at->second.grant->until, at->first});
   at->second.grant.reset();
   --held_;
@@ -145,12 +164,18 @@ void LockBook::serve_next(Entries::iterator at, Instant now) {
   }
   Waiter& waiter = waiters_.at(static_cast<std::uint64_t>(at->second.line.front()));
   const Waiting id = waiter.id;
-  const BookedGrant& granted = grant(at->first, at->second, waiter.lease, waiter.length, now);
+  const BookedGrant& granted =
+      grant({at->first, waiter.lease, waiter.length, Milliseconds{0}}, at->second, waiter.since, now);
   remove(waiter);
   news_.push_back({id, granted, {}});
 }
 
-void LockBook::give_up(Waiter& waiter, Instant now) {
+void LockBook::give_up(Waiter& waiter, NotAcquired::Why why, Instant now) {
+  events_.push_back({Event::Is::not_acquired, waiter.name, std::min(now, waiter.until) - waiter.since, why});
+  end_wait(waiter, now);
+}
+
+void LockBook::end_wait(Waiter& waiter, Instant now) {
   const BookedGrant& present = *entries_.find(waiter.name)->second.grant;
   news_.push_back({waiter.id, std::nullopt, std::max(present.until - now, Milliseconds{0})});
   remove(waiter);

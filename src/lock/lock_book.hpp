@@ -10,6 +10,7 @@
 //   - strictly first come, first served: while somebody waits, a newcomer waits behind
 #pragma once
 
+#include <firstcome/lock.hpp>
 #include <firstcome/types.hpp>
 
 #include <compare>
@@ -70,6 +71,21 @@ class LockBook {
     std::optional<BookedGrant> grant;
     Milliseconds retry_in{};
   };
+  /// What happened, for metrics.
+  struct Event {
+    enum class Is : std::uint8_t {
+      acquired,      ///< `after`: the wait
+      not_acquired,  ///< `why`; `after`: the wait
+      released,      ///< `after`: the hold; none for a grant of an earlier run
+      lapsed,        ///< not released before its end; `after` as for `released`
+      renewed,       ///< `after`: past a third of its length since the grant or the last renewal; not less than 0
+      not_renewed,   ///< a lease that does not hold the name
+    };
+    Is is = Is::acquired;
+    std::string name;
+    std::optional<Milliseconds> after = {};
+    NotAcquired::Why why = NotAcquired::Why::timed_out;
+  };
   struct View {
     const BookedGrant* grant = nullptr;  ///< null: free
     std::size_t waiting = 0;
@@ -94,6 +110,8 @@ class LockBook {
 
   /// What became of those who waited, in the order in which it happened. Those who asked first come first.
   std::vector<News> take_news() { return std::exchange(news_, {}); }
+  /// What happened, in order. They gather until they are taken.
+  std::vector<Event> take_events() { return std::exchange(events_, {}); }
 
   // --- storing and building again ---
 
@@ -121,23 +139,27 @@ class LockBook {
     std::string name;
     std::string lease;
     Milliseconds length{};
+    Instant since;
     Instant until;
     std::list<Waiting>::iterator place;
   };
   struct Entry {
     std::optional<BookedGrant> grant;
-    std::list<Waiting> line;
+    std::optional<Instant> since = {};  ///< of the grant; none where an earlier run made it
+    std::list<Waiting> line = {};
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
   using Due = std::pair<Instant, std::string>;        ///< the end of a name's grant
   using GivesUp = std::pair<Instant, std::uint64_t>;  ///< the end of a wait
 
   std::uint64_t mint(Instant now);
-  const BookedGrant& grant(const std::string& name, Entry& entry, std::string lease, Milliseconds length, Instant now);
-  void end(Entries::iterator at, Instant now);
+  /// `ask`'s wait is not looked at.
+  const BookedGrant& grant(const Ask& ask, Entry& entry, Instant asked, Instant now);
+  void end(Entries::iterator at, Event::Is how, Instant now);
   void serve_next(Entries::iterator at, Instant now);
   Answer join(const Ask& ask, Entries::iterator at, Instant now);
-  void give_up(Waiter& waiter, Instant now);
+  void give_up(Waiter& waiter, NotAcquired::Why why, Instant now);
+  void end_wait(Waiter& waiter, Instant now);
   void remove(Waiter& waiter);
   BookedGrant* held_by(std::string_view name, std::string_view lease);
 
@@ -152,6 +174,7 @@ class LockBook {
   std::set<GivesUp> give_ups_;
   std::set<std::string, std::less<>> changed_;
   std::vector<News> news_;
+  std::vector<Event> events_;
 };
 
 }  // namespace firstcome::lock

@@ -160,6 +160,87 @@ TEST_F(Book, IsRestoredWithItsGrantsAndHigherTokens) {
   EXPECT_EQ(again.acquire({"a", "z", 1ms, 0ms}, grant.until).is, Is::granted);
 }
 
+using Event = LockBook::Event;
+
+TEST_F(Book, TellsWhatAGrantAndItsReleaseWere) {
+  acquire("x");
+  now += 30ms;
+  acquire("x");  // has it: nothing happens
+  acquire("y");
+  acquire("p", 1s);
+  now += 10ms;
+  book.release("a", "x", now);
+  now += 5ms;
+  book.release("a", "p", now);
+  const auto events = book.take_events();
+  ASSERT_EQ(events.size(), 5U);
+  EXPECT_EQ(events[0].is, Event::Is::acquired);
+  EXPECT_EQ(events[0].after, 0ms);
+  EXPECT_EQ(events[1].is, Event::Is::not_acquired) << "y, who does not wait";
+  EXPECT_EQ(events[1].why, NotAcquired::Why::timed_out);
+  EXPECT_EQ(events[2].is, Event::Is::released);
+  EXPECT_EQ(events[2].after, 40ms);
+  EXPECT_EQ(events[3].is, Event::Is::acquired);
+  EXPECT_EQ(events[3].after, 10ms);
+  EXPECT_EQ(events[4].after, 5ms);
+  EXPECT_TRUE(book.take_events().empty());
+}
+
+TEST_F(Book, TellsOfALapseOnceAndOfWhoComesTooLate) {
+  acquire("x");
+  now += 250ms;  // its end was at 100 ms
+  EXPECT_FALSE(book.release("a", "x", now));
+  EXPECT_EQ(book.renew("a", "x", now), nullptr);
+  const auto events = book.take_events();
+  ASSERT_EQ(events.size(), 3U);
+  EXPECT_EQ(events[1].is, Event::Is::lapsed);
+  EXPECT_EQ(events[1].after, 100ms) << "not held longer because it was seen later";
+  EXPECT_EQ(events[2].is, Event::Is::not_renewed);
+}
+
+TEST_F(Book, TellsHowLateARenewalCame) {
+  acquire("x", 0ms, 90ms);
+  now += 30ms;
+  book.renew("a", "x", now);
+  now += 70ms;
+  book.renew("a", "x", now);
+  const auto events = book.take_events();
+  ASSERT_EQ(events.size(), 3U);
+  EXPECT_EQ(events[1].is, Event::Is::renewed);
+  EXPECT_EQ(events[1].after, 0ms);
+  EXPECT_EQ(events[2].after, 40ms);
+}
+
+TEST_F(Book, TellsOfWaitsThatEndWithoutTheLock) {
+  acquire("x", 0ms, 10s);
+  acquire("p", 20ms);
+  acquire("q", 1s);
+  now += 10ms;
+  acquire("q", 1s);  // again: its wait goes on
+  for (const char* more : {"r", "s"}) acquire(more, 1s);
+  EXPECT_EQ(acquire("t", 1s).is, Is::full);
+  now += 90ms;
+  book.advance(now);
+  book.leave("a", "q", now);
+  const auto events = book.take_events();
+  ASSERT_EQ(events.size(), 4U);
+  EXPECT_EQ(events[1].why, NotAcquired::Why::full);
+  EXPECT_EQ(events[2].why, NotAcquired::Why::timed_out);
+  EXPECT_EQ(events[2].after, 20ms);
+  EXPECT_EQ(events[3].why, NotAcquired::Why::stopped);
+  EXPECT_EQ(events[3].after, 100ms) << "since it asked first";
+}
+
+TEST_F(Book, DoesNotKnowHowLongAGrantOfAnEarlierRunWasHeld) {
+  LockBook again(4);
+  again.restore({"a", "x", 7, now + 50ms, 100ms});
+  again.release("a", "x", now);
+  const auto events = again.take_events();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].is, Event::Is::released);
+  EXPECT_FALSE(events[0].after);
+}
+
 /// The rules once more, naively: one name, a list.
 struct Naive {
   struct One {
@@ -200,6 +281,7 @@ TEST(BookAgainstANaiveOne, AgreesOnEveryAnswer) {
   std::mt19937 random(seed);
   LockBook book(1'000);
   Naive naive;
+  int held = 0;  // as its events tell
   Instant now = start;
   for (int step = 0; step < 20'000; ++step) {
     now += Milliseconds{random() % 4};
@@ -242,6 +324,11 @@ TEST(BookAgainstANaiveOne, AgreesOnEveryAnswer) {
     for (const auto& news : book.take_news()) told.push_back(news.grant ? news.grant->lease : "-");
     ASSERT_EQ(told, std::exchange(naive.told, {})) << "step " << step;
     ASSERT_EQ(book.waiting(), naive.line.size());
+    for (const auto& event : book.take_events()) {
+      held += event.is == Event::Is::acquired ? 1 : 0;
+      held -= event.is == Event::Is::released || event.is == Event::Is::lapsed ? 1 : 0;
+    }
+    ASSERT_EQ(held, static_cast<int>(book.held()));
   }
 }
 

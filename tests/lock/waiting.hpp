@@ -61,6 +61,9 @@ class CountingObserver final : public LockObserver {
     int ended = 0;
     int lost = 0;
     int renewed = 0;
+    int refused = 0;     ///< renewals
+    int unanswered = 0;  ///< renewals
+    std::size_t held = 0;
     std::size_t waiting = 0;
   };
 
@@ -71,11 +74,11 @@ class CountingObserver final : public LockObserver {
   void ended(std::string_view /*name*/, std::chrono::nanoseconds /*held*/) override { add(&Counts::ended); }
   void lost(std::string_view /*name*/) override { add(&Counts::lost); }
   void renewed(std::string_view /*name*/, std::chrono::nanoseconds /*lag*/) override { add(&Counts::renewed); }
-  void waiting(std::size_t acquisitions) override {
-    const std::lock_guard guard(mutex_);
-    counts_.waiting = acquisitions;
-    changed_.notify_all();
+  void not_renewed(std::string_view /*name*/, RenewOutcome why) override {
+    add(why == RenewOutcome::lost ? &Counts::refused : &Counts::unanswered);
   }
+  void waiting(std::size_t acquisitions) override { set(&Counts::waiting, acquisitions); }
+  void held(std::size_t leases) override { set(&Counts::held, leases); }
 
   Counts counts() const {
     const std::lock_guard guard(mutex_);
@@ -91,6 +94,11 @@ class CountingObserver final : public LockObserver {
   void add(int Counts::* count) {
     const std::lock_guard guard(mutex_);
     ++(counts_.*count);
+    changed_.notify_all();
+  }
+  void set(std::size_t Counts::* number, std::size_t value) {
+    const std::lock_guard guard(mutex_);
+    counts_.*number = value;
     changed_.notify_all();
   }
 

@@ -19,6 +19,7 @@
 #include "engine/reservation_id.hpp"
 
 #include <firstcome/engine.hpp>
+#include <firstcome/lock_space.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -39,9 +40,10 @@ Clock steady_wall_clock();
 struct EmbeddedOptions {
   std::filesystem::path data;  ///< made if missing; holds `lock` and `firstcome.db`
   Clock clock = steady_wall_clock();
-  std::size_t queue_operations;  ///< limits::queue_operations
-  std::size_t turn_operations;   ///< limits::turn_operations
-  std::string vfs;               ///< a registered SQLite VFS; empty: the default one
+  std::size_t queue_operations;                 ///< limits::queue_operations
+  std::size_t turn_operations;                  ///< limits::turn_operations
+  std::string vfs;                              ///< a registered SQLite VFS; empty: the default one
+  std::shared_ptr<LockObserver> lock_observer;  ///< of the lock service, told after the commit; may be none
 
   EmbeddedOptions();
 };

@@ -72,6 +72,8 @@ struct EmbeddedEngine::Impl {
   Applied apply_to_locks(Operation& operation, Instant now);
   /// Puts those whose wait is over into the batch.
   void collect_lock_waiters();
+  /// REQUIRES: what the book has done is committed.
+  void tell_of_locks();
   void fail_lock_waiters(const Failure& failure);
 
   // --- the owner's: when the disk fails (trouble.cpp) ---

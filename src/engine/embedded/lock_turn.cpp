@@ -55,12 +55,33 @@ LockAnswer decide(LockBook& book, const InspectLock& command, Instant now) {
   return answer;
 }
 
+void tell(LockObserver& observer, const LockBook::Event& event) {
+  using Is = LockBook::Event::Is;
+  switch (event.is) {
+    case Is::acquired:
+      return observer.acquired(event.name, event.after.value_or(Milliseconds{0}));
+    case Is::not_acquired:
+      return observer.not_acquired(event.name, event.why, event.after.value_or(Milliseconds{0}));
+    case Is::lapsed:
+      observer.lost(event.name);
+      [[fallthrough]];
+    case Is::released:
+      if (event.after) observer.ended(event.name, *event.after);
+      return;
+    case Is::renewed:
+      return observer.renewed(event.name, event.after.value_or(Milliseconds{0}));
+    case Is::not_renewed:
+      return observer.not_renewed(event.name, RenewOutcome::lost);
+  }
+}
+
 }  // namespace
 
 void EmbeddedEngine::Impl::restore_locks(Recovered& found) {
   locks = LockBook(limits::locks_waiting);
   for (BookedGrant& grant : found.locks) locks.restore(std::move(grant));
   locks.restore_last_token(found.last_lock_token);
+  tell_of_locks();
 }
 
 EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply_to_locks(Operation& operation, Instant now) {
@@ -99,8 +120,17 @@ void EmbeddedEngine::Impl::collect_lock_waiters() {
     batch.push_back(waiter->second);
     lock_waiters.erase(waiter);
   }
+}
+
+void EmbeddedEngine::Impl::tell_of_locks() {
   counted.locks_held.store(locks.held(), std::memory_order_relaxed);
   counted.locks_waiting.store(locks.waiting(), std::memory_order_relaxed);
+  const std::vector<LockBook::Event> events = locks.take_events();
+  LockObserver* const observer = options.lock_observer.get();
+  if (observer == nullptr) return;
+  for (const LockBook::Event& event : events) tell(*observer, event);
+  observer->held(locks.held());
+  observer->waiting(locks.waiting());
 }
 
 void EmbeddedEngine::Impl::fail_lock_waiters(const Failure& failure) {

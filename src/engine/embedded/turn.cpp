@@ -50,6 +50,7 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::serve() {
   const bool notify = ledger.changes().payment_work;
   const bool committed = commit(now);
   if (!committed) fail_batch();
+  if (committed) tell_of_locks();
   if (committed && notify) payment_work();
   complete_batch();
   start_reads();

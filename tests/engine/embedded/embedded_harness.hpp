@@ -31,6 +31,7 @@ class EmbeddedHarness {
     options.clock = clock_.function();
     options.vfs = vfs_;
     if (queue_operations != 0) options.queue_operations = queue_operations;
+    options.lock_observer = lock_observer;
     return options;
   }
 
@@ -72,7 +73,9 @@ class EmbeddedHarness {
     return ask(Reserve{"s", customer, 1, {}, key});
   }
 
-  std::size_t queue_operations = 0;  ///< 0: the usual; before `reopen`
+  std::size_t queue_operations = 0;             ///< 0: the usual; before `reopen`
+  std::shared_ptr<LockObserver> lock_observer;  ///< before `reopen`
+
  private:
   TemporaryFolder folder_;
   std::string vfs_;

@@ -3,6 +3,8 @@
 #include "engine/embedded/sqlite.hpp"
 #include "engine/faulty_vfs.hpp"
 
+#include <firstcome/lock_metrics.hpp>
+
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -86,6 +88,59 @@ TEST_F(EmbeddedLocks, AreLeftByWhoGoesAway) {
   ASSERT_TRUE(gone->done);
   EXPECT_EQ(gone->as<LockAnswer>().outcome, Outcome::locked);
   EXPECT_EQ(harness.ask(InspectLock{"a"}).value().waiting, 0U);
+}
+
+/// The value of a line of the metrics.
+std::string metric(const LockMetrics& metrics, const std::string& name) {
+  const std::string text = "\n" + metrics.text();
+  const std::size_t at = text.find("\n" + name + " ");
+  if (at == std::string::npos) return "missing";
+  const std::size_t begin = at + name.size() + 2;
+  return text.substr(begin, text.find('\n', begin) - begin);
+}
+
+TEST_F(EmbeddedLocks, AreCounted) {
+  const auto metrics = std::make_shared<LockMetrics>();
+  harness.lock_observer = metrics;
+  harness.reopen();
+  acquire("holder");
+  const auto first = wait_for_it("first");
+  const auto impatient = wait_for_it("impatient", 1s);
+  EXPECT_EQ(metric(*metrics, "firstcome_locks_waiting"), "2");
+  harness.advance(2s);
+  ASSERT_EQ(harness.ask(ReleaseLock{"a", "holder"}).value().outcome, Outcome::done);
+  ASSERT_TRUE(first->done);
+  EXPECT_EQ(metric(*metrics, "firstcome_locks_waiting"), "0");
+  EXPECT_EQ(metric(*metrics, "firstcome_locks_held"), "1");
+  EXPECT_EQ(metric(*metrics, "firstcome_locks_wait_seconds_count"), "2");
+  EXPECT_EQ(metric(*metrics, "firstcome_locks_wait_seconds_sum"), "2");
+  EXPECT_EQ(metric(*metrics, "firstcome_locks_hold_seconds_sum"), "2");
+  EXPECT_EQ(metric(*metrics, R"(firstcome_locks_not_acquired_total{why="timed-out"})"), "1");
+  ASSERT_EQ(harness.ask(RenewLock{"a", "holder"}).value().outcome, Outcome::lease_lost);
+  EXPECT_EQ(metric(*metrics, R"(firstcome_locks_not_renewed_total{why="refused"})"), "1");
+  harness.reopen();
+  EXPECT_EQ(metric(*metrics, "firstcome_locks_held"), "1") << "also of an earlier run";
+  harness.advance(10s);
+  static_cast<void>(harness.engine().turn());
+  EXPECT_EQ(metric(*metrics, "firstcome_locks_held"), "0");
+  EXPECT_EQ(metric(*metrics, "firstcome_locks_lost_total"), "1");
+}
+
+TEST(EmbeddedLocksOnABadDisk, AreNotCountedUntilTheyAreStored) {
+  EmbeddedHarness harness(faulty_vfs::name());
+  const auto metrics = std::make_shared<LockMetrics>();
+  harness.lock_observer = metrics;
+  harness.reopen();
+  faulty_vfs::arm({.action = FileAction::write, .code = SQLITE_FULL});
+  ASSERT_FALSE(harness.ask(AcquireLock{"a", "holder", 10s, 0ms}));
+  EXPECT_EQ(metric(*metrics, "firstcome_locks_wait_seconds_count"), "0");
+  faulty_vfs::disarm();
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  while (!harness.engine().readiness().ready && std::chrono::steady_clock::now() < deadline)
+    static_cast<void>(harness.engine().turn());
+  ASSERT_TRUE(harness.ask(AcquireLock{"a", "holder", 10s, 0ms}));
+  EXPECT_EQ(metric(*metrics, "firstcome_locks_wait_seconds_count"), "1");
+  EXPECT_EQ(metric(*metrics, "firstcome_locks_held"), "1");
 }
 
 TEST(EmbeddedLocksOnABadDisk, AnswerWhoWaitsWhenTheStoreFailsAndServeAgain) {
