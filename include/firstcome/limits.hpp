@@ -44,9 +44,10 @@ inline constexpr std::size_t turn_due = 4'096;           ///< ends of holds done
 // --- locks ---
 inline constexpr std::size_t lock_name_bytes = 512;
 inline constexpr Milliseconds lock_lease = std::chrono::days{365};
-inline constexpr Milliseconds lock_wait{60'000};        ///< of one request to the lock service
-inline constexpr std::size_t locks_waiting = 65'536;    ///< at the lock service; one more is `overloaded`
-inline constexpr std::size_t lock_lease_id_least = 16;  ///< characters of a lease's name at the lock service
+inline constexpr std::uint32_t lock_permits = 1U << 20U;  ///< of a semaphore; a read-write lock has as many readers
+inline constexpr Milliseconds lock_wait{60'000};          ///< of one request to the lock service
+inline constexpr std::size_t locks_waiting = 65'536;      ///< at the lock service; one more is `overloaded`
+inline constexpr std::size_t lock_lease_id_least = 16;    ///< characters of a lease's name at the lock service
 inline constexpr std::size_t lock_lease_id_most = 64;
 
 // --- HTTP ---

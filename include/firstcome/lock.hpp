@@ -41,8 +41,13 @@ struct NotAcquired {
     stopped,    ///< the stop_token of the wait was asked to stop
     full,       ///< as many wait already as may
     // Refused before anything was sent:
-    bad_name,   ///< empty, over 512 bytes, or with `{` or `}`
-    bad_lease,  ///< no lease lasts 0 ms or less, or more than a year
+    bad_name,      ///< empty, over 512 bytes, or with `{` or `}`
+    bad_lease,     ///< no lease lasts 0 ms or less, or more than a year
+    bad_weight,    ///< 0, or more permits than the semaphore has (lock_shares.hpp); the server may say so as well
+    bad_capacity,  ///< no semaphore has 0 permits, or more than 2^20
+    not_offered,   ///< this kind of lock has no read-write locks and semaphores (`LockTraits::shares`)
+    // An answer that only another program can change:
+    other_capacity,  ///< the semaphore has another number of permits than this caller says
     // Failures of what keeps the lock; see LockFailure:
     unavailable,
     denied,
@@ -80,6 +85,13 @@ enum class ReleaseOutcome : std::uint8_t {
   unknown,   ///< no answer in time: what keeps the lock releases it at the end of the lease at the latest
 };
 
+/// Of giving back a part (lock_shares.hpp).
+enum class ShrinkOutcome : std::uint8_t {
+  shrunk,
+  lost,     ///< the lease has ended before
+  unknown,  ///< no answer in time; the same again does no harm
+};
+
 enum class RenewOutcome : std::uint8_t {
   renewed,
   lost,     ///< the lease has ended, for ever; `stop_token` has been asked to stop
@@ -88,6 +100,7 @@ enum class RenewOutcome : std::uint8_t {
 
 std::string_view text_of(ReleaseOutcome outcome);
 std::string_view text_of(RenewOutcome outcome);
+std::string_view text_of(ShrinkOutcome outcome);
 
 namespace lock {
 class HeldLease;
@@ -125,6 +138,12 @@ class Lease {
   /// Prolongs the lease to at least `length` from now; never shortens it. `done` is called once, as in Lock::acquire.
   /// REQUIRES: 0 < length <= 1 year.
   void renew(Milliseconds length, std::move_only_function<void(RenewOutcome)> done);
+
+  /// Gives back all but `weight`: a writer of a read-write lock becomes a reader with 1, without letting go in between;
+  /// who holds permits keeps so many. Whoever is next in line gets what is free now. Holds for all objects of the
+  /// lease; the token stays. There is no way back up: two who waited for each other would wait for ever. `done` as in
+  /// Lock::acquire. REQUIRES: a lease of lock_shares.hpp; weight > 0. More than is held is no change.
+  void shrink(std::uint32_t weight, std::move_only_function<void(ShrinkOutcome)> done);
 
   /// Gives the lock back; the object is empty afterwards. `done`, if any, is called once, as in Lock::acquire, within
   /// `LockSettings::release_limit`.

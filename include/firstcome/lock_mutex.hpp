@@ -1,4 +1,5 @@
-// Locks for code that blocks: a mutex that std::unique_lock and std::scoped_lock take, and `with_lock` for one line.
+// Locks for code that blocks: a mutex that std::unique_lock and std::scoped_lock take, one that std::shared_lock takes,
+// and `with_lock` for one line.
 //
 // None of these may be used within a completion of this library, which must not block.
 #pragma once
@@ -23,6 +24,8 @@ Acquired acquire_blocking(Lock& lock, AcquireOptions options);
 ReleaseOutcome release_blocking(Lease lease);
 /// Lease::renew, waited for.
 RenewOutcome renew_blocking(Lease& lease, Milliseconds length);
+/// Lease::shrink, waited for.
+ShrinkOutcome shrink_blocking(Lease& lease, std::uint32_t weight);
 
 /// What LockMutex throws where the lock could not be asked (never because somebody else has it).
 class LockError : public std::runtime_error {
@@ -44,6 +47,8 @@ class LockMutex {
  public:
   /// REQUIRES: the space outlives this. `lease`: as in AcquireOptions.
   LockMutex(LockSpace& space, std::string name, std::optional<Milliseconds> lease = {});
+  /// Any lock, such as permits of a semaphore.
+  explicit LockMutex(std::unique_ptr<Lock> lock, std::optional<Milliseconds> lease = {});
   LockMutex(const LockMutex&) = delete;
   LockMutex& operator=(const LockMutex&) = delete;
   ~LockMutex();  ///< REQUIRES: not locked
@@ -75,6 +80,46 @@ class LockMutex {
   const std::unique_ptr<Lock> lock_;
   const std::optional<Milliseconds> lease_;
   const std::unique_ptr<Leases> leases_;
+};
+
+/// Meets the standard's SharedTimedLockable, over a read-write lock: std::shared_lock reads, std::unique_lock writes.
+/// All that LockMutex says holds for either side, by itself: a thread that reads must not write before it has unlocked.
+class SharedLockMutex {
+ public:
+  /// REQUIRES: the space outlives this. `lease`: as in AcquireOptions.
+  SharedLockMutex(LockSpace& space, const std::string& name, std::optional<Milliseconds> lease = {});
+
+  void lock() { writer_.lock(); }
+  bool try_lock() { return writer_.try_lock(); }
+  template <class Rep, class Period>
+  bool try_lock_for(std::chrono::duration<Rep, Period> wait) {
+    return writer_.try_lock_for(wait);
+  }
+  template <class Clock, class Duration>
+  bool try_lock_until(std::chrono::time_point<Clock, Duration> until) {
+    return writer_.try_lock_until(until);
+  }
+  void unlock() { writer_.unlock(); }
+  /// What this thread writes under.
+  Lease& lease() { return writer_.lease(); }
+
+  void lock_shared() { reader_.lock(); }
+  bool try_lock_shared() { return reader_.try_lock(); }
+  template <class Rep, class Period>
+  bool try_lock_shared_for(std::chrono::duration<Rep, Period> wait) {
+    return reader_.try_lock_for(wait);
+  }
+  template <class Clock, class Duration>
+  bool try_lock_shared_until(std::chrono::time_point<Clock, Duration> until) {
+    return reader_.try_lock_until(until);
+  }
+  void unlock_shared() { reader_.unlock(); }
+  /// What this thread reads under.
+  Lease& shared_lease() { return reader_.lease(); }
+
+ private:
+  LockMutex writer_;
+  LockMutex reader_;
 };
 
 /// Runs `f(lease)`, or `f()`, while holding the lock, then gives it back, also when `f` throws. Returns what `f` does,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <firstcome/lock.hpp>
+#include <firstcome/lock_shares.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -65,6 +66,7 @@ struct LockTraits {
   bool fifo = false;      ///< those who wait are served in the order of arrival
   bool waits = true;      ///< false: tried once, whatever the wait
   bool lapses = true;     ///< the backend itself ends a lease that is not renewed, at its end and not later
+  bool shares = false;    ///< there are read-write locks and semaphores
 };
 
 /// A look at one name, old as soon as it is seen.
@@ -95,6 +97,12 @@ class LockSpace {
 
   /// Never fails and costs nothing: a bad name is the answer to `acquire`.
   virtual std::unique_ptr<Lock> lock(std::string name) = 0;
+
+  /// Neither fails; where this kind has none (`LockTraits::shares`), `acquire` says `not_offered`. Names of locks, of
+  /// read-write locks and of semaphores are three worlds.
+  virtual std::unique_ptr<ReadWriteLock> read_write_lock(std::string name) = 0;
+  /// `capacity`: how many permits there are, 1 to 2^20. The first who acquires fixes it, see Semaphore.
+  virtual std::unique_ptr<Semaphore> semaphore(std::string name, std::uint32_t capacity) = 0;
 
   /// `done` is called as in Lock::acquire.
   virtual void inspect(std::string name, std::move_only_function<void(std::expected<LockView, LockFailure>)> done) = 0;

@@ -18,7 +18,8 @@ namespace firstcome {
 
 /// How a lock on Redis is kept. Kinds do not know each other: all who share a lock use the same.
 enum class LockKind : std::uint8_t {
-  fifo,       ///< strictly first come, first served, with fencing tokens; the default
+  fifo,       ///< strictly first come, first served, with fencing tokens; the default. Has read-write locks and
+              ///< semaphores as well (lock_shares.hpp)
   redisson,   ///< shared with Java's Redisson (RLock)
   setnx,      ///< SET NX, tried again after random pauses
   setnx_try,  ///< SET NX, tried once

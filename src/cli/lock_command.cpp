@@ -26,6 +26,10 @@ struct LockOptionsGiven {
   std::string name;
   std::int64_t wait_ms = 10'000;
   std::int64_t lease_ms = 0;  ///< 0: none given
+  bool shared = false;
+  bool exclusive = false;
+  std::uint32_t permits = 0;  ///< 0: no semaphore
+  std::uint32_t of = 0;
   std::vector<std::string> command;
 };
 
@@ -76,6 +80,11 @@ int not_acquired(const LockOptionsGiven& given, const NotAcquired& reason) {
       return complain(exit_usage, "a lock's name is 1 to 512 bytes without '{' and '}'");
     case NotAcquired::Why::bad_lease:
       return complain(exit_usage, "--lease must be more than 0 and at most a year");
+    case NotAcquired::Why::bad_weight:
+    case NotAcquired::Why::bad_capacity:
+    case NotAcquired::Why::other_capacity:
+    case NotAcquired::Why::not_offered:
+      return complain(exit_usage, reason.detail);
     case NotAcquired::Why::timed_out:
     case NotAcquired::Why::stopped:
     case NotAcquired::Why::full:
@@ -87,11 +96,18 @@ int not_acquired(const LockOptionsGiven& given, const NotAcquired& reason) {
   }
 }
 
+std::unique_ptr<Lock> wanted(LockSpace& space, const LockOptionsGiven& given) {
+  if (given.shared) return space.read_write_lock(given.name)->reader();
+  if (given.exclusive) return space.read_write_lock(given.name)->writer();
+  if (given.of != 0) return space.semaphore(given.name, given.of)->permits(given.permits);
+  return space.lock(given.name);
+}
+
 int run_command(const LockOptionsGiven& given) {
   block_passed_signals();
   auto space = open(given);
   if (!space) return space.error();
-  const auto lock = (*space)->lock(given.name);
+  const auto lock = wanted(**space, given);
   AcquireOptions options;
   options.wait = Milliseconds{given.wait_ms};
   if (given.lease_ms != 0) options.lease = Milliseconds{given.lease_ms};
@@ -153,6 +169,18 @@ void add_kind(CLI::App& command, LockOptionsGiven& given) {
       ->capture_default_str();
 }
 
+void add_shares(CLI::App& command, LockOptionsGiven& given) {
+  CLI::Option* shared =
+      command.add_flag("--shared", given.shared, "Read: together with others that do, see --exclusive");
+  CLI::Option* exclusive =
+      command.add_flag("--exclusive", given.exclusive, "Write: alone, of those with --shared as well");
+  CLI::Option* permits = command.add_option("--permits", given.permits, "So many permits of a semaphore, see --of");
+  CLI::Option* of = command.add_option("--of", given.of, "How many permits there are; the first who asks fixes it");
+  exclusive->excludes(shared);
+  permits->needs(of)->excludes(shared)->excludes(exclusive);
+  of->needs(permits);
+}
+
 void add_run(CLI::App& lock, Run& run) {
   auto given = std::make_shared<LockOptionsGiven>();
   CLI::App* command = lock.add_subcommand(
@@ -167,6 +195,7 @@ void add_run(CLI::App& lock, Run& run) {
   command->add_option("--lease", given->lease_ms, "How long to hold it at most; default: as long as the command runs")
       ->transform(CLI::AsNumberWithUnit(units(), CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"))
       ->check(CLI::PositiveNumber);
+  add_shares(*command, *given);
   command->add_option("command", given->command, "What to run, after --")->required();
   command->footer(
       "The command finds the fencing token in FIRSTCOME_LOCK_TOKEN. When the lease is lost it is stopped.\n"

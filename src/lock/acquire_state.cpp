@@ -88,6 +88,9 @@ AcquireSteps AcquireState::attempt_answered(BootTime now, const AttemptAnswer& a
   } else if (std::holds_alternative<Full>(answer)) {
     maybe_there_ = false;
     leave(now, {Why::full, {}}, steps);
+  } else if (const auto* impossible = std::get_if<Impossible>(&answer)) {
+    maybe_there_ = false;
+    leave(now, impossible->reason, steps);
   } else if (nudged_) {
     repeat_ = Try::again;
     ask(steps);

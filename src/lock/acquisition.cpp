@@ -29,10 +29,11 @@ void refuse(Acquisition::Done done, NotAcquired::Why why) {
 
 }  // namespace
 
-void Acquisition::begin(const std::shared_ptr<Core>& core, std::string name, AcquireOptions options, Done done) {
-  if (options.stop.stop_requested()) return refuse(std::move(done), NotAcquired::Why::stopped);
-  auto self = std::make_shared<Acquisition>(core, std::move(name), options, std::move(done));
-  switch (core->add(self)) {
+void Acquisition::begin(Of of, Done done) {
+  const std::stop_token stop = of.options.stop;
+  if (stop.stop_requested()) return refuse(std::move(done), NotAcquired::Why::stopped);
+  auto self = std::make_shared<Acquisition>(std::move(of), std::move(done));
+  switch (self->core_->add(self)) {
     case Core::Registered::full:
       return refuse(std::move(self->done_), NotAcquired::Why::full);
     case Core::Registered::closed:
@@ -40,21 +41,22 @@ void Acquisition::begin(const std::shared_ptr<Core>& core, std::string name, Acq
     case Core::Registered::yes:
       break;
   }
-  self->start(options.stop);
+  self->start(stop);
 }
 
-Acquisition::Acquisition(std::shared_ptr<Core> core, std::string name, const AcquireOptions& options, Done done)
-    : core_(std::move(core)),
-      name_(std::move(name)),
-      lease_terms_(lease_terms(*core_, options)),
+Acquisition::Acquisition(Of of, Done done)
+    : core_(std::move(of.core)),
+      name_(std::move(of.name)),
+      share_(of.share),
+      lease_terms_(lease_terms(*core_, of.options)),
       since_(core_->alarms().now()),
-      state_(acquire_terms(*core_, options, core_->next_seed())),
+      state_(acquire_terms(*core_, of.options, core_->next_seed())),
       done_(std::move(done)) {}
 
 void Acquisition::start(const std::stop_token& stop) {
   Guard guard(mutex_);
   if (closed_ || !state_.waits()) return;  // the space was quicker
-  contender_ = core_->backend().contend({name_, lease_terms_.length, lease_terms_.watchdog}, weak_from_this());
+  contender_ = core_->backend().contend({name_, lease_terms_.length, lease_terms_.watchdog, share_}, weak_from_this());
   if (stop.stop_possible()) {
     // Registered without the mutex, since it may be called back at once.
     actions_.add([self = shared_from_this(), stop] {

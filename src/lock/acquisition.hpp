@@ -20,9 +20,15 @@ class Acquisition : public ContenderEvents, public std::enable_shared_from_this<
  public:
   using Done = std::move_only_function<void(Acquired)>;
 
-  /// REQUIRES: name and lease have passed the checks.
-  static void begin(const std::shared_ptr<Core>& core, std::string name, AcquireOptions options, Done done);
-  Acquisition(std::shared_ptr<Core> core, std::string name, const AcquireOptions& options, Done done);
+  struct Of {
+    std::shared_ptr<Core> core;
+    std::string name;
+    Share share;
+    AcquireOptions options;
+  };
+  /// REQUIRES: name, share and lease have passed the checks.
+  static void begin(Of of, Done done);
+  Acquisition(Of of, Done done);
 
   void granted(Grant grant) override;
   void worth_trying() override;
@@ -50,6 +56,7 @@ class Acquisition : public ContenderEvents, public std::enable_shared_from_this<
 
   const std::shared_ptr<Core> core_;
   const std::string name_;
+  const Share share_;
   const LeaseTerms lease_terms_;
   const BootTime since_;
 

@@ -12,6 +12,7 @@
 //    does not know takes the time of the call.
 #pragma once
 
+#include <firstcome/lock_shares.hpp>
 #include <firstcome/lock_space.hpp>
 
 #include <cstdint>
@@ -54,7 +55,12 @@ struct Queued {};
 /// As many wait as may.
 struct Full {};
 
-using AttemptAnswer = std::variant<Grant, Busy, Queued, Full, LockFailure>;
+/// This can never be granted, whatever the others do; this contender does not wait.
+struct Impossible {
+  NotAcquired reason;
+};
+
+using AttemptAnswer = std::variant<Grant, Busy, Queued, Full, Impossible, LockFailure>;
 
 struct Attempt {
   Try repeat = Try::first;
@@ -70,6 +76,7 @@ struct Lost {};
 using RenewAnswer = std::variant<Renewed, Lost, LockFailure>;
 
 using ReleaseAnswer = std::expected<ReleaseOutcome, LockFailure>;
+using ShrinkAnswer = std::expected<ShrinkOutcome, LockFailure>;
 using CancelAnswer = std::expected<void, LockFailure>;
 
 /// What the backend pushes to one contender. Any thread, any number of times, also when it is no longer of interest.
@@ -111,12 +118,32 @@ class Contender {
 
   /// Ends this very grant, no other. Nothing else is called afterwards but `release` again, after a failure.
   virtual void release(Try repeat, Answer<ReleaseAnswer> done) = 0;
+
+  /// Gives back all but `weight` of what is held; the same again changes nothing. Only of shares.
+  virtual void shrink(std::uint32_t /*weight*/, Answer<ShrinkAnswer> done) {
+    done(std::unexpected(LockFailure{LockFailure::Kind::wrong_type, "no part of a lock can be given back"}));
+  }
+};
+
+/// What is asked for: a lock, or a part of something that several may hold at a time. The name of one kind says
+/// nothing of another's.
+struct Share {
+  enum class Of : std::uint8_t { lock, read_write, semaphore } of = Of::lock;
+  std::uint32_t capacity = 1;  ///< as the caller knows it
+  std::uint32_t weight = 1;    ///< of this acquisition; at most the capacity
 };
 
 struct Contention {
   std::string name;                                                        ///< has passed the checks
   Milliseconds lease;                                                      ///< to ask for
   enum class Watchdog : std::uint8_t { no, yes } watchdog = Watchdog::no;  ///< whether it will be renewed at each third
+  Share share = {};                                                        ///< of a lock, unless `LockTraits::shares`
+};
+
+/// What has a capacity, by its name.
+struct ShareName {
+  Share::Of of = Share::Of::lock;
+  std::string name;
 };
 
 class LockBackend {
@@ -127,6 +154,14 @@ class LockBackend {
   /// given back.
   virtual std::shared_ptr<Contender> contend(Contention contention, std::weak_ptr<ContenderEvents> events) = 0;
   virtual void inspect(const std::string& name, Answer<std::expected<LockView, LockFailure>> done) = 0;
+  // Only called where `LockTraits::shares`.
+  virtual void inspect_shares(const ShareName& /*name*/, Answer<std::expected<SharesView, LockFailure>> done) {
+    done(std::unexpected(LockFailure{LockFailure::Kind::wrong_type, {}}));
+  }
+  virtual void set_capacity(const ShareName& /*name*/, std::uint32_t /*capacity*/,
+                            Answer<std::expected<void, LockFailure>> done) {
+    done(std::unexpected(LockFailure{LockFailure::Kind::wrong_type, {}}));
+  }
   /// The space ends: answers everything that is under way, with `closed` where no answer is known, and ends the
   /// backend's threads. From the thread that destroys the space; may block for a short while. Contenders may still be
   /// called afterwards, and answer `closed`.

@@ -68,6 +68,23 @@ void HeldLease::renew(Milliseconds length, std::move_only_function<void(RenewOut
   carry_out(guard, state_.want_renewal(core_->alarms().now(), id, length));
 }
 
+/// Sent once, and in the order of the other calls; what becomes of the lease does not depend on the answer.
+void HeldLease::shrink(std::uint32_t weight, std::move_only_function<void(ShrinkOutcome)> done) {
+  Guard guard(mutex_);
+  if (closed_ || state_.lost(core_->alarms().now())) {
+    guard.unlock();
+    complete([done = std::move(done)]() mutable { done(ShrinkOutcome::lost); });
+    return;
+  }
+  actions_.add([contender = contender_, weight, done = std::move(done)]() mutable {
+    contender->shrink(weight, [done = std::move(done)](const ShrinkAnswer& answer) mutable {
+      const ShrinkOutcome outcome = answer ? *answer : ShrinkOutcome::unknown;
+      complete([outcome, done = std::move(done)]() mutable { done(outcome); });
+    });
+  });
+  actions_.run(guard);
+}
+
 void HeldLease::give_back(std::move_only_function<void(ReleaseOutcome)> done) {
   if (core_->is_of_a_parent()) {
     leave_to_the_parent(shared_from_this());

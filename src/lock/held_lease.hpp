@@ -5,6 +5,7 @@
 #include "lock/in_order.hpp"
 #include "lock/lease_state.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,6 +39,7 @@ class HeldLease : public std::enable_shared_from_this<HeldLease> {
   const std::string& owner() const { return owner_; }
   Lease again();
   void renew(Milliseconds length, std::move_only_function<void(RenewOutcome)> done);
+  void shrink(std::uint32_t weight, std::move_only_function<void(ShrinkOutcome)> done);
   void give_back(std::move_only_function<void(ReleaseOutcome)> done);
 
   /// The space ends.

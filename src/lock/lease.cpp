@@ -61,6 +61,11 @@ void Lease::renew(Milliseconds length, std::move_only_function<void(RenewOutcome
   held_->renew(length, std::move(done));
 }
 
+void Lease::shrink(std::uint32_t weight, std::move_only_function<void(ShrinkOutcome)> done) {
+  assert(held_ && weight > 0);
+  held_->shrink(weight, std::move(done));
+}
+
 void Lease::release(std::move_only_function<void(ReleaseOutcome)> done) {
   assert(held_);
   std::exchange(held_, nullptr)->give_back(std::move(done));

@@ -62,6 +62,12 @@ RenewOutcome renew_blocking(Lease& lease, Milliseconds length) {
   return answer.wait();
 }
 
+ShrinkOutcome shrink_blocking(Lease& lease, std::uint32_t weight) {
+  Answered<ShrinkOutcome> answer;
+  lease.shrink(weight, [&answer](ShrinkOutcome outcome) { answer.set(outcome); });
+  return answer.wait();
+}
+
 LockError::LockError(const NotAcquired& reason) : std::runtime_error(text_for(reason)), why_(reason.why) {}
 
 /// By thread: when a lease is lost, the next thread may have one while the first does not know it yet.
@@ -71,7 +77,10 @@ struct LockMutex::Leases {
 };
 
 LockMutex::LockMutex(LockSpace& space, std::string name, std::optional<Milliseconds> lease)
-    : lock_(space.lock(std::move(name))), lease_(lease), leases_(std::make_unique<Leases>()) {}
+    : LockMutex(space.lock(std::move(name)), lease) {}
+
+LockMutex::LockMutex(std::unique_ptr<Lock> lock, std::optional<Milliseconds> lease)
+    : lock_(std::move(lock)), lease_(lease), leases_(std::make_unique<Leases>()) {}
 
 LockMutex::~LockMutex() { assert(leases_->of.empty() && "destroyed while locked"); }
 
@@ -100,6 +109,9 @@ void LockMutex::unlock() {
   lease = std::move(found->second);
   leases_->of.erase(found);
 }
+
+SharedLockMutex::SharedLockMutex(LockSpace& space, const std::string& name, std::optional<Milliseconds> lease)
+    : writer_(space.read_write_lock(name)->writer(), lease), reader_(space.read_write_lock(name)->reader(), lease) {}
 
 Lease& LockMutex::lease() {
   const std::lock_guard guard(leases_->mutex);

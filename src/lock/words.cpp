@@ -18,6 +18,14 @@ std::string_view text_of(NotAcquired::Why why) {
       return "bad-name";
     case bad_lease:
       return "bad-lease";
+    case bad_weight:
+      return "bad-weight";
+    case bad_capacity:
+      return "bad-capacity";
+    case not_offered:
+      return "not-offered";
+    case other_capacity:
+      return "other-capacity";
     case unavailable:
       return "unavailable";
     case denied:
@@ -42,6 +50,19 @@ std::string_view text_of(ReleaseOutcome outcome) {
     case ReleaseOutcome::lost:
       return "lost";
     case ReleaseOutcome::unknown:
+      return "unknown";
+  }
+  assert(!"no such outcome");
+  return "";
+}
+
+std::string_view text_of(ShrinkOutcome outcome) {
+  switch (outcome) {
+    case ShrinkOutcome::shrunk:
+      return "shrunk";
+    case ShrinkOutcome::lost:
+      return "lost";
+    case ShrinkOutcome::unknown:
       return "unknown";
   }
   assert(!"no such outcome");

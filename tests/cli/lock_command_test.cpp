@@ -93,6 +93,31 @@ TEST_F(LockCommand, OneRunsAtATimeAndTheOtherIsTold75) {
   EXPECT_EQ(run({"run", "job", "--wait", "5s", "--", "true"}), 0);
 }
 
+TEST_F(LockCommand, ReadersRunTogetherAndAWriterAlone) {
+  const auto reader = start({"run", "job", "--shared", "--", "sh", "-c", "echo in; exec sleep 100"});
+  ASSERT_EQ(reader->read_line(patience), "in") << error();
+  EXPECT_EQ(run({"run", "job", "--shared", "--wait", "0ms", "--", "true"}), 0);
+  EXPECT_EQ(run({"run", "job", "--exclusive", "--wait", "0ms", "--", "true"}), 75);
+  reader->signal(SIGTERM);
+  EXPECT_EQ(reader->wait(patience), 128 + SIGTERM);
+  EXPECT_EQ(run({"run", "job", "--exclusive", "--wait", "0ms", "--", "true"}), 0);
+}
+
+TEST_F(LockCommand, SoManyRunAtATimeAsThereArePermits) {
+  const auto two = start({"run", "job", "--permits", "2", "--of", "3", "--", "sh", "-c", "echo in; exec sleep 100"});
+  ASSERT_EQ(two->read_line(patience), "in") << error();
+  EXPECT_EQ(run({"run", "job", "--permits", "1", "--of", "3", "--wait", "0ms", "--", "true"}), 0);
+  EXPECT_EQ(run({"run", "job", "--permits", "2", "--of", "3", "--wait", "0ms", "--", "true"}), 75);
+  EXPECT_EQ(run({"run", "job", "--permits", "4", "--of", "3", "--", "true"}), 64);
+  EXPECT_EQ(run({"run", "job", "--permits", "1", "--of", "4", "--", "true"}), 64);
+  EXPECT_THAT(error(), HasSubstr("has 3 permits, not 4"));
+  EXPECT_EQ(run({"run", "job", "--permits", "0", "--of", "3", "--", "true"}), 64);
+  EXPECT_EQ(run({"run", "job", "--permits", "1", "--", "true"}), 64);
+  EXPECT_EQ(run({"run", "job", "--permits", "1", "--of", "3", "--shared", "--", "true"}), 64);
+  EXPECT_EQ(run({"run", "job", "--shared", "--kind", "setnx", "--", "true"}), 64);
+  EXPECT_THAT(error(), HasSubstr("no read-write locks"));
+}
+
 TEST_F(LockCommand, StopsTheCommandWhenTheLeaseIsLost) {
   const auto child = start({"run", "job", "--lease", "300ms", "--", "sleep", "100"});
   EXPECT_EQ(child->wait(patience), 128 + SIGTERM);

@@ -1,5 +1,6 @@
 // The FIFO lock on Redis: whoever finds it taken gets a ticket; who releases hands it to the first live ticket, in one
 // script, and tells that waiter. What the scripts do is in fifo_common.lua, what a client makes of it in fifo_line.hpp.
+// Read-write locks and semaphores are the same with many holders (permits_common.lua).
 //
 // What it cannot promise: exclusion and rising tokens where the server itself loses or repeats a grant (a failover, two
 // masters, a step of its clock), or where the holder's process is stopped for longer than its lease; the fence is for
@@ -24,6 +25,7 @@ struct FifoOptions {
   std::size_t replicas = 0;                       ///< see LockSettings::replicas
   Milliseconds request_limit{3'000};              ///< for each command; an answer that comes later is none
   FifoScripts scripts = FifoScripts::standard();  ///< for tests
+  PermitScripts permit_scripts = PermitScripts::standard();
 };
 
 /// A backend with one thread, one connection for commands and one inbox. Connects by itself. The error: the URL is none

@@ -33,7 +33,7 @@ ReleaseOutcome outcome_of(const ReleaseReply& reply) {
 
 }  // namespace
 
-FifoDesk::FifoDesk(FifoOffice& office, std::string name, FifoPlace place)
+FifoDesk::FifoDesk(FifoOffice& office, ShareName name, FifoPlace place)
     : office_(office),
       name_(std::move(name)),
       place_(std::move(place)),
@@ -80,8 +80,8 @@ void FifoDesk::ask(const Seat& seat, Asking asking, Repeated repeated) {
   const FifoOptions& options = office_.options();
   office_.execute(
       place_.key,
-      acquire_command(options.scripts, place_, options.times, {number, seat->lease, once, repeated},
-                      office_.trust(place_.key)),
+      acquire_command(office_.scripts(place_), place_, options.times,
+                      {number, seat->lease, once, repeated, seat->share}, office_.trust(place_.key)),
       office_.limit(),
       [self = shared_from_this(), seat, number, sent, asking = std::move(asking)](const RedisResult& result) mutable {
         self->asked(seat, number, sent, std::move(asking), result);
@@ -126,8 +126,8 @@ void FifoDesk::vouch(const Seat& seat, AttemptAnswer answer, Answer<AttemptAnswe
 AttemptAnswer FifoDesk::answer_of(const Seat& seat, BootTime sent, const AcquireReply& reply) {
   switch (reply.outcome) {
     case AcquireReply::Outcome::granted:
-      seat->token = reply.token;
-      return Grant{.token = reply.token,
+      seat->token = reply.mine;
+      return Grant{.token = reply.mine,
                    .base = sent,
                    .length = reply.left,
                    .kind = reply.sure ? Grant::Kind::lease : Grant::Kind::claim};
@@ -136,12 +136,27 @@ AttemptAnswer FifoDesk::answer_of(const Seat& seat, BootTime sent, const Acquire
     case AcquireReply::Outcome::full:
       end(seat);
       return Full{};
+    case AcquireReply::Outcome::weight:
+    case AcquireReply::Outcome::capacity:
+      end(seat);
+      return impossible(seat, reply);
     case AcquireReply::Outcome::busy:
     case AcquireReply::Outcome::refused:
       break;
   }
   if (seat->phase == FifoSeat::Phase::asked) end(seat);
   return Busy{};
+}
+
+Impossible FifoDesk::impossible(const Seat& seat, const AcquireReply& reply) const {
+  using Why = NotAcquired::Why;
+  // What nobody has acquired yet is as large as the caller says.
+  const std::uint32_t capacity = reply.capacity != 0 ? reply.capacity : seat->share.capacity;
+  const std::string has = "the semaphore " + name_.name + " has " + std::to_string(capacity) + " permits";
+  if (reply.outcome == AcquireReply::Outcome::capacity) {
+    return {{Why::other_capacity, has + ", not " + std::to_string(seat->share.capacity)}};
+  }
+  return {{Why::bad_weight, has + ", " + std::to_string(seat->share.weight) + " are never there at once"}};
 }
 
 void FifoDesk::renumber(const Seat& seat) {
@@ -168,18 +183,19 @@ void FifoDesk::cancel(Seat seat, Answer<CancelAnswer> done) {
   line_.leaves(seat->number);
   const BootTime sent = BootClock::now();
   const FifoOptions& options = office_.options();
-  office_.execute(place_.key,
-                  cancel_command(options.scripts, place_, options.times, seat->number, office_.trust(place_.key)),
-                  office_.limit(),
-                  [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
-                    if (!result) return done(std::unexpected(lock_failure(result.error())));
-                    const std::optional<CancelReply> reply = read_cancel(*result);
-                    if (!reply) return done(std::unexpected(nonsense(self->place_)));
-                    self->end(seat);
-                    seat->phase = FifoSeat::Phase::ended;
-                    done({});
-                    self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grant));
-                  });
+  office_.execute(
+      place_.key,
+      cancel_command(office_.scripts(place_), place_, options.times, seat->number, office_.trust(place_.key)),
+      office_.limit(),
+      [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
+        if (!result) return done(std::unexpected(lock_failure(result.error())));
+        const std::optional<CancelReply> reply = read_cancel(*result);
+        if (!reply) return done(std::unexpected(nonsense(self->place_)));
+        self->end(seat);
+        seat->phase = FifoSeat::Phase::ended;
+        done({});
+        self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grants));
+      });
   settle();
 }
 
@@ -188,7 +204,8 @@ void FifoDesk::renew(const Seat& seat, Milliseconds length, BootTime useless_aft
   const FifoOptions& options = office_.options();
   const BootTime deadline = std::min(office_.limit(), std::max(useless_after, sent + least_patience));
   office_.execute(place_.key,
-                  renew_command(options.scripts, place_, options.times, {seat->number, seat->token}, length), deadline,
+                  renew_command(office_.scripts(place_), place_, options.times, {seat->number, seat->token}, length),
+                  deadline,
                   [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
                     if (!result) return done(lock_failure(result.error()));
                     const std::optional<RenewReply> reply = read_renew(*result);
@@ -218,7 +235,7 @@ void FifoDesk::release(Seat seat, Try repeat, Answer<ReleaseAnswer> done) {
   line_.leaves(seat->number);
   const BootTime sent = BootClock::now();
   office_.execute(place_.key,
-                  release_command(office_.options().scripts, place_, {seat->number, seat->token}, repeated(repeat),
+                  release_command(office_.scripts(place_), place_, {{seat->number, seat->token}, repeated(repeat)},
                                   office_.trust(place_.key)),
                   office_.limit(),
                   [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
@@ -228,8 +245,47 @@ void FifoDesk::release(Seat seat, Try repeat, Answer<ReleaseAnswer> done) {
                     self->end(seat);
                     seat->phase = FifoSeat::Phase::ended;
                     done(outcome_of(*reply));
-                    self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grant));
+                    self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grants));
                   });
+}
+
+/// Safe to carry out twice, so it needs no repetition of its own.
+void FifoDesk::shrink(const Seat& seat, std::uint32_t weight, Answer<ShrinkAnswer> done) {
+  ++busy_;
+  const BootTime sent = BootClock::now();
+  office_.execute(place_.key,
+                  release_command(office_.scripts(place_), place_, {{seat->number, seat->token}, Repeated::no, weight},
+                                  office_.trust(place_.key)),
+                  office_.limit(),
+                  [self = shared_from_this(), sent, done = std::move(done)](const RedisResult& result) mutable {
+                    --self->busy_;
+                    const std::optional<ReleaseReply> reply = result ? read_release(*result) : std::nullopt;
+                    if (!reply) {
+                      done(std::unexpected(result ? nonsense(self->place_) : lock_failure(result.error())));
+                      return self->settle();
+                    }
+                    const bool shrunk = reply->outcome == ReleaseReply::Outcome::released;
+                    done(shrunk ? ShrinkOutcome::shrunk : ShrinkOutcome::lost);
+                    self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grants));
+                  });
+}
+
+void FifoDesk::set_capacity(std::uint32_t capacity, Answer<std::expected<void, LockFailure>> done) {
+  ++busy_;
+  const BootTime sent = BootClock::now();
+  const FifoOptions& options = office_.options();
+  office_.execute(
+      place_.key, capacity_command(options.permit_scripts, place_, options.times, capacity, office_.trust(place_.key)),
+      office_.limit(), [self = shared_from_this(), sent, done = std::move(done)](const RedisResult& result) mutable {
+        --self->busy_;
+        const std::optional<CancelReply> reply = result ? read_capacity(*result) : std::nullopt;
+        if (!reply) {
+          done(std::unexpected(result ? nonsense(self->place_) : lock_failure(result.error())));
+          return self->settle();
+        }
+        done({});
+        self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grants));
+      });
 }
 
 void FifoDesk::leave(const Seat& seat) {
@@ -249,13 +305,12 @@ void FifoDesk::leave(const Seat& seat) {
 void FifoDesk::send_release(FifoGrantId grant) {
   ++busy_;
   const BootTime sent = BootClock::now();
-  office_.execute(place_.key,
-                  release_command(office_.options().scripts, place_, grant, Repeated::no, office_.trust(place_.key)),
+  office_.execute(place_.key, release_command(office_.scripts(place_), place_, {grant}, office_.trust(place_.key)),
                   office_.limit(), [self = shared_from_this(), sent](const RedisResult& result) {
                     --self->busy_;
                     const std::optional<ReleaseReply> reply = result ? read_release(*result) : std::nullopt;
                     FifoSteps steps;  // where it failed, the claim ends, or the next pulse sees it
-                    if (reply) steps = self->line_.answered(sent, BootClock::now(), reply->token, reply->grant);
+                    if (reply) steps = self->line_.answered(sent, BootClock::now(), reply->token, reply->grants);
                     self->carry_out(std::move(steps));
                   });
 }
@@ -332,17 +387,19 @@ void FifoDesk::pulse() {
   const BootTime sent = BootClock::now();
   line_.pulse_sent(sent);
   const FifoOptions& options = office_.options();
-  office_.execute(place_.key, pulse_command(options.scripts, place_, options.times, office_.trust(place_.key)),
-                  office_.limit(), [self = shared_from_this(), sent](const RedisResult& result) {
-                    const std::optional<PulseReply> reply = result ? read_pulse(*result) : std::nullopt;
-                    FifoSteps steps;
-                    if (reply) {
-                      steps = self->line_.pulse_answered(sent, BootClock::now(), *reply);
-                    } else {
-                      self->line_.pulse_failed();
-                    }
-                    self->carry_out(std::move(steps));
-                  });
+  office_.execute(
+      place_.key,
+      pulse_command(office_.scripts(place_), place_, options.times, office_.trust(place_.key), line_.oldest_waiting()),
+      office_.limit(), [self = shared_from_this(), sent](const RedisResult& result) {
+        const std::optional<PulseReply> reply = result ? read_pulse(*result) : std::nullopt;
+        FifoSteps steps;
+        if (reply) {
+          steps = self->line_.pulse_answered(sent, BootClock::now(), *reply);
+        } else {
+          self->line_.pulse_failed();
+        }
+        self->carry_out(std::move(steps));
+      });
 }
 
 void FifoDesk::close() {

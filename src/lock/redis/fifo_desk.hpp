@@ -17,8 +17,8 @@ namespace firstcome::lock {
 /// One acquisition. On the loop's thread, but for `owner` and `call_in_doubt`.
 class FifoSeat {
  public:
-  FifoSeat(std::uint64_t first_number, std::string owner, Milliseconds wanted, std::weak_ptr<ContenderEvents> told)
-      : number(first_number), lease(wanted), events(std::move(told)) {
+  FifoSeat(std::uint64_t first_number, std::string owner, const Contention& wanted, std::weak_ptr<ContenderEvents> told)
+      : number(first_number), lease(wanted.lease), share(wanted.share), events(std::move(told)) {
     rename(first_number, std::move(owner));
   }
 
@@ -50,6 +50,7 @@ class FifoSeat {
   bool refused = false;     ///< its last number was; twice in a row is the server's fault
   bool unsure = false;      ///< replicas may not have the grant, which is to be confirmed first
   const Milliseconds lease;
+  const Share share;
   const std::weak_ptr<ContenderEvents> events;
 
  private:
@@ -64,13 +65,16 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
  public:
   using Seat = std::shared_ptr<FifoSeat>;
 
-  FifoDesk(FifoOffice& office, std::string name, FifoPlace place);
+  FifoDesk(FifoOffice& office, ShareName name, FifoPlace place);
 
   // See Contender.
   void attempt(Seat seat, Attempt attempt, Answer<AttemptAnswer> done);
   void cancel(Seat seat, Answer<CancelAnswer> done);
   void renew(const Seat& seat, Milliseconds length, BootTime useless_after, Answer<RenewAnswer> done);
   void release(Seat seat, Try repeat, Answer<ReleaseAnswer> done);
+  void shrink(const Seat& seat, std::uint32_t weight, Answer<ShrinkAnswer> done);
+  // See LockBackend.
+  void set_capacity(std::uint32_t capacity, Answer<std::expected<void, LockFailure>> done);
   /// The contender has gone. What it still has or wants is given up, without waiting for an answer.
   void leave(const Seat& seat);
 
@@ -79,7 +83,6 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   void heard_again();
   void close();
 
-  const std::string& name() const { return name_; }
   const FifoPlace& place() const { return place_; }
 
  private:
@@ -91,6 +94,7 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   void vouch(const Seat& seat, AttemptAnswer answer, Answer<AttemptAnswer> done);
   void vouch(const Seat& seat, Renewed renewed, Answer<RenewAnswer> done);
   AttemptAnswer answer_of(const Seat& seat, BootTime sent, const AcquireReply& reply);
+  Impossible impossible(const Seat& seat, const AcquireReply& reply) const;
   void renumber(const Seat& seat);
   void end(const Seat& seat);
   void send_release(FifoGrantId grant);
@@ -100,13 +104,13 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   void pulse();
 
   FifoOffice& office_;
-  const std::string name_;
+  const ShareName name_;
   const FifoPlace place_;
   FifoLine line_;
   std::unordered_map<std::uint64_t, Seat> seats_;  ///< by number
   net::RedisTimer timer_;
   std::optional<BootTime> armed_;
-  std::size_t busy_ = 0;  ///< with what is of no seat: strays that are released, waits for the inbox
+  std::size_t busy_ = 0;  ///< with what is of no seat, as strays that are released and waits for the inbox
   bool closed_ = false;
 };
 

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t most_shown = 16;
 constexpr unsigned most_overheard = 2;
+constexpr std::size_t most_asked_for = 16;
 /// Nobody has the lock and somebody waits: the server works through dead tickets.
 constexpr std::chrono::milliseconds soon{2};
 
@@ -58,6 +59,10 @@ BootTime FifoLine::base_of(const Seat& seat, std::uint64_t token) const {
 /// A grant, pushed or, with `sent`, made by the very request that this replies to.
 void FifoLine::take(const FifoGrant& grant, std::optional<BootTime> sent, FifoSteps& steps) {
   const auto found = seats_.find(grant.number);
+  if (grant.token == 0) {
+    if (found != seats_.end() && found->second.phase == Phase::queued) steps.nudged.push_back(grant.number);
+    return;
+  }
   if (found == seats_.end()) {
     steps.strays.push_back({grant.number, grant.token});
     return;
@@ -80,22 +85,22 @@ FifoSteps FifoLine::told(BootTime /*now*/, const FifoGrant& message) {
 }
 
 FifoSteps FifoLine::answered(BootTime sent, BootTime /*now*/, std::uint64_t token,
-                             const std::optional<FifoGrant>& grant) {
+                             const std::vector<FifoGrant>& grants) {
   FifoSteps steps;
   // A grant that this very request made is not older than it; the token that is shown is that grant's.
-  if (grant) take(*grant, sent, steps);
+  for (const FifoGrant& grant : grants) take(grant, sent, steps);
   note(sent, token);
   return steps;
 }
 
 FifoSteps FifoLine::acquire_answered(BootTime sent, BootTime now, std::uint64_t number, const AcquireReply& reply) {
-  FifoSteps steps = answered(sent, now, reply.token, reply.grant);
+  FifoSteps steps = answered(sent, now, reply.token, reply.grants);
   const auto found = seats_.find(number);
   if (found == seats_.end() || found->second.phase != Phase::asking) return steps;
   Seat& seat = found->second;
   if (reply.outcome == AcquireReply::Outcome::granted) {
     set(seat, Phase::held);
-    seat.token = reply.token;
+    seat.token = reply.mine;
   } else if (reply.outcome == AcquireReply::Outcome::queued) {
     set(seat, Phase::queued);
     if (!pulse_at_) pulse_at_ = now + times_.pulse;
@@ -107,8 +112,17 @@ FifoSteps FifoLine::acquire_answered(BootTime sent, BootTime now, std::uint64_t 
 FifoSteps FifoLine::pulse_answered(BootTime sent, BootTime now, const PulseReply& reply) {
   pulsing_ = false;
   FifoSteps steps;
-  if (reply.grant) take(*reply.grant, sent, steps);
+  for (const FifoGrant& grant : reply.grants) take(grant, sent, steps);
+  const std::size_t known = steps.granted.size();
   take_owner(sent, reply, steps);
+  for (const FifoFound& found : reply.found) take_found(sent, found, steps);
+  // One for sure is the lost reply to an acquire.
+  const bool overheard = std::any_of(steps.granted.begin() + static_cast<std::ptrdiff_t>(known), steps.granted.end(),
+                                     [](const auto& one) { return one.second.kind == Grant::Kind::claim; });
+  if (overheard && ++overheard_ >= most_overheard) {
+    overheard_ = 0;
+    steps.deaf = true;
+  }
   note(sent, reply.token);
   if (!reply.known) {
     for (const auto& [number, seat] : seats_) {
@@ -124,28 +138,41 @@ FifoSteps FifoLine::pulse_answered(BootTime sent, BootTime now, const PulseReply
   return steps;
 }
 
-/// The pulse shows who has the lock. One of us who does not know it: the message was lost, or nobody wants it.
+/// The pulse shows who has the lock, which may be one of us.
 void FifoLine::take_owner(BootTime sent, const PulseReply& reply, FifoSteps& steps) {
   const std::optional<std::uint64_t> number = number_of(reply.owner, process_);
-  if (!number || reply.left <= Milliseconds{0}) return;
-  const auto found = seats_.find(*number);
+  if (number && reply.left > Milliseconds{0}) take_found(sent, {*number, reply.token, reply.left, reply.sure}, steps);
+}
+
+/// One of us has it. Who does not know it: the message was lost, or nobody wants it.
+void FifoLine::take_found(BootTime sent, const FifoFound& one, FifoSteps& steps) {
+  const auto found = seats_.find(one.number);
+  if (one.token == 0) {
+    if (found != seats_.end() && found->second.phase == Phase::queued) steps.nudged.push_back(one.number);
+    return;
+  }
   if (found == seats_.end()) {
     const bool told_already =
-        std::ranges::any_of(steps.strays, [&](const FifoGrantId& stray) { return stray.number == *number; });
-    if (!told_already) steps.strays.push_back({*number, reply.token});
+        std::ranges::any_of(steps.strays, [&](const FifoGrantId& stray) { return stray.number == one.number; });
+    if (!told_already) steps.strays.push_back({one.number, one.token});
     return;
   }
   Seat& seat = found->second;
-  if (seat.phase == Phase::leaving || seat.phase == Phase::held || reply.token <= seat.token) return;
+  if (seat.phase == Phase::leaving || seat.phase == Phase::held || one.token <= seat.token) return;
   set(seat, Phase::held);
-  seat.token = reply.token;
-  steps.granted.emplace_back(*number, Grant{.token = reply.token,
-                                            .base = sent,
-                                            .length = reply.left,
-                                            .kind = reply.sure ? Grant::Kind::lease : Grant::Kind::claim});
-  if (reply.sure || ++overheard_ < most_overheard) return;  // one for sure is the lost reply to an acquire
-  overheard_ = 0;
-  steps.deaf = true;
+  seat.token = one.token;
+  steps.granted.emplace_back(one.number, Grant{.token = one.token,
+                                               .base = sent,
+                                               .length = one.left,
+                                               .kind = one.sure ? Grant::Kind::lease : Grant::Kind::claim});
+}
+
+std::vector<std::uint64_t> FifoLine::oldest_waiting() const {
+  std::vector<std::uint64_t> numbers;
+  for (auto seat = seats_.begin(); seat != seats_.end() && numbers.size() < most_asked_for; ++seat) {
+    if (seat->second.phase == Phase::asking || seat->second.phase == Phase::queued) numbers.push_back(seat->first);
+  }
+  return numbers;
 }
 
 FifoSteps FifoLine::reconnected(BootTime now) {

@@ -47,7 +47,7 @@ class FifoLine {
 
   FifoSteps acquire_answered(BootTime sent, BootTime now, std::uint64_t number, const AcquireReply& reply);
   /// Of a release, a renewal or a cancel.
-  FifoSteps answered(BootTime sent, BootTime now, std::uint64_t token, const std::optional<FifoGrant>& grant);
+  FifoSteps answered(BootTime sent, BootTime now, std::uint64_t token, const std::vector<FifoGrant>& grants);
   FifoSteps told(BootTime now, const FifoGrant& message);
   FifoSteps pulse_answered(BootTime sent, BootTime now, const PulseReply& reply);
   void pulse_failed() { pulsing_ = false; }
@@ -62,6 +62,8 @@ class FifoLine {
 
   // Pulses.
 
+  /// The numbers that wait, up to 16 of them: a pulse asks what became of them.
+  std::vector<std::uint64_t> oldest_waiting() const;
   /// When the next pulse is due; nothing: none, until another event.
   std::optional<BootTime> wake() const;
   void pulse_sent(BootTime now);
@@ -84,6 +86,7 @@ class FifoLine {
   BootTime base_of(const Seat& seat, std::uint64_t token) const;
   void take(const FifoGrant& grant, std::optional<BootTime> sent, FifoSteps& steps);
   void take_owner(BootTime sent, const PulseReply& reply, FifoSteps& steps);
+  void take_found(BootTime sent, const FifoFound& one, FifoSteps& steps);
   void pulse_by(BootTime at);
   void set(Seat& seat, Phase phase);
 
@@ -94,7 +97,7 @@ class FifoLine {
   std::deque<Shown> shown_;              ///< tokens and times rise; the latest request that showed this token
   std::optional<BootTime> pulse_at_;
   bool pulsing_ = false;    ///< one is under way
-  unsigned overheard_ = 0;  ///< grants in a row that a pulse found and no message told of
+  unsigned overheard_ = 0;  ///< pulses in a row that found grants which no message told of
 };
 
 }  // namespace firstcome::lock

@@ -21,7 +21,7 @@ Answered failed_with(LockFailure failure) {
 /// Brings the calls to the loop's thread.
 class FifoContender final : public Contender {
  public:
-  FifoContender(std::shared_ptr<FifoOffice> office, std::string name, FifoDesk::Seat seat)
+  FifoContender(std::shared_ptr<FifoOffice> office, ShareName name, FifoDesk::Seat seat)
       : office_(std::move(office)), name_(std::move(name)), seat_(std::move(seat)) {}
   ~FifoContender() override {
     office_->loop().post([office = office_, name = name_, seat = seat_] {
@@ -51,6 +51,11 @@ class FifoContender final : public Contender {
       desk.release(seat, repeat, std::move(to));
     });
   }
+  void shrink(std::uint32_t weight, Answer<ShrinkAnswer> done) override {
+    ask(std::move(done), [weight](FifoDesk& desk, const FifoDesk::Seat& seat, Answer<ShrinkAnswer> to) {
+      desk.shrink(seat, weight, std::move(to));
+    });
+  }
 
  private:
   template <typename Answered, typename Work>
@@ -63,7 +68,7 @@ class FifoContender final : public Contender {
   }
 
   const std::shared_ptr<FifoOffice> office_;
-  const std::string name_;
+  const ShareName name_;
   const FifoDesk::Seat seat_;
 };
 
@@ -82,29 +87,39 @@ Viewed view_of(const net::RedisResult& result) {
   return view;
 }
 
+SharesViewed shares_of(const net::RedisResult& result) {
+  if (!result) return std::unexpected(lock_failure(result.error()));
+  const std::optional<SharesView> view = read_shares(*result);
+  if (!view) return std::unexpected(LockFailure{LockFailure::Kind::broken, "no reply of a permits' script"});
+  return *view;
+}
+
 class FifoLocks final : public LockBackend {
  public:
   explicit FifoLocks(std::shared_ptr<FifoOffice> office) : office_(std::move(office)) {}
 
   const LockTraits& traits() const override {
-    static constexpr LockTraits all{.kind = "fifo", .tokens = true, .fifo = true};
+    static constexpr LockTraits all{.kind = "fifo", .tokens = true, .fifo = true, .shares = true};
     return all;
   }
 
   std::shared_ptr<Contender> contend(Contention contention, std::weak_ptr<ContenderEvents> events) override {
     const std::uint64_t number = office_->next_number();
-    auto seat = std::make_shared<FifoSeat>(number, office_->owner(number), contention.lease, std::move(events));
-    return std::make_shared<FifoContender>(office_, std::move(contention.name), std::move(seat));
+    auto seat = std::make_shared<FifoSeat>(number, office_->owner(number), contention, std::move(events));
+    ShareName name{contention.share.of, std::move(contention.name)};
+    return std::make_shared<FifoContender>(office_, std::move(name), std::move(seat));
   }
 
   void inspect(const std::string& name, Answer<Viewed> done) override {
-    auto kept = std::make_shared<Answer<Viewed>>(std::move(done));
-    const bool taken = office_->loop().post([office = office_, name, kept] {
-      const FifoPlace place = office->place(name);
-      office->execute(place.key, inspect_command(office->options().scripts, place), office->limit(),
-                      [kept](const net::RedisResult& result) { (*kept)(view_of(result)); });
-    });
-    if (!taken) (*kept)(std::unexpected(closed_failure()));
+    look({Share::Of::lock, name}, view_of, std::move(done));
+  }
+  void inspect_shares(const ShareName& name, Answer<SharesViewed> done) override {
+    look(name, shares_of, std::move(done));
+  }
+  void set_capacity(const ShareName& name, std::uint32_t capacity,
+                    Answer<std::expected<void, LockFailure>> done) override {
+    on_loop(std::move(done),
+            [office = office_, name, capacity](auto to) { office->desk(name)->set_capacity(capacity, std::move(to)); });
   }
 
   void close() override {
@@ -112,6 +127,21 @@ class FifoLocks final : public LockBackend {
   }
 
  private:
+  template <typename Answered>
+  void look(const ShareName& name, Answered (*read)(const net::RedisResult&), Answer<Answered> done) {
+    on_loop(std::move(done), [office = office_, name, read](Answer<Answered> to) {
+      const FifoPlace place = office->place(name);
+      office->execute(place.key, inspect_command(office->scripts(place), place), office->limit(),
+                      [to = std::move(to), read](const net::RedisResult& result) mutable { to(read(result)); });
+    });
+  }
+  template <typename Answered, typename Work>
+  void on_loop(Answer<Answered> done, Work work) {
+    auto kept = std::make_shared<Answer<Answered>>(std::move(done));
+    const bool taken = office_->loop().post([kept, work = std::move(work)] { work(std::move(*kept)); });
+    if (!taken) (*kept)(std::unexpected(closed_failure()));
+  }
+
   const std::shared_ptr<FifoOffice> office_;
 };
 

@@ -111,20 +111,21 @@ void FifoOffice::when_replicated(const std::string& key,
           });
 }
 
-FifoPlace FifoOffice::place(const std::string& name) const {
+FifoPlace FifoOffice::place(const ShareName& name) const {
   const bool cluster = client_ && client_->publish_command() != "PUBLISH";
   return fifo_place(name, process_, cluster ? Channels::by_name : Channels::one_for_all);
 }
 
-std::shared_ptr<FifoDesk> FifoOffice::desk(const std::string& name) {
-  std::shared_ptr<FifoDesk>& desk = desks_[name];
-  if (!desk) desk = std::make_shared<FifoDesk>(*this, name, place(name));
+std::shared_ptr<FifoDesk> FifoOffice::desk(const ShareName& name) {
+  FifoPlace at = place(name);
+  std::shared_ptr<FifoDesk>& desk = desks_[at.key];
+  if (!desk) desk = std::make_shared<FifoDesk>(*this, name, std::move(at));
   return desk;
 }
 
 void FifoOffice::seated(std::uint64_t number, const std::shared_ptr<FifoDesk>& desk) { by_number_[number] = desk; }
 
-void FifoOffice::gone(std::uint64_t number, const std::string& name) {
+void FifoOffice::gone(std::uint64_t number, const ShareName& name) {
   by_number_.erase(number);
   if (!gone_.emplace(number, name).second) return;
   gone_order_.push_back(number);
@@ -134,7 +135,7 @@ void FifoOffice::gone(std::uint64_t number, const std::string& name) {
 }
 
 void FifoOffice::remove(const FifoDesk& desk) {
-  const auto found = desks_.find(desk.name());
+  const auto found = desks_.find(desk.place().key);
   if (found == desks_.end() || found->second.get() != &desk) return;
   inboxes_->idle(desk.place().channel(), BootClock::now());
   desks_.erase(found);

@@ -45,12 +45,15 @@ class FifoOffice {
   /// on its way from one node to another that may be another connection: then it says too much.
   void when_replicated(const std::string& key, std::move_only_function<void(std::optional<LockFailure>)> done);
 
-  std::shared_ptr<FifoDesk> desk(const std::string& name);
-  FifoPlace place(const std::string& name) const;
+  std::shared_ptr<FifoDesk> desk(const ShareName& name);
+  FifoPlace place(const ShareName& name) const;
+  const FifoScripts& scripts(const FifoPlace& place) const {
+    return place.has_permits() ? options_.permit_scripts.same : options_.scripts;
+  }
   /// Messages to this number are for that desk, from now on.
   void seated(std::uint64_t number, const std::shared_ptr<FifoDesk>& desk);
   /// No longer; but one may still come, and must then be declined.
-  void gone(std::uint64_t number, const std::string& name);
+  void gone(std::uint64_t number, const ShareName& name);
   /// Nobody needs that desk any more.
   void remove(const FifoDesk& desk);
 
@@ -68,9 +71,9 @@ class FifoOffice {
   std::atomic<std::uint64_t> last_number_ = 0;
   std::unique_ptr<net::RedisClient> client_;  ///< none at the end
   std::optional<FifoInboxes> inboxes_;
-  std::unordered_map<std::string, std::shared_ptr<FifoDesk>> desks_;        ///< by name
+  std::unordered_map<std::string, std::shared_ptr<FifoDesk>> desks_;        ///< by key
   std::unordered_map<std::uint64_t, std::shared_ptr<FifoDesk>> by_number_;  ///< who wants a lock, or has it
-  std::unordered_map<std::uint64_t, std::string> gone_;                     ///< names, of the latest that gave up
+  std::unordered_map<std::uint64_t, ShareName> gone_;                       ///< names, of the latest that gave up
   std::deque<std::uint64_t> gone_order_;
   bool was_connected_ = false;
   std::optional<net::RedisTimer> closing_;

@@ -18,14 +18,22 @@ std::string_view fifo_renew_lua();
 std::string_view fifo_cancel_lua();
 std::string_view fifo_pulse_lua();
 std::string_view fifo_inspect_lua();
+std::string_view permits_common_lua();
+std::string_view permits_acquire_lua();
+std::string_view permits_release_lua();
+std::string_view permits_renew_lua();
+std::string_view permits_cancel_lua();
+std::string_view permits_pulse_lua();
+std::string_view permits_inspect_lua();
+std::string_view permits_capacity_lua();
 
 namespace {
 
 /// The line with the flags must be the first.
-RedisScript with_common(std::string_view script) {
+RedisScript with_common(std::string_view common, std::string_view script) {
   const std::size_t end = script.find('\n') + 1;
   std::string text(script.substr(0, end));
-  text += fifo_common_lua();
+  text += common;
   text += script.substr(end);
   return RedisScript(std::move(text));
 }
@@ -40,9 +48,43 @@ std::uint64_t number(const RedisReply& reply) { return static_cast<std::uint64_t
 
 Milliseconds time(const RedisReply& reply) { return Milliseconds{reply.to_integer().value_or(0)}; }
 
-std::optional<FifoGrant> grant(const RedisReply& reply) {
-  if (!reply.is_array() || reply.elements.size() != 4) return {};
-  return FifoGrant{number(reply.at(0)), number(reply.at(1)), time(reply.at(2)), number(reply.at(3))};
+/// One grant, or any number of them.
+std::vector<FifoGrant> grants(const RedisReply& reply) {
+  const auto read = [](const RedisReply& one) {
+    return FifoGrant{number(one.at(0)), number(one.at(1)), time(one.at(2)), number(one.at(3))};
+  };
+  std::vector<FifoGrant> all;
+  if (reply.at(0).is_array()) {
+    for (const RedisReply& one : reply.elements) all.push_back(read(one));
+  } else if (reply.elements.size() == 4) {
+    all.push_back(read(reply));
+  }
+  return all;
+}
+
+/// The beginning of every command: the keys.
+template <typename... Arguments>
+RedisCommand at_place(const RedisScript& script, const FifoPlace& place, const Arguments&... arguments) {
+  if (place.has_permits()) return RedisCommand(script, {place.key, place.holders}, arguments...);
+  return RedisCommand(script, {place.key}, arguments...);
+}
+
+constexpr std::string_view key_prefix(Share::Of of) {
+  switch (of) {
+    case Share::Of::lock:
+      return "firstcome:lock:";
+    case Share::Of::read_write:
+      return "firstcome:rwlock:";
+    case Share::Of::semaphore:
+      return "firstcome:semaphore:";
+  }
+  std::unreachable();
+}
+
+/// A name's channels, in a cluster: three of one name do not share one.
+constexpr std::string_view channel_suffix(Share::Of of) {
+  if (of == Share::Of::lock) return ":";
+  return of == Share::Of::read_write ? ":rwlock:" : ":semaphore:";
 }
 
 bool is_array_of(const RedisReply& reply, std::size_t least) {
@@ -60,62 +102,86 @@ std::optional<Outcome> outcome_of(const RedisReply& reply, const std::array<std:
 }  // namespace
 
 FifoScripts FifoScripts::standard() {
-  static const FifoScripts all{with_common(fifo_acquire_lua()), with_common(fifo_release_lua()),
-                               with_common(fifo_renew_lua()),   with_common(fifo_cancel_lua()),
-                               with_common(fifo_pulse_lua()),   with_common(fifo_inspect_lua())};
+  const auto script = [](std::string_view text) { return with_common(fifo_common_lua(), text); };
+  static const FifoScripts all{script(fifo_acquire_lua()), script(fifo_release_lua()), script(fifo_renew_lua()),
+                               script(fifo_cancel_lua()),  script(fifo_pulse_lua()),   script(fifo_inspect_lua())};
   return all;
 }
 
-FifoPlace fifo_place(std::string_view name, std::string process, Channels channels) {
-  const std::string tag = "{" + std::string(name) + "}";
-  std::string inbox = "firstcome:inbox:";
-  if (channels == Channels::by_name) inbox += tag + ":";
-  return {.key = "firstcome:lock:" + tag, .process = std::move(process), .inbox = std::move(inbox)};
+PermitScripts PermitScripts::standard() {
+  const auto script = [](std::string_view text) { return with_common(permits_common_lua(), text); };
+  static const PermitScripts all{
+      {script(permits_acquire_lua()), script(permits_release_lua()), script(permits_renew_lua()),
+       script(permits_cancel_lua()), script(permits_pulse_lua()), script(permits_inspect_lua())},
+      script(permits_capacity_lua())};
+  return all;
+}
+
+FifoPlace fifo_place(const ShareName& name, std::string process, Channels channels) {
+  const std::string tag = "{" + name.name + "}";
+  FifoPlace place{
+      .key = std::string(key_prefix(name.of)) + tag, .process = std::move(process), .inbox = "firstcome:inbox:"};
+  if (channels == Channels::by_name) place.inbox += tag + std::string(channel_suffix(name.of));
+  if (name.of != Share::Of::lock) place.holders = place.key + ":h";
+  return place;
 }
 
 RedisCommand acquire_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
                              const AcquireRequest& request, Trust trust) {
-  RedisCommand command(scripts.acquire, {place.key}, place.process, place.inbox);
+  RedisCommand command = at_place(scripts.acquire, place, place.process, place.inbox);
   add_trust(command, trust).add(request.number).add(request.lease.count());
   command.add(request.once == Once::yes ? "once" : "wait").add(std::min(times.claim, request.lease).count());
   command.add(times.waiter_lease.count()).add(times.keep.count()).add(times.most_waiters);
   command.add(tried(request.repeated));
+  if (place.has_permits()) command.add(request.share.weight).add(request.share.capacity);
   return command;
 }
 
-RedisCommand release_command(const FifoScripts& scripts, const FifoPlace& place, FifoGrantId grant, Repeated repeated,
+RedisCommand release_command(const FifoScripts& scripts, const FifoPlace& place, const ReleaseRequest& request,
                              Trust trust) {
-  RedisCommand command(scripts.release, {place.key}, place.process, place.inbox);
-  add_trust(command, trust).add(grant.number).add(grant.token).add(tried(repeated));
+  RedisCommand command = at_place(scripts.release, place, place.process, place.inbox);
+  add_trust(command, trust).add(request.grant.number).add(request.grant.token).add(tried(request.repeated));
+  if (place.has_permits()) command.add(request.stays);
   return command;
 }
 
 RedisCommand renew_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
                            FifoGrantId grant, Milliseconds lease) {
-  RedisCommand command(scripts.renew, {place.key}, place.process);
+  RedisCommand command = at_place(scripts.renew, place, place.process);
   command.add(grant.number).add(grant.token).add(lease.count()).add(times.keep.count());
   return command;
 }
 
 RedisCommand cancel_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
                             std::uint64_t number, Trust trust) {
-  RedisCommand command(scripts.cancel, {place.key}, place.process, place.inbox);
+  RedisCommand command = at_place(scripts.cancel, place, place.process, place.inbox);
   add_trust(command, trust).add(number).add(times.keep.count());
   return command;
 }
 
-RedisCommand pulse_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times, Trust trust) {
-  RedisCommand command(scripts.pulse, {place.key}, place.process, place.inbox);
+RedisCommand pulse_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times, Trust trust,
+                           std::span<const std::uint64_t> waiting) {
+  RedisCommand command = at_place(scripts.pulse, place, place.process, place.inbox);
   add_trust(command, trust).add(times.waiter_lease.count()).add(times.keep.count());
+  if (place.has_permits()) {
+    for (const std::uint64_t one : waiting) command.add(one);
+  }
   return command;
 }
 
 RedisCommand inspect_command(const FifoScripts& scripts, const FifoPlace& place) {
-  return RedisCommand(scripts.inspect, {place.key});
+  return at_place(scripts.inspect, place);
+}
+
+RedisCommand capacity_command(const PermitScripts& scripts, const FifoPlace& place, const FifoTimes& times,
+                              std::uint32_t capacity, Trust trust) {
+  RedisCommand command = at_place(scripts.capacity, place, place.process, place.inbox);
+  add_trust(command, trust).add(capacity).add(times.keep.count());
+  return command;
 }
 
 std::optional<AcquireReply> read_acquire(const RedisReply& reply) {
-  constexpr std::array<std::string_view, 5> words{"granted", "queued", "busy", "refused", "full"};
+  constexpr std::array<std::string_view, 7> words{"granted", "queued", "busy", "refused", "full", "weight", "capacity"};
   const auto outcome = outcome_of<AcquireReply::Outcome>(reply.at(0), words);
   if (!is_array_of(reply, 6) || !outcome) return {};
   return AcquireReply{.outcome = *outcome,
@@ -124,14 +190,16 @@ std::optional<AcquireReply> read_acquire(const RedisReply& reply) {
                       .ticket = number(reply.at(3)),
                       .before = number(reply.at(4)),
                       .sure = number(reply.at(5)) != 0,
-                      .grant = grant(reply.at(6))};
+                      .grants = grants(reply.at(6)),
+                      .mine = number(reply.at(is_array_of(reply, 8) ? 7 : 1)),
+                      .capacity = static_cast<std::uint32_t>(number(reply.at(8)))};
 }
 
 std::optional<ReleaseReply> read_release(const RedisReply& reply) {
   constexpr std::array<std::string_view, 3> words{"released", "lost", "unknown"};
   const auto outcome = outcome_of<ReleaseReply::Outcome>(reply.at(0), words);
   if (!is_array_of(reply, 2) || !outcome) return {};
-  return ReleaseReply{.outcome = *outcome, .token = number(reply.at(1)), .grant = grant(reply.at(2))};
+  return ReleaseReply{.outcome = *outcome, .token = number(reply.at(1)), .grants = grants(reply.at(2))};
 }
 
 std::optional<RenewReply> read_renew(const RedisReply& reply) {
@@ -141,19 +209,28 @@ std::optional<RenewReply> read_renew(const RedisReply& reply) {
 
 std::optional<CancelReply> read_cancel(const RedisReply& reply) {
   if (!is_array_of(reply, 2) || !reply.at(0).is_text()) return {};
-  return CancelReply{.token = number(reply.at(1)), .grant = grant(reply.at(2))};
+  return CancelReply{.token = number(reply.at(1)), .grants = grants(reply.at(2))};
+}
+
+std::optional<CancelReply> read_capacity(const RedisReply& reply) {
+  if (!is_array_of(reply, 2) || !reply.at(0).is_integer()) return {};
+  return CancelReply{.token = number(reply.at(1)), .grants = grants(reply.at(2))};
 }
 
 std::optional<PulseReply> read_pulse(const RedisReply& reply) {
   if (!is_array_of(reply, 7) || !reply.at(0).is_integer()) return {};
-  return PulseReply{.known = reply.at(0).integer != 0,
-                    .token = number(reply.at(1)),
-                    .left = time(reply.at(2)),
-                    .owner = reply.at(3).text,
-                    .sure = number(reply.at(4)) != 0,
-                    .waiting = number(reply.at(5)),
-                    .ticket = number(reply.at(6)),
-                    .grant = grant(reply.at(7))};
+  PulseReply read{.known = reply.at(0).integer != 0,
+                  .token = number(reply.at(1)),
+                  .left = time(reply.at(2)),
+                  .owner = reply.at(3).text,
+                  .sure = number(reply.at(4)) != 0,
+                  .waiting = number(reply.at(5)),
+                  .ticket = number(reply.at(6)),
+                  .grants = grants(reply.at(7))};
+  for (const RedisReply& one : reply.at(8).elements) {
+    read.found.push_back({number(one.at(0)), number(one.at(1)), time(one.at(2)), number(one.at(3)) != 0});
+  }
+  return read;
 }
 
 std::optional<InspectReply> read_inspect(const RedisReply& reply) {
@@ -165,6 +242,17 @@ std::optional<InspectReply> read_inspect(const RedisReply& reply) {
                       .tail = number(reply.at(4)),
                       .lapse = number(reply.at(5)),
                       .sure = number(reply.at(6)) != 0};
+}
+
+std::optional<SharesView> read_shares(const RedisReply& reply) {
+  if (!is_array_of(reply, 7) || !reply.at(0).is_integer()) return {};
+  SharesView view{.capacity = static_cast<std::uint32_t>(number(reply.at(0))),
+                  .used = static_cast<std::uint32_t>(number(reply.at(1))),
+                  .holders = static_cast<std::size_t>(number(reply.at(2))),
+                  .waiting = static_cast<std::size_t>(number(reply.at(3)))};
+  if (number(reply.at(4)) != 0) view.token = number(reply.at(4));
+  if (view.holders > 0) view.expires_in = time(reply.at(5));
+  return view;
 }
 
 std::optional<FifoGrant> read_message(std::string_view text) {

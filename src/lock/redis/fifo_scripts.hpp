@@ -1,8 +1,10 @@
-// The six scripts of the FIFO lock as commands, and their replies as values. No I/O.
+// The scripts of the FIFO lock, and those of permits, as commands, and their replies as values. No I/O.
 //
-// The texts are the .lua files beside this one, each with fifo_common.lua after its first line.
+// The texts are the .lua files beside this one, each with fifo_common.lua (or permits_common.lua) after its first line.
+// Both sets take the same arguments and answer alike, so that one client serves both; permits have a few more.
 #pragma once
 
+#include "lock/backend.hpp"
 #include "net/redis/command.hpp"
 #include "net/redis/reply.hpp"
 
@@ -11,8 +13,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace firstcome::lock {
 
@@ -41,13 +45,23 @@ struct FifoScripts {
   static FifoScripts standard();
 };
 
+/// Of read-write locks and semaphores.
+struct PermitScripts {
+  FifoScripts same;  ///< as for the lock
+  net::RedisScript capacity;
+
+  static PermitScripts standard();
+};
+
 /// A lock on a server, and who asks.
 struct FifoPlace {
   std::string key;      ///< firstcome:lock:{NAME}
   std::string process;  ///< 32 digits of hex
   std::string inbox;    ///< what stands before a process in the name of its channel; with the lock's tag in a cluster
+  std::string holders = {};  ///< the second key of permits; empty: a lock
 
   std::string channel() const { return inbox + process; }
+  bool has_permits() const { return !holders.empty(); }
 };
 
 enum class Channels : std::uint8_t {
@@ -55,7 +69,7 @@ enum class Channels : std::uint8_t {
   by_name,      ///< one per process and lock, in the lock's slot: a cluster's
 };
 
-FifoPlace fifo_place(std::string_view name, std::string process, Channels channels);
+FifoPlace fifo_place(const ShareName& name, std::string process, Channels channels);
 
 enum class Once : std::uint8_t { no, yes };      ///< yes: never queue
 enum class Repeated : std::uint8_t { no, yes };  ///< yes: sent before, and not answered
@@ -65,6 +79,7 @@ struct AcquireRequest {
   Milliseconds lease{0};
   Once once = Once::no;
   Repeated repeated = Repeated::no;
+  Share share = {};  ///< weight and capacity, of permits
 };
 
 net::RedisCommand acquire_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
@@ -76,20 +91,29 @@ struct FifoGrantId {
   std::uint64_t token = 0;
 };
 
-net::RedisCommand release_command(const FifoScripts& scripts, const FifoPlace& place, FifoGrantId grant,
-                                  Repeated repeated, Trust trust);
+struct ReleaseRequest {
+  FifoGrantId grant;
+  Repeated repeated = Repeated::no;
+  std::uint32_t stays = 0;  ///< of permits: this weight is not given back
+};
+
+net::RedisCommand release_command(const FifoScripts& scripts, const FifoPlace& place, const ReleaseRequest& request,
+                                  Trust trust);
 net::RedisCommand renew_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
                                 FifoGrantId grant, Milliseconds lease);
 net::RedisCommand cancel_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
                                  std::uint64_t number, Trust trust);
-net::RedisCommand pulse_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
-                                Trust trust);
+/// `waiting`: the oldest numbers of the process that wait; of permits, where many may hold, only these are looked at.
+net::RedisCommand pulse_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times, Trust trust,
+                                std::span<const std::uint64_t> waiting = {});
 net::RedisCommand inspect_command(const FifoScripts& scripts, const FifoPlace& place);
+net::RedisCommand capacity_command(const PermitScripts& scripts, const FifoPlace& place, const FifoTimes& times,
+                                   std::uint32_t capacity, Trust trust);
 
 /// A grant to a waiter, as a message or in a reply to its own process.
 struct FifoGrant {
   std::uint64_t number = 0;
-  std::uint64_t token = 0;
+  std::uint64_t token = 0;  ///< 0: no grant; it waits no longer and must ask again
   Milliseconds length{0};
   std::uint64_t ticket = 0;
 
@@ -97,21 +121,24 @@ struct FifoGrant {
 };
 
 struct AcquireReply {
-  enum class Outcome : std::uint8_t { granted, queued, busy, refused, full };
+  /// Of permits only: `weight` is more than there are, `capacity` is another than the caller said.
+  enum class Outcome : std::uint8_t { granted, queued, busy, refused, full, weight, capacity };
   Outcome outcome = Outcome::busy;
   std::uint64_t token = 0;  ///< the last
-  Milliseconds left{0};     ///< of the present grant
+  Milliseconds left{0};     ///< of the present grant; of permits: of this one's, else of the next that ends
   std::uint64_t ticket = 0;
   std::uint64_t before = 0;  ///< tickets that wait before this one
   bool sure = true;          ///< of `granted`: false for a claim
-  std::optional<FifoGrant> grant = {};
+  std::vector<FifoGrant> grants = {};
+  std::uint64_t mine = 0;      ///< of `granted`: the token of that grant
+  std::uint32_t capacity = 0;  ///< of permits
 };
 
 struct ReleaseReply {
   enum class Outcome : std::uint8_t { released, lost, unknown };
   Outcome outcome = Outcome::unknown;
   std::uint64_t token = 0;
-  std::optional<FifoGrant> grant = {};
+  std::vector<FifoGrant> grants = {};
 };
 
 struct RenewReply {
@@ -119,20 +146,30 @@ struct RenewReply {
   std::uint64_t token = 0;
 };
 
+/// Of a cancel, and of a new capacity.
 struct CancelReply {
   std::uint64_t token = 0;
-  std::optional<FifoGrant> grant = {};
+  std::vector<FifoGrant> grants = {};
+};
+
+/// What a pulse finds that one of this process has.
+struct FifoFound {
+  std::uint64_t number = 0;
+  std::uint64_t token = 0;  ///< 0: it has nothing and does not wait
+  Milliseconds left{0};
+  bool sure = true;
 };
 
 struct PulseReply {
   bool known = false;
   std::uint64_t token = 0;
   Milliseconds left{0};
-  std::string owner = {};
+  std::string owner = {};  ///< of a lock; `sure` is of its grant
   bool sure = true;
   std::uint64_t waiting = 0;
   std::uint64_t ticket = 0;  ///< of the latest grant
-  std::optional<FifoGrant> grant = {};
+  std::vector<FifoGrant> grants = {};
+  std::vector<FifoFound> found = {};  ///< of permits: of the numbers that were named, those that do not wait
 };
 
 struct InspectReply {
@@ -150,8 +187,10 @@ std::optional<AcquireReply> read_acquire(const net::RedisReply& reply);
 std::optional<ReleaseReply> read_release(const net::RedisReply& reply);
 std::optional<RenewReply> read_renew(const net::RedisReply& reply);
 std::optional<CancelReply> read_cancel(const net::RedisReply& reply);
+std::optional<CancelReply> read_capacity(const net::RedisReply& reply);
 std::optional<PulseReply> read_pulse(const net::RedisReply& reply);
 std::optional<InspectReply> read_inspect(const net::RedisReply& reply);
+std::optional<SharesView> read_shares(const net::RedisReply& reply);
 /// "N TOKEN CLAIM_MS TICKET", nothing else.
 std::optional<FifoGrant> read_message(std::string_view text);
 /// The number of an owner "PROCESS:NUMBER"; nothing: not of this process.

@@ -53,7 +53,9 @@ class FifoBench : public ::testing::Test {
   }
 
   static Asker asker(char letter) { return {std::string(32, letter)}; }
-  static FifoPlace place(const Asker& who) { return fifo_place("L", who.process, Channels::one_for_all); }
+  static FifoPlace place(const Asker& who) {
+    return fifo_place({Share::Of::lock, "L"}, who.process, Channels::one_for_all);
+  }
   static const std::string& key() {
     static const std::string name = "firstcome:lock:{L}";
     return name;
@@ -87,7 +89,7 @@ class FifoBench : public ::testing::Test {
   }
   ReleaseReply release(const Asker& who, std::uint64_t number, std::uint64_t token, Repeated repeated = Repeated::no,
                        Trust trust = Trust::yes) {
-    return read_release(run(release_command(scripts, place(who), {number, token}, repeated, trust))).value();
+    return read_release(run(release_command(scripts, place(who), {{number, token}, repeated}, trust))).value();
   }
   RenewReply renew(const Asker& who, std::uint64_t number, std::uint64_t token, Milliseconds lease) {
     return read_renew(run(renew_command(scripts, place(who), times, {number, token}, lease))).value();

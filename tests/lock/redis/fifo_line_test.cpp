@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 namespace firstcome::lock {
 namespace {
@@ -119,7 +120,7 @@ TEST_F(FifoLineTest, LeavesToTheCancellationWhatItWillFind) {
 
 TEST_F(FifoLineTest, DatesAGrantInAReplyByItsOwnRequest) {
   wait();
-  const FifoSteps steps = line.answered(at(800ms), at(801ms), 101, FifoGrant{1, 101, 1500ms, 2});
+  const FifoSteps steps = line.answered(at(800ms), at(801ms), 101, {FifoGrant{1, 101, 1500ms, 2}});
   EXPECT_EQ(steps.granted.at(0).second.base, at(800ms));
 }
 
@@ -227,6 +228,43 @@ TEST_F(FifoLineTest, IsEmptyWhenAllAreForgotten) {
   line.forget(2);
   EXPECT_TRUE(line.is_empty());
   EXPECT_FALSE(line.wake());
+}
+
+TEST_F(FifoLineTest, NamesTheOldestThatWaitAndTakesWhatAPulseFindsOfThem) {
+  for (std::uint64_t number = 1; number <= 20; ++number) wait(number);
+  line.told(at(10ms), {2, 102, 1500ms, 2});
+  const std::vector<std::uint64_t> named = line.oldest_waiting();
+  ASSERT_EQ(named.size(), 16U);
+  EXPECT_EQ(named[0], 1U);
+  EXPECT_EQ(named[1], 3U);
+  EXPECT_EQ(named[15], 17U);
+  PulseReply reply{.known = true, .token = 104, .left = 1s, .waiting = 17};
+  reply.found = {{1, 101, 1400ms, false}, {2, 102, 900ms, false}, {3, 103, 9s, true}, {4, 0, 0ms, false}};
+  const FifoSteps steps = pulse(500ms, reply);
+  ASSERT_EQ(steps.granted.size(), 2U);  // the second was known
+  EXPECT_EQ(steps.granted[0].first, 1U);
+  EXPECT_EQ(steps.granted[0].second.base, at(500ms));
+  EXPECT_EQ(steps.granted[0].second.kind, Grant::Kind::claim);
+  EXPECT_EQ(steps.granted[1].second.kind, Grant::Kind::lease);
+  EXPECT_EQ(steps.nudged, std::vector<std::uint64_t>{4});
+  EXPECT_FALSE(steps.deaf);
+}
+
+TEST_F(FifoLineTest, ManyGrantsThatOnePulseFindsAreNoDeafnessButTwoPulsesAre) {
+  for (std::uint64_t number = 1; number <= 4; ++number) wait(number);
+  PulseReply reply{.known = true, .token = 104, .left = 1s, .waiting = 2};
+  reply.found = {{1, 101, 1400ms, false}, {2, 102, 1400ms, false}};
+  EXPECT_FALSE(pulse(500ms, reply).deaf);
+  reply.found = {{3, 103, 1400ms, false}, {4, 104, 1400ms, false}};
+  EXPECT_TRUE(pulse(1000ms, reply).deaf);
+}
+
+TEST_F(FifoLineTest, AMessageWithoutATokenMeansToAskAgain) {
+  wait();
+  EXPECT_EQ(line.told(at(10ms), {1, 0, 0ms, 2}).nudged, std::vector<std::uint64_t>{1});
+  const FifoSteps unknown = line.told(at(10ms), {7, 0, 0ms, 2});
+  EXPECT_TRUE(unknown.nudged.empty());
+  EXPECT_TRUE(unknown.strays.empty());
 }
 
 }  // namespace

@@ -56,8 +56,8 @@ TEST_F(FifoScriptsFaults, AnUnansweredClaimCostsItsTimeOnceAndNotOncePerWaiter) 
   EXPECT_EQ(pulse(c).owner, owner(b, 1));
   pass(500ms);
   const PulseReply moved = pulse(c);
-  ASSERT_TRUE(moved.grant);
-  EXPECT_EQ(moved.grant->number, 1U);
+  ASSERT_EQ(moved.grants.size(), 1U);
+  EXPECT_EQ(moved.grants[0].number, 1U);
   EXPECT_EQ(moved.waiting, 0U);
   EXPECT_TRUE(is_silent(b));
 }
@@ -86,8 +86,8 @@ TEST_F(FifoScriptsFaults, AProcessWhoseClaimLapsedIsNotKnownAndAsksAgainAsANewAr
   const PulseReply woken = pulse(b);
   EXPECT_FALSE(woken.known);
   // Its second waiter had not been reached: it keeps its place, its first one has lost it.
-  ASSERT_TRUE(woken.grant);
-  EXPECT_EQ(woken.grant->number, 2U);
+  ASSERT_EQ(woken.grants.size(), 1U);
+  EXPECT_EQ(woken.grants[0].number, 2U);
   EXPECT_EQ(again(b, 1).ticket, 5U);
   EXPECT_TRUE(pulse(b).known);
 }
@@ -121,8 +121,8 @@ TEST_F(FifoScriptsFaults, WorkPerCallIsBounded) {
   EXPECT_EQ(acquire(a, 2, {.once = Once::yes}).outcome, Got::busy);  // not past those who wait
   EXPECT_EQ(inspect().head, 1U + 1'024);
   const PulseReply reached = pulse(c);
-  ASSERT_TRUE(reached.grant);
-  EXPECT_EQ(reached.grant->ticket, 1'202U);
+  ASSERT_EQ(reached.grants.size(), 1U);
+  EXPECT_EQ(reached.grants[0].ticket, 1'202U);
   EXPECT_THAT(fields(), UnorderedElementsAre("s", "p" + b.process, "p" + c.process));
 }
 
@@ -163,7 +163,7 @@ TEST_F(FifoScriptsFaults, AKeyOfAnotherTypeIsLeftAsItIs) {
   const FifoPlace at = place(a);
   for (const std::string& error :
        {error_of(acquire_command(scripts, at, times, {1, 1s}, Trust::yes)),
-        error_of(release_command(scripts, at, {1, 2}, Repeated::no, Trust::yes)),
+        error_of(release_command(scripts, at, {{1, 2}}, Trust::yes)),
         error_of(renew_command(scripts, at, times, {1, 2}, 1s)),
         error_of(cancel_command(scripts, at, times, 1, Trust::yes)),
         error_of(pulse_command(scripts, at, times, Trust::yes)), error_of(inspect_command(scripts, at))}) {
@@ -198,7 +198,7 @@ TEST_F(FifoScriptsFaults, AReplicaRefusesAllButTheLook) {
   ASSERT_EQ(server->text({"REPLICAOF", "127.0.0.1", master.port_text()}), "OK");
   const FifoPlace at = place(a);
   for (const std::string& error : {error_of(acquire_command(scripts, at, times, {1, 1s}, Trust::yes)),
-                                   error_of(release_command(scripts, at, {1, 2}, Repeated::no, Trust::yes)),
+                                   error_of(release_command(scripts, at, {{1, 2}}, Trust::yes)),
                                    error_of(renew_command(scripts, at, times, {1, 2}, 1s)),
                                    error_of(cancel_command(scripts, at, times, 1, Trust::yes)),
                                    error_of(pulse_command(scripts, at, times, Trust::yes))}) {
