@@ -148,8 +148,8 @@ void Acquisition::add_answer(AcquireSteps& steps) {
     if (steps.hold) {
       observer.acquired(self->name_, now - self->since_);
       self->core_->lease_began();
-      Lease lease =
-          HeldLease::make({self->core_, std::move(contender), self->name_, *steps.hold, self->lease_terms_, now});
+      Lease lease = HeldLease::make(
+          {self->core_, std::move(contender), self->name_, self->share_, *steps.hold, self->lease_terms_, now});
       complete([done = std::move(done), lease = std::move(lease)]() mutable { done(std::move(lease)); });
     } else {
       observer.not_acquired(self->name_, steps.give_up->why, now - self->since_);

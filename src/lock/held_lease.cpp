@@ -10,6 +10,7 @@ namespace firstcome::lock {
 HeldLease::HeldLease(Of of)
     : core_(std::move(of.core)),
       name_(std::move(of.name)),
+      share_(of.share),
       token_(of.grant.token),
       owner_(of.contender->owner()),
       since_(of.now),
@@ -70,6 +71,7 @@ void HeldLease::renew(Milliseconds length, std::move_only_function<void(RenewOut
 
 /// Sent once, and in the order of the other calls; what becomes of the lease does not depend on the answer.
 void HeldLease::shrink(std::uint32_t weight, std::move_only_function<void(ShrinkOutcome)> done) {
+  assert(share_.of != Share::Of::lock && "no part of a lock can be given back");
   Guard guard(mutex_);
   if (closed_ || state_.lost(core_->alarms().now())) {
     guard.unlock();

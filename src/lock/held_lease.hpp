@@ -22,6 +22,7 @@ class HeldLease : public std::enable_shared_from_this<HeldLease> {
     std::shared_ptr<Core> core;
     std::shared_ptr<Contender> contender;
     std::string name;
+    Share share;
     Grant grant;
     LeaseTerms terms;
     BootTime now;
@@ -61,6 +62,7 @@ class HeldLease : public std::enable_shared_from_this<HeldLease> {
 
   const std::shared_ptr<Core> core_;
   const std::string name_;
+  const Share share_;
   const std::optional<std::uint64_t> token_;
   const std::string owner_;
   const BootTime since_;

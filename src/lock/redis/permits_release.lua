@@ -23,7 +23,10 @@ if held and tonumber(its_token) == mine then
     used = used - (weight - stays)
     call('HSET', key, 'h' .. me, string.format('%s %d %s', its_token, stays, sure))
   end
-  if head < tail then return {'released', token, grant_next(process, ARGV[2], ARGV[3])} end
+  if head < tail then
+    local grants = grant_next(process, ARGV[2], ARGV[3])
+    return {'released', token, grants}
+  end
   save()
   -- Now and then, what processes left behind goes.
   if used == 0 and tail % 64 == 0 and call('HLEN', key) > 1 then
