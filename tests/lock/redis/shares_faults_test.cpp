@@ -23,13 +23,13 @@ using firstcome::testing::TcpProxy;
 std::unique_ptr<ChildProcess> start_holder(std::uint16_t port, std::uint32_t count) {
   firstcome::testing::ChildOptions options;
   options.program = std::filesystem::read_symlink("/proc/self/exe");
-  options.arguments = {"--gtest_filter=SharesHolder.*", "--gtest_also_run_disabled_tests", "--gtest_brief=1"};
+  options.arguments = {"--gtest_filter=SharesHolderChild.*", "--gtest_also_run_disabled_tests", "--gtest_brief=1"};
   options.environment = {"FIRSTCOME_HOLDER=" + std::to_string(port) + " " + std::to_string(count)};
   return std::make_unique<ChildProcess>(std::move(options));
 }
 
 // Not a test: that process.
-TEST(SharesHolder, DISABLED_Holds) {
+TEST(SharesHolderChild, DISABLED_Holds) {
   const char* const given = std::getenv("FIRSTCOME_HOLDER");
   if (given == nullptr) GTEST_SKIP() << "started by other tests only";
   std::istringstream words(given);

@@ -32,7 +32,7 @@ struct Crowd {
 std::unique_ptr<ChildProcess> start(const Crowd& crowd) {
   firstcome::testing::ChildOptions options;
   options.program = std::filesystem::read_symlink("/proc/self/exe");
-  options.arguments = {"--gtest_filter=SharesCrowd.*", "--gtest_also_run_disabled_tests", "--gtest_brief=1"};
+  options.arguments = {"--gtest_filter=SharesCrowdChild.*", "--gtest_also_run_disabled_tests", "--gtest_brief=1"};
   options.environment = {"FIRSTCOME_SHARES=" + std::to_string(crowd.port) + " " + std::to_string(crowd.seed) + " " +
                          std::to_string(static_cast<int>(crowd.scripts))};
   return std::make_unique<ChildProcess>(std::move(options));
@@ -74,7 +74,7 @@ void fight(Wire& wire, LockSpace& space, std::uint64_t seed) {
 }
 
 // Not a test: one of the processes.
-TEST(SharesCrowd, DISABLED_Fights) {
+TEST(SharesCrowdChild, DISABLED_Fights) {
   const char* const given = std::getenv("FIRSTCOME_SHARES");
   if (given == nullptr) GTEST_SKIP() << "started by other tests only";
   std::istringstream words(given);
