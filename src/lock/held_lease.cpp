@@ -72,6 +72,10 @@ void HeldLease::renew(Milliseconds length, std::move_only_function<void(RenewOut
 /// Sent once, and in the order of the other calls; what becomes of the lease does not depend on the answer.
 void HeldLease::shrink(std::uint32_t weight, std::move_only_function<void(ShrinkOutcome)> done) {
   assert(share_.of != Share::Of::lock && "no part of a lock can be given back");
+  if (core_->is_of_a_parent()) {
+    complete([done = std::move(done)]() mutable { done(ShrinkOutcome::lost); });
+    return;
+  }
   Guard guard(mutex_);
   if (closed_ || state_.lost(core_->alarms().now())) {
     guard.unlock();

@@ -203,22 +203,21 @@ void FifoDesk::renew(const Seat& seat, Milliseconds length, BootTime useless_aft
   const BootTime sent = BootClock::now();
   const FifoOptions& options = office_.options();
   const BootTime deadline = std::min(office_.limit(), std::max(useless_after, sent + least_patience));
-  office_.execute(place_.key,
-                  renew_command(office_.scripts(place_), place_, options.times, {seat->number, seat->token}, length),
-                  deadline,
-                  [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
-                    if (!result) return done(lock_failure(result.error()));
-                    const std::optional<RenewReply> reply = read_renew(*result);
-                    if (!reply) return done(nonsense(self->place_));
-                    if (reply->length <= Milliseconds{0}) {
-                      done(Lost{});
-                    } else if (seat->unsure) {
-                      self->vouch(seat, Renewed{sent, reply->length}, std::move(done));
-                    } else {
-                      done(Renewed{sent, reply->length});
-                    }
-                    self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, {}));
-                  });
+  office_.execute(
+      place_.key, renew_command(office_.scripts(place_), place_, options.times, {seat->number, seat->token}, length),
+      deadline, [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
+        if (!result) return done(lock_failure(result.error()));
+        const std::optional<RenewReply> reply = read_renew(*result);
+        if (!reply) return done(nonsense(self->place_));
+        if (reply->length <= Milliseconds{0}) {
+          done(Lost{});
+        } else if (seat->unsure) {
+          self->vouch(seat, Renewed{sent, reply->length}, std::move(done));
+        } else {
+          done(Renewed{sent, reply->length});
+        }
+        self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, {}));
+      });
 }
 
 void FifoDesk::vouch(const Seat& seat, Renewed renewed, Answer<RenewAnswer> done) {
