@@ -1,5 +1,7 @@
 #include "lock_crowd.hpp"
 
+#include "lock_published.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -20,7 +22,8 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-/// One who comes again and again. All of it runs on one thread, to which the lock's completions hop.
+/// One who comes again and again, on the thread of the lock's completions: one event loop in each process. Who holds
+/// the lock for a while does so on the crowd's own thread.
 class Waiter {
  public:
   Waiter(boost::asio::io_context& io, LockSpace& space, const CrowdOptions& options, Shared& shared, std::size_t number)
@@ -29,21 +32,23 @@ class Waiter {
   /// No more after this time; false once it has gone.
   bool sent_home() {
     stop_.request_stop();
-    return here_;
+    return here_.load();
   }
 
   void come() {
-    here_ = !shared_.stop.load();
-    if (!here_) return;
+    if (shared_.stop.load()) return here_.store(false);
+    here_.store(true);
     began_ = Steady::now();
-    lock_->acquire({.wait = wait_for_ever, .stop = stop_.get_token()}, [this](Acquired acquired) {
-      boost::asio::post(io_, [this, acquired = std::move(acquired)]() mutable { enter(std::move(acquired)); });
-    });
+    lock_->acquire({.wait = wait_for_ever, .stop = stop_.get_token()},
+                   [this](Acquired acquired) { enter(std::move(acquired)); });
   }
 
  private:
   void enter(Acquired acquired) {
-    if (!acquired && acquired.error().why == NotAcquired::Why::stopped) return come();
+    if (!acquired && acquired.error().why == NotAcquired::Why::stopped) {
+      shared_.waits.add(Steady::now() - began_);  // else who starves would not be seen
+      return come();
+    }
     if (!acquired) throw std::runtime_error("not acquired: " + std::string(text_of(acquired.error().why)));
     lease_ = std::move(*acquired);
     shared_.waits.add(Steady::now() - began_);
@@ -52,14 +57,16 @@ class Waiter {
     if (shared_.last_owner.exchange(number_ + 1) != number_ + 1) shared_.hand_overs.fetch_add(1);
     shared_.of_waiter[number_].fetch_add(1);
     if (options_.hold.count() == 0) return leave();
-    timer_.expires_after(options_.hold);
-    timer_.async_wait([this](boost::system::error_code) { leave(); });
+    boost::asio::post(io_, [this] {
+      timer_.expires_after(options_.hold);
+      timer_.async_wait([this](boost::system::error_code) { leave(); });
+    });
   }
 
   void leave() {
     shared_.inside.fetch_sub(1);
     if (lease_.lost()) shared_.lost.fetch_add(1);
-    lease_.release([this](ReleaseOutcome) { boost::asio::post(io_, [this] { come(); }); });
+    lease_.release([this](ReleaseOutcome) { come(); });
   }
 
   boost::asio::io_context& io_;
@@ -69,7 +76,7 @@ class Waiter {
   Shared& shared_;
   const std::size_t number_;
   std::stop_source stop_;
-  bool here_ = false;
+  std::atomic<bool> here_ = false;
   Lease lease_;
   Steady::time_point began_;
 };
@@ -94,6 +101,18 @@ double WaitTimes::percentile(double share) const {
   return 0;
 }
 
+void WaitTimes::clear() {
+  for (auto& bucket : buckets_) bucket.store(0);
+}
+
+void Shared::clear_counts() {
+  acquisitions.store(0);
+  hand_overs.store(0);
+  latch_deletions.store(0);
+  for (auto& count : of_waiter) count.store(0);
+  waits.clear();
+}
+
 SharedFile::SharedFile(const std::filesystem::path& path, As as) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | (as == As::creator ? O_CREAT | O_TRUNC : 0), 0600);
   if (fd < 0 || (as == As::creator && ::ftruncate(fd, sizeof(Shared)) != 0))
@@ -106,18 +125,28 @@ SharedFile::SharedFile(const std::filesystem::path& path, As as) {
 
 SharedFile::~SharedFile() { ::munmap(shared_, sizeof(Shared)); }
 
-void run_crowd(const CrowdOptions& options, Shared& shared) {
+std::unique_ptr<LockSpace> open_space(const std::string& url, std::string_view kind,
+                                      std::atomic<std::uint64_t>& deletions) {
+  if (kind == "rlock") return open_published_locks(url, PublishedKind::rlock, deletions);
+  if (kind == "rfairlock") return open_published_locks(url, PublishedKind::rfairlock, deletions);
   LockSettings settings;
   settings.backoff = {.first = Milliseconds{1}, .longest = Milliseconds{16}};
-  auto space = open_locks(options.url, options.kind, settings);
+  const std::optional<LockKind> known = lock_kind_of(kind);
+  if (!known) throw std::runtime_error("no kind of lock: " + std::string(kind));
+  auto space = open_locks(url, *known, settings);
   if (!space) throw std::runtime_error(space.error());
+  return std::move(*space);
+}
+
+void run_crowd(const CrowdOptions& options, Shared& shared) {
+  const std::unique_ptr<LockSpace> space = open_space(options.url, options.kind, shared.latch_deletions);
   boost::asio::io_context io(1);
   const auto work = boost::asio::make_work_guard(io);
   std::vector<std::unique_ptr<Waiter>> waiters;
   for (std::size_t at = 0; at < options.waiters; ++at)
-    waiters.push_back(std::make_unique<Waiter>(io, **space, options, shared, options.first_waiter + at));
+    waiters.push_back(std::make_unique<Waiter>(io, *space, options, shared, options.first_waiter + at));
   {  // connected, before it counts
-    const auto lock = (*space)->lock("bench-warm-up");
+    const auto lock = space->lock("bench-warm-up");
     std::atomic<bool> tried = false;
     lock->acquire({.wait = Milliseconds{5'000}}, [&tried](Acquired) {
       tried = true;
@@ -131,7 +160,7 @@ void run_crowd(const CrowdOptions& options, Shared& shared) {
   while (!shared.stop.load()) io.run_one_for(std::chrono::milliseconds{5});
   // Everybody gives back what he has before the space ends, which would leave it to lapse.
   for (const auto& waiter : waiters)
-    while (waiter->sent_home()) io.run_one();
+    while (waiter->sent_home()) io.run_one_for(std::chrono::milliseconds{1});
 }
 
 }  // namespace firstcome::bench

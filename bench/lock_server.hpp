@@ -12,7 +12,10 @@
 namespace firstcome::bench {
 
 struct ServerCounts {
-  std::uint64_t client_commands = 0;  ///< EVAL, EVALSHA, SET, DEL ...: sent by clients, without those inside scripts
+  std::uint64_t scripts = 0;        ///< EVAL and EVALSHA
+  std::uint64_t sets = 0;           ///< SET, by clients and inside scripts
+  std::uint64_t subscriptions = 0;  ///< SUBSCRIBE and UNSUBSCRIBE
+  std::uint64_t others = 0;         ///< by clients and inside scripts; none of those with which clients connect
   double cpu_seconds = 0;
 };
 
@@ -23,7 +26,7 @@ class Worker {
   Worker(Worker&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
   Worker& operator=(Worker&&) = delete;
   ~Worker();
-  /// Throws where it did not end well, or not within 20 s.
+  /// Throws where it did not end well, or not within a minute.
   void wait();
   bool runs() const;
 

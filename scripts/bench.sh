@@ -9,8 +9,9 @@
 # http    durable reservations over HTTP, 64 connections, against nginx answering `return 200` with a body of the same
 #         size; alternating runs of the same client
 # http_floor  the HTTP server with nothing behind it, against the same nginx: the ceiling of `http`
-# locks   64 waiters for one lock on Redis in 2, 8 and 16 processes: our FIFO lock, the protocol of Redisson's RLock over
-#         the same transport, SET NX tried again
+# locks   64 waiters for one lock on Redis in 2, 8 and 16 processes: our FIFO lock, the protocols of Redisson's RLock and
+#         RFairLock over the same transport, our lock under Redisson's rules, SET NX tried again, and Redisson in Java
+#         where the tests have fetched it; then one process without contention
 # single  one customer at a time on one connection, against one fdatasync and one GET /healthz
 #
 # Without a name: all of them, in this order. Each compares within one run on one machine, so that figures of two machines
@@ -45,7 +46,12 @@ build_preset bench >build/bench.build.log 2>&1 || {
 run_one() {
   local command programs=build/bench/bench
   case "$1" in
-    ledger | locks) command=("$programs/bench_$1") ;;
+    ledger) command=("$programs/bench_$1") ;;
+    locks)  # with Redisson in Java where the tests have fetched it
+      local jars
+      jars=$(find build -path '*/interop/target/libraries' -type d -print -quit)
+      command=("$programs/bench_locks" ${jars:+--java "$PWD/$jars"})
+      ;;
     engine | growth) command=("$programs/bench_engine" "$1" --folder build/bench) ;;
     *) command=(bash "bench/$1.sh") ;;
   esac
