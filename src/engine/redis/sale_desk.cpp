@@ -70,37 +70,47 @@ void SaleDesk::start() {
   if (calling_) return;
   calling_ = true;
   ++sequence_;
-  call_ = net::RedisCommand(
-      SaleScripts::standard().decide, {keys_.hash, keys_.stream}, office_.node, sequence_, answered_, steps_of_time,
-      std::string_view{office_.durability == Durability::replicated ? "always" : "changes"}, office_.registry.store());
   call_deadline_ = line_.empty() ? SteadyClock::now() + seconds{2} : line_.front().deadline;
   fate_ = Fate::nothing_ran;
   for (unsigned weight = 0; !line_.empty() && weight < batch_weight;) {
     Entry& entry = line_.front();
     weight += entry.operation != nullptr ? weight_of(entry.operation->command) : batch_weight;
-    add(call_, entry);
+    entry.asked = how_to_ask(entry);
     under_way_.push_back(std::move(entry));
     line_.pop_front();
   }
   send();
 }
 
-void SaleDesk::add(net::RedisCommand& call, Entry& entry) {
-  if (entry.operation == nullptr) return entry.request->add(call);
-  const Command& command = entry.operation->command;
-  entry.asked = Asked::anew;
-  if (const auto* reserve = std::get_if<Reserve>(&command); reserve != nullptr && reserve->key) {
-    const std::uint64_t hash = sale::hash_of(reserve->key, office_.refusal_seed);
-    const bool refused = office_.refusals.find(sale_.handle, reserve->key, hash, head_.now) != nullptr;
-    if (refused) entry.asked = Asked::remembered;
+Asked SaleDesk::how_to_ask(const Entry& entry) const {
+  if (entry.operation == nullptr) return Asked::anew;
+  const auto* reserve = std::get_if<Reserve>(&entry.operation->command);
+  if (reserve == nullptr || !reserve->key) return Asked::anew;
+  const std::uint64_t hash = sale::hash_of(reserve->key, office_.refusal_seed);
+  const bool refused = office_.refusals.find(sale_.handle, reserve->key, hash, head_.now) != nullptr;
+  return refused ? Asked::remembered : Asked::anew;
+}
+
+/// While the fate of an earlier sending is unknown it may still be on its way. Then the sale must remember this call
+/// even where it changes nothing, so that the earlier one, should it arrive, has no effect any more.
+net::RedisCommand SaleDesk::build_call() {
+  const bool always = office_.durability == Durability::replicated || astray_;
+  net::RedisCommand call(SaleScripts::standard().decide, {keys_.hash, keys_.stream}, office_.node, sequence_, answered_,
+                         steps_of_time, std::string_view{always ? "always" : "changes"}, office_.registry.store());
+  for (Entry& entry : under_way_) {
+    if (entry.operation == nullptr) {
+      entry.request->add(call);
+    } else {
+      add_command(call, entry.operation->command, entry.asked, head_.now - claims_outlive);
+    }
   }
-  add_command(call, command, entry.asked, head_.now - claims_outlive);
+  return call;
 }
 
 void SaleDesk::send() {
   ++office_.calls;
   sent_at_ = SteadyClock::now();
-  office_.client.execute(keys_.hash, call_, call_deadline_, [weak = weak_from_this()](net::RedisResult result) {
+  office_.client.execute(keys_.hash, build_call(), call_deadline_, [weak = weak_from_this()](net::RedisResult result) {
     if (const auto self = weak.lock()) self->answered(std::move(result));
   });
 }
@@ -133,7 +143,10 @@ void SaleDesk::make_sure(std::string reply) {
 
 void SaleDesk::failed(const net::RedisFailure& failure) {
   using Kind = net::RedisFailure::Kind;
-  if (failure.kind == Kind::unknown) fate_ = Fate::may_have_run;
+  if (failure.may_have_run()) {
+    fate_ = Fate::may_have_run;
+    astray_ = true;
+  }
   const bool in_time = SteadyClock::now() < call_deadline_;
   if (failure.kind == Kind::unknown && in_time) {
     ++office_.calls_repeated;
@@ -141,7 +154,7 @@ void SaleDesk::failed(const net::RedisFailure& failure) {
   }
   if (failure.is_refused("NOSALE")) return missing();
   if (failure.kind == Kind::refused && passes(failure.code) && in_time) return again_soon();
-  if (failure.kind == Kind::timed_out || failure.is_refused("STALE")) fate_ = Fate::may_have_run;
+  if (failure.is_refused("STALE")) fate_ = Fate::may_have_run;
   give_up("Redis: " + failure.detail);
 }
 
@@ -227,7 +240,10 @@ void SaleDesk::take(std::string_view reply) {
     ++office_.rollbacks;
     spdlog::error("sale {}: the store has forgotten answers that were given", sale_.terms.id);
   }
-  if (head.kept) answered_ = sequence_;
+  if (head.kept) {
+    answered_ = sequence_;
+    astray_ = false;
+  }
   head_ = head;
   std::vector<Entry> batch = std::exchange(under_way_, {});
   std::vector<Entry> again;

@@ -100,7 +100,8 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   enum class Fate : std::uint8_t { nothing_ran, may_have_run };
 
   void start();
-  void add(net::RedisCommand& call, Entry& entry);
+  Asked how_to_ask(const Entry& entry) const;
+  net::RedisCommand build_call();
   void send();
   void answered(net::RedisResult result);
   void failed(const net::RedisFailure& failure);
@@ -127,10 +128,10 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   std::deque<Entry> line_;
   std::vector<Entry> under_way_;
   bool calling_ = false;
-  net::RedisCommand call_;
   SteadyTime call_deadline_{};
   SteadyTime sent_at_{};
   Fate fate_ = Fate::nothing_ran;
+  bool astray_ = false;         // something that was sent may arrive yet
   std::uint64_t sequence_ = 0;  // of the call under way, or the last
   std::uint64_t answered_ = 0;  // of the last that was answered and is kept
 
