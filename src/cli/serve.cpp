@@ -5,6 +5,7 @@
 #include "cli/exit_code.hpp"
 #include "engine/embedded/embedded_engine.hpp"
 #include "engine/engine_with_locks.hpp"
+#include "engine/redis/redis_engine.hpp"
 #include "net/http_server.hpp"
 #include "payment/payment_service.hpp"
 
@@ -19,6 +20,7 @@
 #include <atomic>
 #include <cstdio>
 #include <fstream>
+#include <semaphore>
 #include <sstream>
 #include <thread>
 
@@ -87,11 +89,11 @@ net::HttpServerOptions http_options(const ServeOptions& options, const ListenAdd
 /// The engine's turn as the server takes it.
 class EngineTurn final : public net::Driven {
  public:
-  explicit EngineTurn(engine::EmbeddedEngine& engine) : engine_(engine) {}
+  explicit EngineTurn(engine::DrivenEngine& engine) : engine_(engine) {}
   std::optional<std::chrono::steady_clock::time_point> turn() noexcept override { return engine_.turn(); }
 
  private:
-  engine::EmbeddedEngine& engine_;
+  engine::DrivenEngine& engine_;
 };
 
 struct OneOperation final : Operation {
@@ -100,11 +102,17 @@ struct OneOperation final : Operation {
 };
 
 /// Asks the engine before anybody serves, taking its turns here.
-std::expected<Answer, Failure> ask_now(engine::EmbeddedEngine& engine, Command command) {
+std::expected<Answer, Failure> ask_now(engine::DrivenEngine& engine, Command command) {
   OneOperation operation;
+  std::binary_semaphore ready{0};
+  engine.on_ready([&ready] { ready.release(); });
   operation.command = std::move(command);
   engine.submit(operation);
-  while (!operation.done) engine.turn();
+  while (!operation.done) {
+    ready.try_acquire_for(std::chrono::milliseconds{10});
+    engine.turn();
+  }
+  engine.on_ready([] {});
   return std::move(operation.answer);
 }
 
@@ -117,7 +125,7 @@ std::string read_file(const std::string& path) {
 }
 
 /// Creates those of `path` that are missing. Returns an exit code.
-int create_sales(engine::EmbeddedEngine& engine, const std::string& path) {
+int create_sales(engine::DrivenEngine& engine, const std::string& path) {
   auto sales = api::sales_from_json(read_file(path));
   if (!sales) {
     spdlog::error("{}: {}", path, sales.error());
@@ -152,10 +160,58 @@ payment::MakeGateway choose_gateway(const ServeOptions& options) {
   return payment::over_http(provider);
 }
 
+/// Nothing: the embedded engine. Throws CLI::ValidationError where the engine is neither.
+std::optional<net::RedisUrl> redis_of(const ServeOptions& options) {
+  if (options.engine == "embedded") return std::nullopt;
+  auto url = net::parse_redis_url(options.engine);
+  if (!url) throw CLI::ValidationError("--engine", "must be embedded or the URL of a Redis: " + url.error());
+  if (url->topology == net::RedisUrl::Topology::redlock) {
+    throw CLI::ValidationError("--engine", "redlock:// is for locks: a sale needs one store");
+  }
+  return *url;
+}
+
+engine::Durability durability_of(const ServeOptions& options) {
+  if (options.durability == "aof") return engine::Durability::aof;
+  return options.durability == "replicated" ? engine::Durability::replicated : engine::Durability::memory;
+}
+
+std::string_view survives(engine::Durability durability) {
+  switch (durability) {
+    case engine::Durability::memory:
+      return "an answer may be lost when Redis crashes, is restarted or fails over";
+    case engine::Durability::aof:
+      return "an answer survives a crash of Redis and of its machine's power, but not a failover";
+    case engine::Durability::replicated:
+      break;
+  }
+  return "an answer survives the loss of the primary; of two machines at once it does not";
+}
+
+std::expected<std::unique_ptr<engine::DrivenEngine>, Failure> open_engine(const ServeOptions& options,
+                                                                          const std::optional<net::RedisUrl>& redis,
+                                                                          std::shared_ptr<LockObserver> observer) {
+  if (!redis) return engine::EmbeddedEngine::open(engine_options(options, std::move(observer)));
+  engine::RedisEngineOptions engine_options;
+  engine_options.url = *redis;
+  engine_options.redis.tls.ca_file = options.redis_ca;
+  engine_options.durability = durability_of(options);
+  engine_options.queue_operations = options.queue_limit;
+  engine_options.patience = std::chrono::milliseconds{options.redis_timeout_ms};
+  auto engine = engine::RedisEngine::open(engine_options);
+  if (engine) spdlog::info("durability {}: {}", options.durability, survives(engine_options.durability));
+  return engine;
+}
+
 /// Null: the embedded engine keeps them itself. Throws CLI::ValidationError where the URL is none.
 std::unique_ptr<LockSpace> choose_locks(const ServeOptions& options, std::shared_ptr<LockObserver> observer) {
-  if (options.locks == "embedded") return nullptr;
-  auto space = open_locks(options.locks, *lock_kind_of(options.lock_kind), {.observer = std::move(observer)});
+  const bool beside_the_sales = options.locks.empty();
+  if (options.locks == "embedded" && options.engine != "embedded") {
+    throw CLI::ValidationError("--locks", "embedded needs --engine embedded");
+  }
+  if (options.locks == "embedded" || (beside_the_sales && options.engine == "embedded")) return nullptr;
+  auto space = open_locks(beside_the_sales ? options.engine : options.locks, *lock_kind_of(options.lock_kind),
+                          {.observer = std::move(observer)});
   if (!space) throw CLI::ValidationError("--locks", space.error());
   return std::move(*space);
 }
@@ -169,7 +225,7 @@ struct Locks {
 /// What is composed, in the order in which it is made; it ends in the opposite order.
 class Program {
  public:
-  Program(std::unique_ptr<engine::EmbeddedEngine> engine, const ServeOptions& options, const ListenAddress& address,
+  Program(std::unique_ptr<engine::DrivenEngine> engine, const ServeOptions& options, const ListenAddress& address,
           const payment::MakeGateway& gateway, Locks locks)
       : engine_(std::move(engine)),
         lock_metrics_(std::move(locks.metrics)),
@@ -217,24 +273,17 @@ class Program {
   api::Metrics::Read read(Counters (Program::*counters)() const, std::uint64_t Counters::* member) {
     return [this, counters, member] { return static_cast<double>((this->*counters)().*member); };
   }
-  engine::EmbeddedCounters engine_counters() const { return engine_->counters(); }
   net::HttpServerCounters server_counters() const { return server_.counters(); }
   payment::PaymentCounters payment_counters() const { return payments_.counters(); }
 
   void add_engine_metrics() {
-    using Counters = engine::EmbeddedCounters;
-    auto& metrics = api_.metrics();
-    auto from = [this](std::uint64_t Counters::* member) { return read(&Program::engine_counters, member); };
-    metrics.add_counter("firstcome_engine_turns_total", "Turns of the engine", from(&Counters::turns));
-    metrics.add_counter("firstcome_engine_commits_total", "Transactions committed", from(&Counters::commits));
-    metrics.add_counter("firstcome_engine_operations_total", "Operations decided", from(&Counters::operations));
-    metrics.add_counter("firstcome_engine_overloaded_total", "Operations refused because the queue was full",
-                        from(&Counters::overloaded));
-    metrics.add_counter("firstcome_engine_failed_commits_total", "Transactions that failed",
-                        from(&Counters::failed_commits));
-    metrics.add_gauge("firstcome_engine_reservations", "Reservations stored", from(&Counters::reservations));
-    metrics.add_gauge("firstcome_engine_waiting", "Operations not decided yet", from(&Counters::waiting));
-    metrics.add_gauge("firstcome_engine_log_bytes", "Size of the write-ahead log", from(&Counters::wal_bytes));
+    for (engine::EngineFigure& figure : engine_->figures()) {
+      if (figure.kind == engine::EngineFigure::Kind::counter) {
+        api_.metrics().add_counter(figure.name, figure.help, std::move(figure.read));
+      } else {
+        api_.metrics().add_gauge(figure.name, figure.help, std::move(figure.read));
+      }
+    }
   }
 
   void add_server_metrics() {
@@ -265,7 +314,7 @@ class Program {
     metrics.add_gauge("firstcome_payments_running", "Payments and refunds under way", from(&Counters::running));
   }
 
-  std::unique_ptr<engine::EmbeddedEngine> engine_;
+  std::unique_ptr<engine::DrivenEngine> engine_;
   std::shared_ptr<LockMetrics> lock_metrics_;
   std::unique_ptr<engine::EngineWithLocks> with_locks_;  ///< null: the engine keeps locks itself
   payment::PaymentService payments_;
@@ -279,17 +328,18 @@ class Program {
 
 int serve(const ServeOptions& options, const ListenAddress& address) {
   const payment::MakeGateway gateway = choose_gateway(options);
+  const std::optional<net::RedisUrl> redis = redis_of(options);
   Locks locks{std::make_shared<LockMetrics>(), nullptr};
   locks.space = choose_locks(options, locks.metrics);
   start_log(options.log_level);
   ignore_signals();
   raise_open_files();
-  auto engine = engine::EmbeddedEngine::open(engine_options(options, locks.space ? nullptr : locks.metrics));
+  auto engine = open_engine(options, redis, locks.space ? nullptr : locks.metrics);
   if (!engine) {
     spdlog::error("{}", engine.error().detail);
     return exit_unavailable;
   }
-  engine::EmbeddedEngine& opened = **engine;
+  engine::DrivenEngine& opened = **engine;
   Program program(std::move(*engine), options, address, gateway, std::move(locks));
   if (!options.sales.empty()) {
     if (int code = create_sales(opened, options.sales); code != exit_fine) return code;

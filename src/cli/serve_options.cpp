@@ -23,6 +23,8 @@ void add_limits(CLI::App& command, ServeOptions& options) {
   limit("--idle-timeout-ms", options.idle_timeout_ms, "Between two requests of a connection");
   limit("--write-timeout-ms", options.write_timeout_ms, "For a client that does not read its answer");
   limit("--drain-timeout-ms", options.drain_timeout_ms, "For what is under way when the server is told to stop");
+  limit("--redis-timeout-ms", options.redis_timeout_ms,
+        "For one decision of Redis; after that a request is answered 503");
   limit("--gateway-timeout-ms", options.gateway_timeout_ms, "For one answer of the payment gateway");
 }
 
@@ -56,14 +58,24 @@ void add_serve_command(CLI::App& app, Run& run) {
       ->envname("FIRSTCOME_DATA");
   command->add_option("--sales", options->sales, "JSON array of sales; those that are missing are created at start")
       ->check(CLI::ExistingFile);
-  command->add_option("--engine", options->engine, "How reservations are decided")
+  command
+      ->add_option("--engine", options->engine,
+                   "How reservations are decided: embedded, or by many servers together in redis://HOST:PORT, "
+                   "redis+sentinel://..., redis+cluster://...")
       ->capture_default_str()
-      ->check(CLI::IsMember({"embedded"}));
+      ->envname("FIRSTCOME_ENGINE");
+  command
+      ->add_option(
+          "--durability", options->durability,
+          "On Redis, what an answer survives: memory, aof (a crash of Redis) or replicated (loss of the primary)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"memory", "aof", "replicated"}));
+  command->add_option("--redis-ca", options->redis_ca, "PEM file of who signs the certificate of a rediss:// server")
+      ->check(CLI::ExistingFile);
   command
       ->add_option("--locks", options->locks,
                    "Where /v1/locks are kept: embedded, or redis://HOST:PORT, "
-                   "redis+sentinel://..., redis+cluster://...")
-      ->capture_default_str()
+                   "redis+sentinel://..., redis+cluster://...; where the sales are if not said")
       ->envname("FIRSTCOME_LOCKS");
   command->add_option("--lock-kind", options->lock_kind, "On Redis: fifo, redisson (shared with Java) or setnx")
       ->check(CLI::IsMember({"fifo", "redisson", "setnx"}))

@@ -16,11 +16,13 @@ namespace firstcome::cli {
 struct ServeOptions {
   std::string listen = "127.0.0.1:8080";
   std::filesystem::path data = "firstcome-data";
-  std::string sales;  ///< a file of sales to create at start; empty: none
-  std::string engine = "embedded";
-  std::string simulate_payment;    ///< as SimulatedGateway reads it; empty: never fails
-  std::string gateway;             ///< http://host:port of a payment provider; empty: simulated
-  std::string locks = "embedded";  ///< or the URL of a Redis
+  std::string sales;                  ///< a file of sales to create at start; empty: none
+  std::string engine = "embedded";    ///< or the URL of a Redis
+  std::string durability = "memory";  ///< on Redis: memory, aof or replicated
+  std::string redis_ca;               ///< PEM, for rediss://; empty: what the system trusts
+  std::string simulate_payment;       ///< as SimulatedGateway reads it; empty: never fails
+  std::string gateway;                ///< http://host:port of a payment provider; empty: simulated
+  std::string locks;                  ///< embedded, or the URL of a Redis; empty: where the sales are
   std::string lock_kind = "fifo";
   std::string log_level = "info";
 
@@ -34,6 +36,7 @@ struct ServeOptions {
   std::int64_t write_timeout_ms = std::chrono::milliseconds{limits::write_deadline}.count();
   std::int64_t drain_timeout_ms = std::chrono::milliseconds{limits::drain_deadline}.count();
   std::int64_t gateway_timeout_ms = 5'000;
+  std::int64_t redis_timeout_ms = 2'000;
 };
 
 struct ListenAddress {

@@ -36,7 +36,9 @@ std::string_view said(const Reply& reply) {
 }  // namespace
 
 struct Crowd::Worker {
-  Worker(net::IoExecutor executor, const net::HttpOrigin& origin) : client(executor, origin), pause(executor) {}
+  Worker(net::IoExecutor executor, const std::vector<net::HttpOrigin>& targets, std::size_t index)
+      : target(index % targets.size()), client(executor, targets[target]), pause(executor) {}
+  std::size_t target;  // of the options
   net::HttpClient client;
   Timer pause;
   net::ClientRequest request;
@@ -49,13 +51,22 @@ Crowd::Crowd(asio::io_context& io, const RushOptions& options, const CustomerNam
       reservations_(fmt::format("/v1/sales/{}/reservations", options.sale)),
       timer_(io),
       done_(io) {
+  figures_.targets.resize(options.targets.size());
   make_clicks(sale);
   std::uint32_t connections = connections_of(options);
   for (std::uint32_t i = 0; i < connections; ++i)
-    workers_.push_back(std::make_unique<Worker>(io.get_executor(), options.targets[i % options.targets.size()]));
+    workers_.push_back(std::make_unique<Worker>(io.get_executor(), options.targets, i));
 }
 
 Crowd::~Crowd() = default;
+
+// After a failure: to one of the other servers, to each of them as many as to the next. It stays there.
+void Crowd::move_on(Worker* worker) {
+  const std::size_t others = options_.targets.size() - 1;
+  if (others == 0) return;
+  worker->target = (worker->target + 1 + moved_++ % others) % (others + 1);
+  worker->client = net::HttpClient(io_.get_executor(), options_.targets[worker->target]);
+}
 
 void Crowd::make_clicks(const SaleSeen& sale) {
   clicks_.reserve(options_.customers);
@@ -115,12 +126,15 @@ net::Task<void> Crowd::open(Worker* worker) {
   auto deadline = std::chrono::steady_clock::now() + options_.timeout;
   net::ClientResult result = co_await worker->client.request(worker->request, deadline);
   connected_ += result ? 1 : 0;
+  if (!result) move_on(worker);
   if (--opening_ == 0) done_.cancel();
 }
 
 net::Task<void> Crowd::work(Worker* worker) {
   while (auto click = take()) {
     Reply::Kind kind = co_await converse(worker, *click);
+    if (kind == Reply::Kind::answered) continue;
+    move_on(worker);
     if (kind != Reply::Kind::unsent) continue;
     worker->pause.expires_after(reconnect_pause);
     co_await worker->pause.async_wait(use_task);
@@ -140,6 +154,10 @@ net::Task<Reply::Kind> Crowd::converse(Worker* worker, std::uint32_t index) {
   net::ClientResult result = co_await worker->client.request(worker->request, deadline);
   const Moment answered = now();
   const Reply reply = read_reply(result);
+  TargetFigures& target = figures_.targets[worker->target];
+  ++target.requests;
+  target.unanswered += reply.kind != Reply::Kind::answered ? 1 : 0;
+  target.failed += reply.status >= 500 ? 1 : 0;
   const bool waited = waits(click);
   click.heard(reply, sent, answered);
   record(asked, reply, answered - (first && options_.rate ? std::min(arrives_at(index), sent) : sent));

@@ -38,6 +38,13 @@ namespace firstcome::rush {
 /// Latencies of one kind of request by what was answered: a state, a problem's code, or `no answer`.
 using Latencies = std::map<std::string, Histogram, std::less<>>;
 
+/// What one of the servers did with what it was sent.
+struct TargetFigures {
+  std::uint64_t requests = 0;
+  std::uint64_t unanswered = 0;
+  std::uint64_t failed = 0;  ///< answered with a status of 500 or more
+};
+
 /// What the crowd has done so far.
 struct CrowdFigures {
   std::uint64_t clicks = 0;    ///< that asked at least once
@@ -46,11 +53,12 @@ struct CrowdFigures {
   std::uint64_t finished = 0;  ///< clicks that have a final answer
   std::uint64_t waiting = 0;   ///< clicks that are in the queue
   Latencies reserve, look, pay;
-  Histogram lag;              ///< open loop: how late arrivals were handled
-  Moment last_arrival{};      ///< when the last first request was sent
-  GeneratorFigures arriving;  ///< what the thread did until then
-  Moment elapsed{};           ///< until the last answer
-  bool sent_home = false;     ///< patience was over before all had a final answer
+  std::vector<TargetFigures> targets;  ///< as many as there are, in their order
+  Histogram lag;                       ///< open loop: how late arrivals were handled
+  Moment last_arrival{};               ///< when the last first request was sent
+  GeneratorFigures arriving;           ///< what the thread did until then
+  Moment elapsed{};                    ///< until the last answer
+  bool sent_home = false;              ///< patience was over before all had a final answer
 };
 
 class Crowd {
@@ -82,6 +90,7 @@ class Crowd {
     bool operator>(const Due& other) const { return at > other.at; }
   };
 
+  void move_on(Worker* worker);
   void make_clicks(const SaleSeen& sale);
   Moment now() const { return std::chrono::steady_clock::now() - start_; }
   Moment arrives_at(std::uint32_t click) const;
@@ -112,6 +121,7 @@ class Crowd {
   std::priority_queue<Due, std::vector<Due>, std::greater<>> waiting_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Worker*> idle_;
+  std::size_t moved_ = 0;  // connections, to another server
   std::size_t connected_ = 0;
   std::size_t opening_ = 0;
   Timer timer_;

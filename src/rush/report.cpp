@@ -96,6 +96,17 @@ void write_latencies(std::string_view kind, const Latencies& latencies, Lines ou
                    milliseconds(histogram.quantile(0.999)), milliseconds(histogram.largest()));
 }
 
+void write_targets(const RushResult& result, Lines out) {
+  const auto& targets = result.options.targets;
+  if (targets.size() < 2) return;
+  for (std::size_t i = 0; i < targets.size() && i < result.figures.targets.size(); ++i) {
+    const TargetFigures& figures = result.figures.targets[i];
+    fmt::format_to(out, "  {:<22}{} requests, {} unanswered, {} failed\n",
+                   fmt::format("{}:{}", targets[i].host, targets[i].port), grouped(figures.requests),
+                   grouped(figures.unanswered), grouped(figures.failed));
+  }
+}
+
 void write_generator(const RushResult& result, Lines out) {
   const GeneratorFigures& generator = result.generator;
   double rate = static_cast<double>(result.figures.requests) / std::max(seconds(result.figures.elapsed), 1e-9);
@@ -141,6 +152,7 @@ std::string report(const RushResult& result) {
   write_latencies("reserve", result.figures.reserve, out);
   write_latencies("pay", result.figures.pay, out);
   write_latencies("look", result.figures.look, out);
+  write_targets(result, out);
   write_generator(result, out);
   fmt::format_to(out, "  {}", grade_word(result.grade()));
   if (result.invalid) fmt::format_to(out, ": {}", *result.invalid);

@@ -36,11 +36,26 @@ json::object latencies_json(const Latencies& latencies) {
   return object;
 }
 
+std::string url_of(const net::HttpOrigin& target) {
+  return "http://" + target.host + ":" + std::to_string(target.port);
+}
+
+json::array targets_json(const RushResult& result) {
+  json::array targets;
+  for (std::size_t i = 0; i < result.figures.targets.size(); ++i) {
+    const TargetFigures& figures = result.figures.targets[i];
+    targets.push_back(json::object{{"url", url_of(result.options.targets[i])},
+                                   {"requests", figures.requests},
+                                   {"unanswered", figures.unanswered},
+                                   {"failed", figures.failed}});
+  }
+  return targets;
+}
+
 json::object options_json(const RushResult& result) {
   const RushOptions& options = result.options;
   json::array targets;
-  for (const net::HttpOrigin& target : options.targets)
-    targets.emplace_back("http://" + target.host + ":" + std::to_string(target.port));
+  for (const net::HttpOrigin& target : options.targets) targets.emplace_back(url_of(target));
   return {{"targets", std::move(targets)},
           {"sale", options.sale},
           {"customers", options.customers},
@@ -137,6 +152,7 @@ std::string report_json(const RushResult& result) {
                       {"sent_home", result.figures.sent_home},
                       {"totals", totals_json(result)},
                       {"promises", verdict_json(result.verdict)},
+                      {"targets", targets_json(result)},
                       {"reservation_latency", latency_json(result.reservations)},
                       {"latency",
                        {{"reserve", latencies_json(result.figures.reserve)},

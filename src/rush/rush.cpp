@@ -63,7 +63,7 @@ class Rush {
         progress_(progress),
         every_(every),
         names_(run_),
-        reader_(io_.get_executor(), options.targets.front(), options.sale, options.timeout),
+        reader_(io_.get_executor(), options.targets, options.sale, options.timeout),
         tick_(io_),
         watch_ended_(io_) {}
 

@@ -20,8 +20,8 @@ namespace json = boost::json;
 
 constexpr asio::as_tuple_t<asio::use_awaitable_t<net::IoExecutor>> use_task;
 constexpr Milliseconds ask_again{200};
-constexpr int attempts = 3;         // of a request that gets no answer, or 503
-constexpr int busy_attempts = 150;  // of an audit while another runs
+constexpr std::size_t attempts = 3;         // at each server, of a request that gets no answer, or 503
+constexpr std::size_t busy_attempts = 150;  // of an audit while another runs
 constexpr std::uint64_t page = 1'000;
 
 using SteadyClock = std::chrono::steady_clock;
@@ -98,30 +98,40 @@ auto understood(const std::string& text, std::string_view what, Read read)
 
 }  // namespace
 
-TruthReader::TruthReader(net::IoExecutor executor, net::HttpOrigin origin, std::string sale, Milliseconds timeout)
+TruthReader::TruthReader(net::IoExecutor executor, const std::vector<net::HttpOrigin>& origins, std::string sale,
+                         Milliseconds timeout)
     : executor_(executor),
-      origin_(origin),
-      client_(executor, std::move(origin)),
+      origins_(origins),
+      client_(executor, origins.front()),
       path_("/v1/sales/" + std::move(sale)),
       timeout_(timeout) {}
+
+void TruthReader::ask_another() {
+  if (origins_.size() == 1) return;
+  origin_ = (origin_ + 1) % origins_.size();
+  client_ = net::HttpClient(executor_, origins_[origin_]);
+}
 
 net::Task<TruthResult<std::string>> TruthReader::get(std::string target) {
   net::ClientRequest request;
   request.target = target;
   TruthFailure failure;
   Timer timer(executor_);
-  int busy = 0;
-  for (int attempt = 0; attempt < attempts && busy < busy_attempts;) {
+  std::size_t busy = 0;
+  for (std::size_t attempt = 0; attempt < attempts * origins_.size() && busy < busy_attempts;) {
     net::ClientResult result = co_await client_.request(request, SteadyClock::now() + timeout_);
     if (result && result->status == 200) co_return std::move(result->body);
-    std::string at = fmt::format("GET http://{}:{}{}", origin_.host, origin_.port, target);
+    const net::HttpOrigin& origin = origins_[origin_];
+    std::string at = fmt::format("GET http://{}:{}{}", origin.host, origin.port, target);
     if (!result) {
       failure = {TruthFailure::Kind::unavailable, fmt::format("{}: {}", at, result.error().detail)};
     } else {
       failure = {TruthFailure::Kind::refused, fmt::format("{}: {} {}", at, result->status, result->body)};
       if (result->status < 429) break;
     }
-    ++(result && result->status == 429 ? busy : attempt);
+    const bool is_busy = result && result->status == 429;
+    ++(is_busy ? busy : attempt);
+    if (!is_busy) ask_another();
     timer.expires_after(ask_again);
     co_await timer.async_wait(use_task);
   }

@@ -24,10 +24,13 @@ struct TruthFailure {
 template <typename T>
 using TruthResult = std::expected<T, TruthFailure>;
 
-/// Asks one server about one sale, over a connection of its own. Not thread-safe; one question at a time.
+/// Asks about one sale, over a connection of its own: any of several servers that sell it together, another one where
+/// one does not answer. Not thread-safe; one question at a time.
 class TruthReader {
  public:
-  TruthReader(net::IoExecutor executor, net::HttpOrigin origin, std::string sale, Milliseconds timeout);
+  /// REQUIRES: `origins` is not empty, and lives as long.
+  TruthReader(net::IoExecutor executor, const std::vector<net::HttpOrigin>& origins, std::string sale,
+              Milliseconds timeout);
 
   net::Task<TruthResult<SaleSeen>> sale();
 
@@ -39,9 +42,11 @@ class TruthReader {
 
  private:
   net::Task<TruthResult<std::string>> get(std::string target);
+  void ask_another();
 
   net::IoExecutor executor_;
-  net::HttpOrigin origin_;
+  const std::vector<net::HttpOrigin>& origins_;
+  std::size_t origin_ = 0;  // the one that is asked
   net::HttpClient client_;
   std::string path_;
   Milliseconds timeout_;

@@ -28,9 +28,23 @@ struct Promise {
   Moment answered_at{};
 };
 
+/// A store that has forgotten reservations gives their ids once more, to others.
+struct Whose {
+  std::string_view reservation;
+  std::uint32_t customer = 0;
+
+  bool operator==(const Whose&) const = default;
+};
+
+struct HashWhose {
+  std::size_t operator()(const Whose& whose) const {
+    return std::hash<std::string_view>{}(whose.reservation) ^ whose.customer * std::size_t{0x9e3779b97f4a7c15};
+  }
+};
+
 /// What was told, by reservation and by customer.
 struct Heard {
-  std::unordered_map<std::string_view, Promise> promises;
+  std::unordered_map<Whose, Promise, HashWhose> promises;
   std::unordered_map<std::uint32_t, std::uint64_t> unsure;  // reservations by customer that nobody may have told of
   std::unordered_set<std::uint32_t> refused;                // customers told no
 
@@ -50,7 +64,8 @@ struct Heard {
 
  private:
   void add(const Told& click) {
-    auto [place, fresh] = promises.try_emplace(click.reservation, Promise{&click, click.sent_at, click.answered_at});
+    auto [place, fresh] =
+        promises.try_emplace({click.reservation, click.customer}, Promise{&click, click.sent_at, click.answered_at});
     Promise& promise = place->second;
     if (fresh) return;
     promise.sent_at = std::min(promise.sent_at, click.sent_at);
@@ -111,21 +126,25 @@ void compare_untold(const TrueReservation& has, Heard& heard, Verdict& verdict) 
 }
 
 void compare(Heard& heard, const Truth& truth, Verdict& verdict) {
-  std::unordered_set<std::string_view> there;
-  there.reserve(truth.reservations.size());
+  std::unordered_set<std::string_view> ids;
+  std::unordered_set<Whose, HashWhose> there;
+  ids.reserve(truth.reservations.size());
   for (const TrueReservation& has : truth.reservations) {
-    if (!there.insert(has.id).second) verdict.duplicated.add(fmt::format("{}: listed twice", shown(has)));
-    auto promise = heard.promises.find(has.id);
+    if (!ids.insert(has.id).second) verdict.duplicated.add(fmt::format("{}: listed twice", shown(has)));
+    if (!has.customer) continue;
+    there.insert({has.id, *has.customer});
+    auto promise = heard.promises.find({has.id, *has.customer});
     if (promise != heard.promises.end())
       compare_promise(promise->second, has, verdict);
-    else if (has.customer)
+    else
       compare_untold(has, heard, verdict);
   }
-  for (const auto& [id, promise] : heard.promises) {
-    if (there.contains(id)) continue;
+  for (const auto& [whose, promise] : heard.promises) {
+    if (there.contains(whose)) continue;
     ++verdict.told_yes_has_none;
-    verdict.lost.add(fmt::format("{} (number {}): told {}, not in the sale", id, promise.told->number,
-                                 api::word(promise.told->state)));
+    verdict.lost.add(fmt::format("{} (number {}): told {}, {}", whose.reservation, promise.told->number,
+                                 api::word(promise.told->state),
+                                 ids.contains(whose.reservation) ? "is another customer's" : "not in the sale"));
   }
 }
 
@@ -146,14 +165,15 @@ void compare_clicks(std::span<const Told> told, Verdict& verdict) {
 
 Units units_told(const Heard& heard, const Truth& truth) {
   Units units = 0;
-  std::unordered_map<std::string_view, ReservationState> now;
+  std::unordered_map<Whose, ReservationState, HashWhose> now;
   for (const TrueReservation& has : truth.reservations) {
-    now.emplace(has.id, has.state);
-    if (!heard.promises.contains(has.id) && counts(has.state)) units += has.quantity;
+    const bool told = has.customer && heard.promises.contains({has.id, *has.customer});
+    if (has.customer) now.emplace(Whose{has.id, *has.customer}, has.state);
+    if (!told && counts(has.state)) units += has.quantity;
   }
-  for (const auto& [id, promise] : heard.promises) {
+  for (const auto& [whose, promise] : heard.promises) {
     if (!counts(promise.told->state)) continue;
-    auto place = now.find(id);
+    auto place = now.find(whose);
     bool over = place != now.end() && !counts(place->second) && may_become(*promise.told, place->second);
     if (!over) units += promise.told->quantity;
   }
@@ -234,7 +254,7 @@ void count_over_limit(const Truth& truth, Verdict& verdict) {
 void count_overtaken(const Heard& heard, Verdict& verdict) {
   std::vector<const Promise*> sent;
   sent.reserve(heard.promises.size());
-  for (const auto& [id, promise] : heard.promises) sent.push_back(&promise);
+  for (const auto& [whose, promise] : heard.promises) sent.push_back(&promise);
   std::vector<const Promise*> answered = sent;
   std::ranges::sort(sent, {}, &Promise::sent_at);
   std::ranges::sort(answered, {}, &Promise::answered_at);

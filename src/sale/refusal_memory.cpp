@@ -1,8 +1,33 @@
 #include "sale/refusal_memory.hpp"
 
+#include "sale/hash.hpp"
+
 #include <cassert>
 
 namespace firstcome::sale {
+
+RememberedRefusal refusal_of(const Reserve& command, std::uint64_t seed, SaleHandle sale, const ReserveAnswer& answer,
+                             Instant at) {
+  return {.key = command.key,
+          .at = at,
+          .sale = sale,
+          .number = static_cast<ShortNumber>(value(answer.ref.number)),
+          .quantity = static_cast<std::uint32_t>(command.quantity),
+          .reference_hash = hash_text(command.reference, seed),
+          .left = answer.left,
+          .outcome = answer.outcome};
+}
+
+void tell_again(const RememberedRefusal& refusal, const Reserve& command, std::uint64_t seed, ReserveAnswer& answer) {
+  if (refusal.quantity != command.quantity || refusal.reference_hash != hash_text(command.reference, seed)) {
+    answer.outcome = Outcome::idempotency_key_reused;
+    return;
+  }
+  answer.outcome = refusal.outcome;
+  if (refusal.number != 0) answer.ref = {refusal.sale, Number{refusal.number}};
+  answer.left = refusal.left;
+  answer.replayed_refusal = true;
+}
 
 const RememberedRefusal* RefusalMemory::find(SaleHandle sale, KeyHash key, std::uint64_t hash, Instant now) const {
   if (refusals_.empty()) return nullptr;

@@ -7,6 +7,7 @@
 #include "sale/chunked.hpp"
 #include "sale/flat_index.hpp"
 
+#include <firstcome/command.hpp>
 #include <firstcome/limits.hpp>
 #include <firstcome/outcome.hpp>
 #include <firstcome/types.hpp>
@@ -28,6 +29,12 @@ struct RememberedRefusal {
   Units left = 0;
   Outcome outcome = Outcome::sold_out;
 };
+
+/// What to remember of a final refusal. `seed` is of the references' hashes.
+RememberedRefusal refusal_of(const Reserve& command, std::uint64_t seed, SaleHandle sale, const ReserveAnswer& answer,
+                             Instant at);
+/// Fills the answer to the same key again: the refusal, or idempotency_key_reused for another request.
+void tell_again(const RememberedRefusal& refusal, const Reserve& command, std::uint64_t seed, ReserveAnswer& answer);
 
 /// Not thread-safe.
 class RefusalMemory {

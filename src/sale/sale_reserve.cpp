@@ -43,14 +43,7 @@ void SaleLedger::reserve(const Reserve& command, ReserveAnswer& answer, Instant 
   if (answer.outcome == Outcome::done || answer.outcome == Outcome::waiting) {
     accept(asking, answer, now);
   } else if (command.key && is_final_refusal(answer.outcome)) {
-    context_.refusals.remember(asking.key_hash, {.key = command.key,
-                                                 .at = now,
-                                                 .sale = handle_,
-                                                 .number = static_cast<ShortNumber>(value(answer.ref.number)),
-                                                 .quantity = static_cast<std::uint32_t>(command.quantity),
-                                                 .reference_hash = hash_text(command.reference, context_.seed),
-                                                 .left = answer.left,
-                                                 .outcome = answer.outcome});
+    context_.refusals.remember(asking.key_hash, refusal_of(command, context_.seed, handle_, answer, now));
   }
 }
 
@@ -66,14 +59,7 @@ bool SaleLedger::replay(const Asking& asking, ReserveAnswer& answer, Instant now
   }
   const RememberedRefusal* refusal = context_.refusals.find(handle_, command.key, asking.key_hash, now);
   if (refusal == nullptr) return false;
-  if (refusal->quantity != command.quantity || refusal->reference_hash != hash_text(command.reference, context_.seed)) {
-    answer.outcome = Outcome::idempotency_key_reused;
-    return true;
-  }
-  answer.outcome = refusal->outcome;
-  if (refusal->number != 0) answer.ref = ref(refusal->number);
-  answer.left = refusal->left;
-  answer.replayed_refusal = true;
+  tell_again(*refusal, command, context_.seed, answer);
   return true;
 }
 

@@ -3,6 +3,8 @@
 
 #include "rush/fake_shop.hpp"
 #include "rush/report.hpp"
+#include "support/redis_server.hpp"
+#include "support/tcp_proxy.hpp"
 
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
@@ -127,6 +129,45 @@ TEST(Rush, SpreadsOverSeveralTargets) {
   EXPECT_GT(shop.requests(), 50U);
   EXPECT_GT(other.requests(), 50U);
   EXPECT_GT(result.verdict.lost.count, 0U) << "these two share no store: what one sold is unknown to the other";
+}
+
+TEST(Rush, GoesOnWithTheOtherServersWhereOneIsDeadFromTheBeginning) {
+  FakeShop shop(coupon());
+  RushOptions options = crowd_for(shop);
+  options.targets.insert(options.targets.begin(), {"127.0.0.1", firstcome::testing::free_port()});
+  options.double_click = 0.3;
+  RushResult result = rushed(options);
+  EXPECT_EQ(result.grade(), Grade::fine) << report(result);
+  EXPECT_EQ(result.totals.sold, 50U);
+  EXPECT_EQ(result.totals.unanswered, 0U);
+  EXPECT_EQ(result.figures.targets[1].unanswered, 0U);
+  EXPECT_GT(result.figures.targets[1].requests, 200U);
+}
+
+TEST(Rush, GoesOnWithTheOtherServersWhereOneDiesMeanwhile) {
+  FakeTerms terms = coupon();
+  terms.answers_after = milliseconds{20};
+  FakeShop shop(terms);
+  firstcome::testing::TcpProxy dying(shop.port());
+  RushOptions options = crowd_for(shop, 1'000);
+  options.targets.insert(options.targets.begin(), {"127.0.0.1", dying.port()});
+  bool dead = false;
+  auto die = [&](const Progress& progress) {
+    if (dead || progress.figures->clicks < 100) return;
+    dead = true;
+    dying.refuse();
+    dying.cut();
+  };
+  auto result = run_rush(options, die, milliseconds{20});
+  ASSERT_TRUE(result.has_value()) << result.error().detail;
+  ASSERT_TRUE(dead);
+  EXPECT_EQ(result->grade(), Grade::fine) << report(*result);
+  EXPECT_EQ(result->totals.unanswered, 0U);
+  const auto& targets = result->figures.targets;
+  EXPECT_GT(targets[0].unanswered, 0U) << "it died between two requests: the test has no power";
+  EXPECT_LE(targets[0].unanswered, 32U) << "each connection leaves it at its first failure";
+  EXPECT_EQ(targets[1].unanswered + targets[1].failed, 0U);
+  EXPECT_THAT(report(*result), HasSubstr(" requests, 0 unanswered, 0 failed\n"));
 }
 
 // --- each lie is caught --------------------------------------------------------------------------------------------

@@ -147,6 +147,15 @@ TEST(Verdict, SeesAnAcknowledgedReservationThatIsNotThere) {
   EXPECT_EQ(verdict.told_yes_has_none, 1U);
 }
 
+TEST(Verdict, SeesAnAcknowledgedReservationWhoseIdWentToAnother) {
+  Case failover;
+  failover.truth.reservations[0].customer = 7;
+  failover.told.push_back(yes(7, 1, State::confirmed, 0, 5));
+  Verdict verdict = failover.judged();
+  expect_only(verdict, &Verdict::lost, 1);
+  EXPECT_THAT(verdict.lost.first, ElementsAre(HasSubstr("told confirmed, is another customer's")));
+}
+
 TEST(Verdict, SeesASaleThatWasTakenBack) {
   for (State state : {State::expired, State::cancelled, State::queued, State::held, State::refused}) {
     Case taken;

@@ -1,119 +1,14 @@
 #include "engine/embedded/audit.hpp"
 
+#include "engine/auditor.hpp"
 #include "engine/embedded/rows.hpp"
-
-#include <firstcome/limits.hpp>
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 namespace firstcome::engine {
-namespace {
-
-constexpr std::size_t mismatches_told = 100;
-
-/// The state that users see: one fact on the sale refuses all who wait.
-ReservationState effective_state(const sale::SaleRecord& sale, const sale::ReservationRecord& record) {
-  if (record.state != ReservationState::queued) return record.state;
-  const bool refused = value(record.ref.number) <= std::max(sale.sold_out_upto, sale.closed_upto);
-  return refused ? ReservationState::refused : ReservationState::queued;
-}
-
-class Auditor {
- public:
-  Auditor(const sale::SaleRecord& sale, AuditSale::Depth depth)
-      : sale_(sale),
-        counts_customers_(depth == AuditSale::Depth::deep || sale.last_number <= limits::audit_customers_reservations) {
-  }
-
-  void take(const sale::ReservationRecord& record, RowCheck sum) {
-    const std::uint64_t number = value(record.ref.number);
-    if (sum == RowCheck::damaged) mismatch(fmt::format("the row of reservation {} has a wrong checksum", number));
-    if (number != last_number_ + 1) mismatch(fmt::format("numbers {} to {} are missing", last_number_ + 1, number - 1));
-    last_number_ = number;
-    if (record.created_at < last_created_) ++answer_.number_inversions;
-    last_created_ = std::max(last_created_, record.created_at);
-    if (record.quantity < 1) mismatch(fmt::format("reservation {} has {} units", number, record.quantity));
-
-    switch (effective_state(sale_, record)) {
-      case ReservationState::held:
-        held_ += record.quantity;
-        break;
-      case ReservationState::confirmed:
-        sold_ += record.quantity;
-        break;
-      case ReservationState::queued:
-        if (number <= sale_.serving)
-          mismatch(fmt::format("reservation {} waits, though {} was served", number, sale_.serving));
-        break;
-      case ReservationState::cancelled:
-      case ReservationState::expired:
-      case ReservationState::refused:
-      case ReservationState::paid_unfulfilled:
-      case ReservationState::returned:
-        return;  // does not count against the customer's limit
-      default:
-        mismatch(fmt::format("reservation {} has no state that exists", number));
-        return;
-    }
-    if (counts_customers_ && sale_.terms.limit_per_customer) units_of_[record.customer] += record.quantity;
-  }
-
-  AuditAnswer finish() {
-    answer_.outcome = Outcome::done;
-    answer_.stock = sale_.terms.stock;
-    answer_.held = held_;
-    answer_.sold = sold_;
-    answer_.available = answer_.stock - held_ - sold_;
-    compare("held", sale_.held, held_);
-    compare("sold", sale_.sold, sold_);
-    compare("available", sale_.available, answer_.available);
-    if (answer_.available < 0)
-      mismatch(fmt::format("{} units more are held or sold than the stock", -answer_.available));
-    if (last_number_ != sale_.last_number)
-      mismatch(fmt::format("the last number given is {}, the last stored is {}", sale_.last_number, last_number_));
-    if (counts_customers_) answer_.customers_over_limit = customers_over_limit();
-    if (more_mismatches_ > 0) answer_.mismatches.back() = fmt::format("and {} more", more_mismatches_ + 1);
-    answer_.ok =
-        answer_.mismatches.empty() && answer_.number_inversions == 0 && answer_.customers_over_limit.value_or(0) == 0;
-    return std::move(answer_);
-  }
-
- private:
-  void mismatch(std::string sentence) {
-    if (answer_.mismatches.size() < mismatches_told) {
-      answer_.mismatches.push_back(std::move(sentence));
-    } else {
-      ++more_mismatches_;
-    }
-  }
-
-  void compare(const char* what, Units told, Units counted) {
-    if (told != counted) mismatch(fmt::format("the sale says {} {}, its reservations say {}", told, what, counted));
-  }
-
-  std::uint64_t customers_over_limit() const {
-    if (!sale_.terms.limit_per_customer) return 0;
-    return static_cast<std::uint64_t>(std::ranges::count_if(
-        units_of_, [&](const auto& customer) { return customer.second > *sale_.terms.limit_per_customer; }));
-  }
-
-  const sale::SaleRecord& sale_;
-  const bool counts_customers_;
-  AuditAnswer answer_;
-  std::uint64_t more_mismatches_ = 0;
-  std::uint64_t last_number_ = 0;
-  Instant last_created_{Instant::min()};
-  Units held_ = 0;
-  Units sold_ = 0;
-  std::unordered_map<std::string, Units> units_of_;
-};
-
-}  // namespace
 
 sqlite::Result<AuditAnswer> audit(sqlite::Connection& connection, const AuditSale& command) {
   auto sales = connection.prepare("SELECT * FROM sale WHERE id = ? AND deleted IS NULL");
@@ -133,8 +28,10 @@ sqlite::Result<AuditAnswer> audit(sqlite::Connection& connection, const AuditSal
   sale::ReservationRecord record;
   int code = SQLITE_DONE;
   while ((code = rows->step()) == SQLITE_ROW) {
-    const RowCheck row_sum = read_reservation(*rows, record);
-    auditor.take(record, row_sum);
+    if (read_reservation(*rows, record) == RowCheck::damaged) {
+      auditor.mismatch(fmt::format("the row of reservation {} has a wrong checksum", value(record.ref.number)));
+    }
+    auditor.take(record);
   }
   if (code != SQLITE_DONE) return std::unexpected(rows->error());
   AuditAnswer answer = auditor.finish();

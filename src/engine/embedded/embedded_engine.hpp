@@ -16,7 +16,7 @@
 //   - nobody but the turn writes the file
 #pragma once
 
-#include "engine/reservation_id.hpp"
+#include "engine/driven_engine.hpp"
 
 #include <firstcome/engine.hpp>
 #include <firstcome/lock_space.hpp>
@@ -63,7 +63,7 @@ struct EmbeddedCounters {
 
 /// Thread safety: `submit`, `readiness`, `counters`, `name` from any thread; `turn` from the owner only, which is the
 /// thread of the first `turn`. Operations submitted by the owner are decided in its next turn.
-class EmbeddedEngine final : public Engine {
+class EmbeddedEngine final : public DrivenEngine {
  public:
   /// Opens the store, or makes it. Fails, with the file untouched, when it is another server's, not ours, of a later
   /// schema, or damaged: `Failure::detail` says which and what to do.
@@ -75,14 +75,15 @@ class EmbeddedEngine final : public Engine {
   std::string_view name() const override { return "embedded"; }
   void on_payment_work(std::function<void()> notify) override;
 
-  /// Called, from the submitting thread, when operations wait that the owner may not know of. Set before use.
-  void on_ready(std::function<void()> wake);
+  /// `wake` is called from the submitting thread, when operations wait that the owner may not know of.
+  void on_ready(std::function<void()> wake) override;
 
   /// One turn; see above. Returns when the next is due even if nothing is submitted.
-  std::optional<std::chrono::steady_clock::time_point> turn() noexcept;
+  std::optional<std::chrono::steady_clock::time_point> turn() noexcept override;
 
   EmbeddedCounters counters() const;
-  const StoreSecret& secret() const;
+  const StoreSecret& secret() const override;
+  std::vector<EngineFigure> figures() const override;
 
  private:
   struct Impl;

@@ -14,6 +14,8 @@ namespace firstcome::test {
 
 class EmbeddedHarness {
  public:
+  static constexpr bool has_feed = true;
+
   explicit EmbeddedHarness(std::string vfs = {}, TemporaryFolder::Where where = TemporaryFolder::Where::disk)
       : folder_(where), vfs_(std::move(vfs)) {
     reopen();

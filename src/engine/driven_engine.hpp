@@ -1,0 +1,41 @@
+// An engine as a program drives it: one thread, the server's, gives it turns, and in these its operations complete.
+#pragma once
+
+#include "engine/reservation_id.hpp"
+
+#include <firstcome/engine.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace firstcome::engine {
+
+/// One figure about an engine, for `/metrics`.
+struct EngineFigure {
+  enum class Kind : std::uint8_t { counter, gauge };
+  Kind kind = Kind::counter;
+  std::string name;
+  std::string help;
+  std::function<double()> read;  ///< from any thread, while the engine lives
+};
+
+class DrivenEngine : public Engine {
+ public:
+  /// Called, from any thread, when a turn has something to do. Set before use.
+  virtual void on_ready(std::function<void()> wake) = 0;
+
+  /// Does what is ready, and completes what is done. Returns when the next is due even if nothing happens. Always on
+  /// one and the same thread.
+  virtual std::optional<std::chrono::steady_clock::time_point> turn() noexcept = 0;
+
+  /// Of the store, for the ids of reservations.
+  virtual const StoreSecret& secret() const = 0;
+
+  virtual std::vector<EngineFigure> figures() const = 0;
+};
+
+}  // namespace firstcome::engine

@@ -1,0 +1,24 @@
+#include "engine/embedded/embedded_engine.hpp"
+
+namespace firstcome::engine {
+
+std::vector<EngineFigure> EmbeddedEngine::figures() const {
+  using enum EngineFigure::Kind;
+  using Counters = EmbeddedCounters;
+  const auto read = [this](std::uint64_t Counters::* member) {
+    return [this, member] { return static_cast<double>(counters().*member); };
+  };
+  return {
+      {counter, "firstcome_engine_turns_total", "Turns of the engine", read(&Counters::turns)},
+      {counter, "firstcome_engine_commits_total", "Transactions committed", read(&Counters::commits)},
+      {counter, "firstcome_engine_operations_total", "Operations decided", read(&Counters::operations)},
+      {counter, "firstcome_engine_overloaded_total", "Operations refused because the queue was full",
+       read(&Counters::overloaded)},
+      {counter, "firstcome_engine_failed_commits_total", "Transactions that failed", read(&Counters::failed_commits)},
+      {gauge, "firstcome_engine_reservations", "Reservations stored", read(&Counters::reservations)},
+      {gauge, "firstcome_engine_waiting", "Operations not decided yet", read(&Counters::waiting)},
+      {gauge, "firstcome_engine_log_bytes", "Size of the write-ahead log", read(&Counters::wal_bytes)},
+  };
+}
+
+}  // namespace firstcome::engine

@@ -1,0 +1,352 @@
+#include "engine/redis/redis_core.hpp"
+
+#include "engine/redis/server_check.hpp"
+
+#include <fmt/format.h>
+#include <openssl/rand.h>
+#include <spdlog/spdlog.h>
+
+#include <cassert>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace firstcome::engine {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds watch_pause{1'000};
+constexpr milliseconds watch_pause_in_trouble{250};
+
+/// From the system; without it nothing can be kept apart.
+template <class Bytes>
+void fill_at_random(Bytes& bytes) {
+  [[maybe_unused]] const int made =
+      RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  assert(made == 1);
+}
+
+std::string random_hex() {
+  std::array<unsigned char, 8> bytes{};
+  fill_at_random(bytes);
+  std::string text;
+  for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+std::string random_node() {
+  std::string node(8, '\0');
+  fill_at_random(node);
+  return node;
+}
+
+std::uint64_t random_seed() {
+  std::array<std::uint64_t, 1> seed{};
+  std::array<unsigned char, 8> bytes{};
+  fill_at_random(bytes);
+  for (const unsigned char byte : bytes) seed[0] = seed[0] << 8U | byte;
+  return seed[0];
+}
+
+/// The answer where there is no such sale or reservation.
+Answer not_found(const Command& command) {
+  return std::visit([](const auto& one) { return Answer{typename std::decay_t<decltype(one)>::Answer{}}; }, command);
+}
+
+template <class C>
+constexpr bool has_sale = requires(const C& command) { command.sale; };
+template <class C>
+constexpr bool has_ref = requires(const C& command) { command.ref; };
+
+Failure not_supported(const char* what) {
+  return {FailureCode::not_supported, std::string("the redis engine has no ") + what};
+}
+
+}  // namespace
+
+RedisCore::RedisCore(net::RedisClient& client, net::IoExecutor executor, RedisCoreOptions options,
+                     RedisCoreEvents events)
+    : client_(client),
+      executor_(executor),
+      options_(options),
+      events_(std::move(events)),
+      registry_(client),
+      office_{.client = client,
+              .registry = registry_,
+              .executor = executor,
+              .node = random_node(),
+              .durability = options.durability,
+              .refusal_seed = random_seed()},
+      poll_timer_(executor),
+      watch_timer_(executor) {
+  office_.complete = [this](Operation& operation) { complete(operation, std::move(operation.answer)); };
+  office_.flush = [this] { events_.flush(); };
+  office_.find_out = [this](SaleHandle handle, std::move_only_function<void(DeskOffice::Missing)> done) {
+    find_out(handle, std::move(done));
+  };
+  office_.changed = [this](SaleHandle handle) { desk_changed(handle); };
+}
+
+RedisCore::~RedisCore() = default;
+
+void RedisCore::open(SteadyTime deadline, std::move_only_function<void(std::expected<void, Failure>)> done) {
+  check_server(client_, "firstcome:sales", options_.durability, deadline,
+               [this, deadline, done = std::move(done)](std::expected<void, std::string> checked) mutable {
+                 if (!checked) return done(std::unexpected(Failure{FailureCode::store_unavailable, checked.error()}));
+                 StoreSecret secret{};
+                 fill_at_random(secret);
+                 registry_.found(random_hex(), secret, deadline,
+                                 [this, done = std::move(done)](std::expected<void, Failure> founded) mutable {
+                                   if (founded) watch();
+                                   done(std::move(founded));
+                                 });
+               });
+}
+
+void RedisCore::complete(Operation& operation, std::expected<Answer, Failure> answer) {
+  if (answer) {
+    if (auto* tasks = std::get_if<PaymentTasksAnswer>(&*answer)) keep_new_tasks(tasks->tasks);
+  }
+  operation.answer = std::move(answer);
+  events_.complete(operation);
+}
+
+void RedisCore::complete_now(Operation& operation, std::expected<Answer, Failure> answer) {
+  complete(operation, std::move(answer));
+  events_.flush();
+}
+
+void RedisCore::submit(Operation& operation) {
+  if (!store_) return complete_now(operation, std::unexpected(store_.error()));
+  std::visit(
+      [&](const auto& command) {
+        using C = std::decay_t<decltype(command)>;
+        if constexpr (std::is_same_v<C, CreateSale>) {
+          create(operation, command);
+        } else if constexpr (std::is_same_v<C, DeleteSale>) {
+          erase(operation, command);
+        } else if constexpr (std::is_same_v<C, ListSales>) {
+          list(operation, command);
+        } else if constexpr (std::is_same_v<C, AuditSale>) {
+          audit(operation, command);
+        } else if constexpr (std::is_same_v<C, TakePaymentTasks>) {
+          take_tasks(operation, command);
+        } else if constexpr (std::is_same_v<C, ReadEvents>) {
+          complete_now(operation, std::unexpected(not_supported("feed of events yet")));
+        } else if constexpr (has_sale<C>) {
+          to_desk(operation,
+                  {.id = std::string(command.sale), .handle = {}, .deadline = deadline_from_now(), .found = {}});
+        } else if constexpr (has_ref<C>) {
+          to_desk(operation, {.id = {}, .handle = command.ref.sale, .deadline = deadline_from_now(), .found = {}});
+        } else {
+          complete_now(operation, std::unexpected(not_supported("locks of its own: serve with --locks")));
+        }
+      },
+      operation.command);
+}
+
+// --- finding ---
+
+void RedisCore::to_desk(Operation& operation, Lookup lookup) {
+  const SteadyTime deadline = lookup.deadline;
+  lookup.found = [this, &operation, deadline](DeskOr desk) {
+    if (!desk) return complete_now(operation, std::unexpected(desk.error()));
+    if (*desk == nullptr) return complete_now(operation, not_found(operation.command));
+    (*desk)->submit(operation, deadline);
+  };
+  look_up(std::move(lookup));
+}
+
+/// Those about a sale that this node has not heard of wait for the list of sales to be read again, in their order.
+void RedisCore::look_up(Lookup lookup) {
+  if (try_known(lookup)) return;
+  lookup.round = round_;
+  lookups_.push_back(std::move(lookup));
+  refresh_for_lookups();
+}
+
+bool RedisCore::try_known(Lookup& lookup) {
+  SaleHandle handle = lookup.handle;
+  if (!lookup.id.empty()) {
+    const RegisteredSale* sale = registry_.find(lookup.id);
+    if (sale == nullptr) return false;
+    handle = sale->handle;
+  } else if (registry_.id_of(handle).empty()) {
+    return false;
+  }
+  with_desk(handle, lookup.deadline, std::move(lookup.found));
+  return true;
+}
+
+void RedisCore::refresh_for_lookups() {
+  if (refreshing_) return;
+  refreshing_ = true;
+  const std::uint64_t asked = ++round_;
+  registry_.refresh(deadline_from_now(), [this, asked](std::expected<void, Failure> result) {
+    refreshing_ = false;
+    for (Lookup& lookup : std::exchange(lookups_, {})) {
+      if (!result) {
+        lookup.found(std::unexpected(result.error()));
+      } else if (!try_known(lookup)) {
+        if (lookup.round < asked) {
+          lookup.found(DeskOr{nullptr});
+        } else {
+          lookups_.push_back(std::move(lookup));
+        }
+      }
+    }
+    if (!lookups_.empty()) refresh_for_lookups();
+  });
+}
+
+void RedisCore::with_desk(SaleHandle handle, SteadyTime deadline, Found found) {
+  if (const auto desk = desks_.find(value(handle)); desk != desks_.end()) return found(desk->second);
+  auto& waiting = opening_[value(handle)];
+  waiting.push_back(std::move(found));
+  if (waiting.size() == 1) open_desk(handle, deadline);
+}
+
+void RedisCore::open_desk(SaleHandle handle, SteadyTime deadline) {
+  if (options_.servers == RedisCoreOptions::Servers::one) return read_terms_of(handle, deadline);
+  check_server(client_, SaleKeys(handle).hash, options_.durability, deadline,
+               [this, handle, deadline](std::expected<void, std::string> checked) {
+                 if (checked) return read_terms_of(handle, deadline);
+                 desk_opened(handle, std::unexpected(Failure{FailureCode::store_unavailable, checked.error()}));
+               });
+}
+
+void RedisCore::read_terms_of(SaleHandle handle, SteadyTime deadline) {
+  const std::string key = SaleKeys(handle).hash;
+  client_.execute(
+      key, net::RedisCommand("HMGET", key, std::string_view{"o"}, std::string_view{"store"}), deadline,
+      [this, handle, alive = std::weak_ptr(alive_)](net::RedisResult result) {
+        if (alive.expired()) return;
+        if (!result) return desk_opened(handle, std::unexpected(failure_of(result.error())));
+        if (result->at(1).text != registry_.store()) {
+          return find_out(handle, [this, handle](DeskOffice::Missing what) {
+            if (what == DeskOffice::Missing::erased) return desk_opened(handle, DeskOr{nullptr});
+            const bool lost = what == DeskOffice::Missing::lost;
+            desk_opened(handle, std::unexpected(Failure{lost ? FailureCode::store_lost : FailureCode::store_unavailable,
+                                                        "the store has lost the sale " + registry_.id_of(handle)}));
+          });
+        }
+        auto terms = read_terms(result->at(0).text);
+        if (!terms) {
+          return desk_opened(handle, std::unexpected(Failure{FailureCode::store_unavailable,
+                                                             "the terms of a sale were written by another release"}));
+        }
+        desk_opened(handle, std::make_shared<SaleDesk>(office_, KnownSale{handle, std::move(*terms)}));
+      });
+}
+
+void RedisCore::desk_opened(SaleHandle handle, DeskOr desk) {
+  if (desk && *desk) {
+    desks_.emplace(value(handle), *desk);
+    desk_changed(handle);
+  }
+  auto waiting = std::move(opening_[value(handle)]);
+  opening_.erase(value(handle));
+  for (Found& found : waiting) found(desk);
+}
+
+/// Keys are not there. Only what the list does not name as open may be missing.
+void RedisCore::find_out(SaleHandle handle, std::move_only_function<void(DeskOffice::Missing)> done) {
+  registry_.refresh(deadline_from_now(),
+                    [this, handle, done = std::move(done)](std::expected<void, Failure> result) mutable {
+                      using enum DeskOffice::Missing;
+                      if (!result) {
+                        if (result.error().code == FailureCode::store_lost) store_ = result;
+                        return done(result.error().code == FailureCode::store_lost ? lost : unknown);
+                      }
+                      const RegisteredSale* sale = registry_.find(registry_.id_of(handle));
+                      if (sale != nullptr && sale->handle == handle && sale->phase == SalePhase::open)
+                        return done(lost);
+                      if (const auto desk = desks_.find(value(handle)); desk != desks_.end()) {
+                        retired_.push_back(std::move(desk->second));
+                        desks_.erase(desk);
+                      }
+                      done(erased);
+                    });
+}
+
+// --- time ---
+
+void RedisCore::desk_changed(SaleHandle handle) {
+  const auto found = desks_.find(value(handle));
+  if (found == desks_.end()) return;
+  const SaleDesk& desk = *found->second;
+  if (desk.head().charges) want_payments(handle);
+  SteadyTime& planned = planned_[value(handle)];
+  polls_.erase({planned, value(handle)});
+  planned = desk.next_poll();
+  polls_.emplace(planned, value(handle));
+  arm();
+}
+
+void RedisCore::arm() {
+  if (polls_.empty() || polls_.begin()->first >= armed_) return;
+  armed_ = polls_.begin()->first;
+  poll_timer_.expires_at(armed_);
+  poll_timer_.async_wait([this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
+    if (!error && !alive.expired()) poll_due();
+  });
+}
+
+void RedisCore::poll_due() {
+  armed_ = SteadyTime::max();
+  const SteadyTime now = SteadyClock::now();
+  while (!polls_.empty() && polls_.begin()->first <= now) {
+    const std::uint64_t handle = polls_.begin()->second;
+    polls_.erase(polls_.begin());
+    // One that is calling plans again when it is answered.
+    if (const auto desk = desks_.find(handle); desk != desks_.end()) desk->second->poll();
+  }
+  arm();
+}
+
+/// Looks whether the store is still there, and opens a desk for every sale of it, so that holds end whoever is alive.
+void RedisCore::watch() {
+  registry_.refresh(deadline_from_now(), [this](std::expected<void, Failure> result) {
+    if (result) {
+      for (const auto& [id, sale] : registry_.sales()) {
+        if (sale.phase == SalePhase::open && !desks_.contains(value(sale.handle))) {
+          with_desk(sale.handle, deadline_from_now(), [](const DeskOr&) {});
+        }
+      }
+    }
+    tell_readiness(result);
+    rescue_payments();
+    watch_timer_.expires_after(result ? watch_pause : watch_pause_in_trouble);
+    watch_timer_.async_wait([this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
+      if (!error && !alive.expired()) watch();
+    });
+  });
+}
+
+void RedisCore::tell_readiness(const std::expected<void, Failure>& store) {
+  const bool was_lost = !store_;
+  if (store) store_ = {};
+  if (!store && store.error().code == FailureCode::store_lost) {
+    store_ = store;
+    if (!was_lost) spdlog::error("{}", store.error().detail);
+  }
+  if (!store) return events_.readiness({false, store.error().detail});
+  for (const auto& [handle, desk] : desks_) {
+    if (!desk->trouble().empty()) return events_.readiness({false, desk->trouble()});
+  }
+  events_.readiness({true, {}});
+}
+
+RedisCoreCounters RedisCore::counters() const {
+  RedisCoreCounters counters{.calls = office_.calls,
+                             .calls_repeated = office_.calls_repeated,
+                             .commands = office_.commands_decided,
+                             .rollbacks = office_.rollbacks,
+                             .sales = desks_.size()};
+  for (const auto& [handle, desk] : desks_) counters.waiting += desk->waiting();
+  return counters;
+}
+
+}  // namespace firstcome::engine

@@ -1,0 +1,147 @@
+// The Redis engine on its own thread: finds the sale that an operation is about, hands it to that sale's desk, and has
+// time and payments do their work in every sale.
+//
+// Split in files: redis_core.cpp (finding, polling), redis_sales.cpp (create, delete, list), redis_payments.cpp.
+#pragma once
+
+#include "engine/redis/redis_audit.hpp"
+#include "engine/redis/sale_desk.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace firstcome::engine {
+
+struct RedisCoreOptions {
+  Durability durability = Durability::memory;
+  std::chrono::milliseconds patience{2'000};
+  /// Whether every sale may be kept by another server, whose settings are to be checked too.
+  enum class Servers : std::uint8_t { one, many } servers = Servers::one;
+};
+
+/// What the core tells, on its thread.
+struct RedisCoreEvents {
+  std::function<void(Operation&)> complete = {};  ///< its answer is there
+  std::function<void()> flush = {};               ///< no more of them for now
+  std::function<void()> payment_work = {};
+  std::function<void(Readiness)> readiness = {};
+};
+
+struct RedisCoreCounters {
+  std::uint64_t calls = 0;
+  std::uint64_t calls_repeated = 0;
+  std::uint64_t commands = 0;
+  std::uint64_t rollbacks = 0;
+  std::uint64_t sales = 0;
+  std::uint64_t waiting = 0;
+};
+
+/// Not thread-safe: on the client's executor only.
+class RedisCore {
+ public:
+  using SteadyClock = std::chrono::steady_clock;
+  using SteadyTime = SteadyClock::time_point;
+
+  RedisCore(net::RedisClient& client, net::IoExecutor executor, RedisCoreOptions options, RedisCoreEvents events);
+  ~RedisCore();
+
+  /// Finds the store or makes it, and checks the server.
+  void open(SteadyTime deadline, std::move_only_function<void(std::expected<void, Failure>)> done);
+  void submit(Operation& operation);
+  const StoreSecret& secret() const { return registry_.secret(); }
+  RedisCoreCounters counters() const;
+
+ private:
+  using DeskOr = std::expected<std::shared_ptr<SaleDesk>, Failure>;  ///< a null desk: there is no such sale
+  using Found = std::move_only_function<void(DeskOr)>;
+  struct Lookup {
+    std::string id;       // or
+    SaleHandle handle{};  // where the id is empty
+    SteadyTime deadline;
+    Found found;
+    std::uint64_t round = 0;
+  };
+  struct Listing;
+  class ViewRequest;
+  class ForgottenRequest;
+
+  SteadyTime deadline_from_now() const { return SteadyClock::now() + options_.patience; }
+  void complete(Operation& operation, std::expected<Answer, Failure> answer);
+  void complete_now(Operation& operation, std::expected<Answer, Failure> answer);
+
+  // --- finding (redis_core.cpp) ---
+  void to_desk(Operation& operation, Lookup lookup);
+  void look_up(Lookup lookup);
+  bool try_known(Lookup& lookup);
+  void refresh_for_lookups();
+  void with_desk(SaleHandle handle, SteadyTime deadline, Found found);
+  void open_desk(SaleHandle handle, SteadyTime deadline);
+  void read_terms_of(SaleHandle handle, SteadyTime deadline);
+  void desk_opened(SaleHandle handle, DeskOr desk);
+  void find_out(SaleHandle handle, std::move_only_function<void(DeskOffice::Missing)> done);
+
+  // --- time (redis_core.cpp) ---
+  void desk_changed(SaleHandle handle);
+  void arm();
+  void poll_due();
+  void watch();
+  void tell_readiness(const std::expected<void, Failure>& store);
+
+  // --- sales (redis_sales.cpp) ---
+  void create(Operation& operation, const CreateSale& command);
+  void create_keys(Operation& operation, SaleHandle handle);
+  void created(Operation& operation, SaleHandle handle, const net::RedisReply& reply);
+  void show_created(Operation& operation, SaleHandle handle, Outcome outcome);
+  void erase(Operation& operation, const DeleteSale& command);
+  void erased(const std::string& id, SaleHandle handle, const SaleAnswer& answer);
+  void list(Operation& operation, const ListSales& command);
+  void audit(Operation& operation, const AuditSale& command);
+
+  // --- payments (redis_payments.cpp) ---
+  void want_payments(SaleHandle handle);
+  void take_tasks(Operation& operation, const TakePaymentTasks& command);
+  void keep_new_tasks(std::vector<PaymentTask>& tasks);
+  void rescue_payments();
+
+  net::RedisClient& client_;
+  const net::IoExecutor executor_;
+  const RedisCoreOptions options_;
+  RedisCoreEvents events_;
+  Registry registry_;
+  DeskOffice office_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<SaleDesk>> desks_;
+  std::deque<std::shared_ptr<SaleDesk>> retired_;  // answers may view their terms
+  std::unordered_map<std::uint64_t, std::vector<Found>> opening_;
+  std::vector<Lookup> lookups_;
+  std::uint64_t round_ = 0;
+  bool refreshing_ = false;
+  std::expected<void, Failure> store_;
+
+  boost::asio::steady_timer poll_timer_;
+  SteadyTime armed_ = SteadyTime::max();
+  std::set<std::pair<SteadyTime, std::uint64_t>> polls_;
+  std::unordered_map<std::uint64_t, SteadyTime> planned_;
+  boost::asio::steady_timer watch_timer_;
+  SteadyTime rescued_at_{};
+
+  std::deque<std::uint64_t> payment_sales_;
+  std::unordered_set<std::uint64_t> in_payment_sales_;
+  std::deque<PaymentTask> forgotten_;
+  std::unordered_map<std::uint64_t, std::uint64_t> forgotten_from_;
+  std::map<std::pair<ReservationRef, PaymentTask::Action>, SteadyTime> handed_out_;
+
+  std::shared_ptr<RedisAudit> audit_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace firstcome::engine

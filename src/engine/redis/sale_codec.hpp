@@ -1,0 +1,117 @@
+// Commands, terms and answers as the scripts of a sale take and give them (sale_decide.lua). Pure: no I/O.
+#pragma once
+
+#include "engine/redis/binary.hpp"
+#include "net/redis/command.hpp"
+#include "sale/record.hpp"
+
+#include <firstcome/command.hpp>
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace firstcome::engine {
+
+/// What of a sale never changes, and how it was created. `terms.stock` and `terms.closes_at` are those of the creation.
+struct KnownSale {
+  SaleHandle handle{};
+  SaleTerms terms;
+};
+
+/// Where a sale's keys are: both in one slot.
+struct SaleKeys {
+  explicit SaleKeys(SaleHandle handle);
+  std::string hash;
+  std::string stream;
+};
+
+// --- terms ---
+
+/// As the shop gave them, for the key that is compared with a later creation.
+std::string pack_terms(const SaleTerms& terms);
+/// Nothing: that are no terms.
+std::optional<SaleTerms> read_terms(std::string_view text);
+/// What scripts need of them; the last six bytes are for the script.
+std::string pack_script_terms(const SaleTerms& terms);
+
+// --- calls ---
+
+/// Whether a command is decided by a sale's script.
+bool goes_to_sale(const Command& command);
+
+/// How a Reserve is asked: `remembered` only looks for a reservation that its key made, because this node has refused
+/// the key for good.
+enum class Asked : std::uint8_t { anew, remembered };
+
+/// Adds a command's letter and arguments. REQUIRES: goes_to_sale.
+void add_command(net::RedisCommand& call, const Command& command, Asked asked, Instant claims_before);
+
+struct SaleSummary {
+  Units available = 0;
+  Units held = 0;
+  Units sold = 0;
+  Units stock = 0;
+  std::uint64_t waiting = 0;
+  std::uint64_t serving = 0;
+  std::uint64_t last = 0;
+  bool closed = false;
+  std::optional<Instant> closes_at;
+};
+
+/// What every reply begins with.
+struct CallHead {
+  Instant now;
+  std::uint32_t decided = 0;  ///< commands; those behind are to be asked again
+  bool more_due = false;      ///< time has brought more than one call may do
+  bool rolled_back = false;   ///< the sale knows less than was answered: its store went back
+  bool kept = false;          ///< the sale remembers this call
+  bool charges = false;       ///< holds wait to be charged
+  bool unfinished = false;    ///< charges or refunds are under way
+  std::optional<Milliseconds> due_in;
+  SaleSummary sale;
+};
+
+/// `ok` of the reader says whether it was whole.
+CallHead read_head(BinaryReader& reader);
+SaleSummary read_summary(BinaryReader& reader);
+
+/// The answer to a command, as the reply goes on. REQUIRES: goes_to_sale. Nothing: that is no answer.
+/// `outcome` sale_not_found of a ReserveAnswer to a `remembered` one: the key made no reservation.
+std::optional<Answer> read_answer(BinaryReader& reader, const Command& command, const KnownSale& sale, Instant now);
+
+SaleView view_of(const KnownSale& sale, const SaleSummary& summary, Instant now);
+
+/// A stored reservation.
+std::optional<sale::ReservationRecord> read_record(std::string_view text, ReservationRef ref);
+
+// --- pages for those who count again ---
+
+/// Asks for the stored records of [from, upto].
+void add_records_request(net::RedisCommand& call, std::uint64_t from, std::uint64_t upto);
+/// Asks for the records of which events after `after` tell, from at most so many entries of the outbox.
+void add_changes_request(net::RedisCommand& call, std::uint64_t after, std::uint32_t most_entries);
+
+/// The reply to both.
+struct CountedPage {
+  std::uint64_t events = 0;  ///< the sale's last
+  std::uint64_t sold_out_upto = 0;
+  std::uint64_t closed_upto = 0;
+  std::uint64_t reached = 0;  ///< of changes: the last event that was looked at
+  std::vector<sale::ReservationRecord> records;
+};
+std::optional<CountedPage> read_page(BinaryReader& reader, SaleHandle handle);
+
+/// Asks again for charges of holds that somebody took and never claimed.
+void add_forgotten_request(net::RedisCommand& call, std::uint64_t from, std::uint32_t limit, Instant granted_before);
+
+struct Forgotten {
+  std::uint64_t next_from = 0;  ///< 0: that was all
+  std::vector<PaymentTask> tasks;
+};
+std::optional<Forgotten> read_forgotten(BinaryReader& reader, const KnownSale& sale);
+
+}  // namespace firstcome::engine

@@ -1,0 +1,309 @@
+#include "engine/redis/sale_desk.hpp"
+
+#include "engine/redis/sale_scripts.hpp"
+#include "sale/hash.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <utility>
+
+namespace firstcome::engine {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr unsigned batch_weight = 64;  // commands that cost as much as a Reserve
+constexpr int steps_of_time = 128;     // ends of holds and grants that a call may make
+constexpr milliseconds pause_when_refused{50};
+constexpr milliseconds pause_when_in_trouble{250};
+constexpr milliseconds longest_poll{1'000};  // what other nodes began is found at the latest
+constexpr milliseconds longest_idle_poll{30'000};
+constexpr seconds claims_outlive{10};  // a charge of a node that may have died
+
+/// What a command costs the server, in Reserves.
+unsigned weight_of(const Command& command) {
+  const auto* list = std::get_if<ListReservations>(&command);
+  return list == nullptr ? 1 : 1 + list->limit / 2;
+}
+
+/// The server answers, but serves nobody now; a later attempt may be served.
+bool passes(std::string_view code) {
+  constexpr std::array words{"READONLY", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS"};
+  return std::ranges::any_of(words, [code](std::string_view word) { return word == code; });
+}
+
+}  // namespace
+
+SaleDesk::SaleDesk(DeskOffice& office, KnownSale sale)
+    : office_(office), sale_(std::move(sale)), keys_(sale_.handle), pause_(office.executor) {}
+
+void SaleDesk::submit(Operation& operation, SteadyTime deadline) { enter({&operation, nullptr, deadline}); }
+
+void SaleDesk::submit(std::unique_ptr<DeskRequest> request, SteadyTime deadline) {
+  enter({nullptr, std::move(request), deadline});
+}
+
+/// While it is in trouble nobody is made to wait: polls find out when that is over.
+void SaleDesk::enter(Entry entry) {
+  if (!trouble_.empty()) {
+    complete(entry, std::unexpected(Failure{trouble_code_, trouble_}));
+    return office_.flush();
+  }
+  line_.push_back(std::move(entry));
+  start();
+}
+
+void SaleDesk::poll() {
+  if (calling_) return;
+  next_poll_ = SteadyClock::now() + longest_poll;
+  start();
+}
+
+SaleDesk::SteadyTime SaleDesk::next_poll() const { return calling_ ? SteadyTime::max() : next_poll_; }
+
+/// Begins a call with what waits, unless one is under way.
+void SaleDesk::start() {
+  if (calling_) return;
+  calling_ = true;
+  ++sequence_;
+  call_deadline_ = line_.empty() ? SteadyClock::now() + seconds{2} : line_.front().deadline;
+  fate_ = Fate::nothing_ran;
+  for (unsigned weight = 0; !line_.empty() && weight < batch_weight;) {
+    Entry& entry = line_.front();
+    weight += entry.operation != nullptr ? weight_of(entry.operation->command) : batch_weight;
+    entry.asked = how_to_ask(entry);
+    under_way_.push_back(std::move(entry));
+    line_.pop_front();
+  }
+  send();
+}
+
+Asked SaleDesk::how_to_ask(const Entry& entry) const {
+  if (entry.operation == nullptr) return Asked::anew;
+  const auto* reserve = std::get_if<Reserve>(&entry.operation->command);
+  if (reserve == nullptr || !reserve->key) return Asked::anew;
+  const std::uint64_t hash = sale::hash_of(reserve->key, office_.refusal_seed);
+  const bool refused = office_.refusals.find(sale_.handle, reserve->key, hash, head_.now) != nullptr;
+  return refused ? Asked::remembered : Asked::anew;
+}
+
+/// While the fate of an earlier sending is unknown it may still be on its way. Then the sale must remember this call
+/// even where it changes nothing, so that the earlier one, should it arrive, has no effect any more.
+net::RedisCommand SaleDesk::build_call() {
+  const bool always = office_.durability == Durability::replicated || astray_;
+  net::RedisCommand call(SaleScripts::standard().decide, {keys_.hash, keys_.stream}, office_.node, sequence_, answered_,
+                         steps_of_time, std::string_view{always ? "always" : "changes"}, office_.registry.store());
+  for (Entry& entry : under_way_) {
+    if (entry.operation == nullptr) {
+      entry.request->add(call);
+    } else {
+      add_command(call, entry.operation->command, entry.asked, head_.now - claims_outlive);
+    }
+  }
+  return call;
+}
+
+void SaleDesk::send() {
+  ++office_.calls;
+  sent_at_ = SteadyClock::now();
+  office_.client.execute(keys_.hash, build_call(), call_deadline_, [weak = weak_from_this()](net::RedisResult result) {
+    if (const auto self = weak.lock()) self->answered(std::move(result));
+  });
+}
+
+void SaleDesk::answered(net::RedisResult result) {
+  if (!result) return failed(result.error());
+  if (office_.durability == Durability::replicated) return make_sure(std::move(result->text));
+  take(result->text);
+}
+
+/// Waits until a replica has it. The call is made again (and writes again) where the connection is not the one that
+/// made it: WAIT knows only what its own connection has written.
+void SaleDesk::make_sure(std::string reply) {
+  const auto left = std::chrono::duration_cast<milliseconds>(call_deadline_ - SteadyClock::now());
+  if (left.count() <= 0) return failed({net::RedisFailure::Kind::timed_out, {}, "no replica has confirmed in time"});
+  office_.client.execute(keys_.hash, net::RedisCommand("WAIT", 1, left.count()), call_deadline_ + milliseconds{100},
+                         [weak = weak_from_this(), reply = std::move(reply)](net::RedisResult result) mutable {
+                           const auto self = weak.lock();
+                           if (!self) return;
+                           if (!result)
+                             return self->failed({net::RedisFailure::Kind::unknown, {}, result.error().detail});
+                           if (self->office_.client.settled_since(self->keys_.hash) > self->sent_at_) {
+                             self->fate_ = Fate::may_have_run;
+                             return self->send();
+                           }
+                           if (result->integer >= 1) return self->take(reply);
+                           self->failed({net::RedisFailure::Kind::timed_out, {}, "no replica has confirmed in time"});
+                         });
+}
+
+void SaleDesk::failed(const net::RedisFailure& failure) {
+  using Kind = net::RedisFailure::Kind;
+  if (failure.may_have_run()) {
+    fate_ = Fate::may_have_run;
+    astray_ = true;
+  }
+  const bool in_time = SteadyClock::now() < call_deadline_;
+  if (failure.kind == Kind::unknown && in_time) {
+    ++office_.calls_repeated;
+    return again_soon();
+  }
+  if (failure.is_refused("NOSALE")) return missing();
+  if (failure.kind == Kind::refused && passes(failure.code) && in_time) return again_soon();
+  if (failure.is_refused("STALE")) fate_ = Fate::may_have_run;
+  give_up("Redis: " + failure.detail);
+}
+
+void SaleDesk::again_soon() {
+  pause_.expires_after(pause_when_refused);
+  pause_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (self && !error) self->send();
+  });
+}
+
+void SaleDesk::missing() {
+  office_.find_out(sale_.handle, [weak = weak_from_this()](DeskOffice::Missing what) {
+    const auto self = weak.lock();
+    if (!self) return;
+    using enum DeskOffice::Missing;
+    if (what == erased) return self->erased();
+    if (what == lost) {
+      return self->give_up("the store has lost the sale " + self->sale_.terms.id, FailureCode::store_lost);
+    }
+    self->give_up("Redis: a sale's keys are missing, and the list of sales cannot be read");
+  });
+}
+
+/// Somebody has deleted the sale.
+void SaleDesk::erased() {
+  std::vector<Entry> asked = std::exchange(under_way_, {});
+  for (Entry& entry : std::exchange(line_, {})) asked.push_back(std::move(entry));
+  for (Entry& entry : asked) {
+    if (entry.operation == nullptr) {
+      entry.request->fail({FailureCode::store_unavailable, "the sale has been deleted"});
+      continue;
+    }
+    const auto not_found = [](const auto& one) { return Answer{typename std::decay_t<decltype(one)>::Answer{}}; };
+    complete(entry, std::visit(not_found, entry.operation->command));
+  }
+  calling_ = false;
+  plan(SteadyClock::now());
+  office_.flush();
+}
+
+/// This call, and those that wait, get no outcome.
+void SaleDesk::give_up(const std::string& why, FailureCode code) {
+  if (trouble_.empty()) spdlog::warn("sale {}: {}", sale_.terms.id, why);
+  trouble_ = why;
+  trouble_code_ = code;
+  const bool unknown = fate_ == Fate::may_have_run;
+  fail_batch({unknown ? FailureCode::outcome_unknown : code, why});
+  fail_line({code, why});
+  calling_ = false;
+  plan(SteadyClock::now());
+  office_.flush();
+}
+
+void SaleDesk::fail_batch(const Failure& failure) {
+  for (Entry& entry : std::exchange(under_way_, {})) complete(entry, std::unexpected(failure));
+}
+
+void SaleDesk::fail_line(const Failure& failure) {
+  for (Entry& entry : std::exchange(line_, {})) complete(entry, std::unexpected(failure));
+}
+
+void SaleDesk::complete(Entry& entry, std::expected<Answer, Failure> answer) {
+  if (entry.operation == nullptr) {
+    assert(!answer);
+    return entry.request->fail(answer.error());
+  }
+  entry.operation->answer = std::move(answer);
+  office_.complete(*entry.operation);
+}
+
+/// A reply: answers those it decided, and puts the others first in line.
+void SaleDesk::take(std::string_view reply) {
+  BinaryReader reader(reply);
+  const CallHead head = read_head(reader);
+  if (!reader.ok() || head.decided > under_way_.size()) {
+    fate_ = Fate::may_have_run;
+    return give_up("Redis: a reply that cannot be read");
+  }
+  if (!trouble_.empty()) spdlog::info("sale {}: decides again", sale_.terms.id);
+  trouble_.clear();
+  if (head.rolled_back) {
+    ++office_.rollbacks;
+    spdlog::error("sale {}: the store has forgotten answers that were given", sale_.terms.id);
+  }
+  if (head.kept) {
+    answered_ = sequence_;
+    astray_ = false;
+  }
+  head_ = head;
+  std::vector<Entry> batch = std::exchange(under_way_, {});
+  std::vector<Entry> again;
+  bool readable = true;
+  for (std::uint32_t i = 0; i < head.decided; ++i) {
+    const Given given = readable ? give(batch[i], reader) : Given::unreadable;
+    readable = given != Given::unreadable;
+    if (!readable) complete(batch[i], std::unexpected(Failure{FailureCode::outcome_unknown, "an unreadable answer"}));
+    if (given == Given::ask_again) again.push_back(std::move(batch[i]));
+  }
+  office_.commands_decided += head.decided;
+  for (std::size_t i = head.decided; i < batch.size(); ++i) again.push_back(std::move(batch[i]));
+  while (!again.empty()) {
+    line_.push_front(std::move(again.back()));
+    again.pop_back();
+  }
+  calling_ = false;
+  plan(SteadyClock::now());
+  if (!line_.empty() || head.more_due) start();
+  office_.flush();
+}
+
+SaleDesk::Given SaleDesk::give(Entry& entry, BinaryReader& reader) {
+  if (entry.operation == nullptr) return entry.request->read(reader, head_) ? Given::answered : Given::unreadable;
+  auto answer = read_answer(reader, entry.operation->command, sale_, head_.now);
+  if (!answer) return Given::unreadable;
+  if (auto* reserve = std::get_if<ReserveAnswer>(&*answer)) {
+    if (tell_refusal(entry, *reserve) == Given::ask_again) return Given::ask_again;
+  }
+  complete(entry, std::move(*answer));
+  return Given::answered;
+}
+
+/// Final refusals are remembered here, by their keys, and told again.
+SaleDesk::Given SaleDesk::tell_refusal(const Entry& entry, ReserveAnswer& answer) {
+  const Reserve& command = std::get<Reserve>(entry.operation->command);
+  const bool not_made = entry.asked == Asked::remembered && answer.outcome == Outcome::reservation_not_found;
+  if (!command.key || !(not_made || is_final_refusal(answer.outcome))) return Given::answered;
+  const std::uint64_t hash = sale::hash_of(command.key, office_.refusal_seed);
+  const sale::RememberedRefusal* known = office_.refusals.find(sale_.handle, command.key, hash, head_.now);
+  if (known != nullptr) {
+    sale::tell_again(*known, command, office_.refusal_seed, answer);
+  } else if (not_made) {
+    return Given::ask_again;  // it was forgotten in this moment
+  } else {
+    office_.refusals.remember(hash, sale::refusal_of(command, office_.refusal_seed, sale_.handle, answer, head_.now));
+  }
+  return Given::answered;
+}
+
+void SaleDesk::plan(SteadyTime now) {
+  if (!trouble_.empty()) {
+    next_poll_ = now + pause_when_in_trouble;
+  } else {
+    const bool over = head_.sale.closed && head_.sale.held == 0 && !head_.unfinished;
+    milliseconds pause = over ? longest_idle_poll : longest_poll;
+    if (head_.due_in) pause = std::min<milliseconds>(pause, *head_.due_in);
+    next_poll_ = now + pause;
+  }
+  office_.changed(sale_.handle);
+}
+
+}  // namespace firstcome::engine

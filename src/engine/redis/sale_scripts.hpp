@@ -1,0 +1,16 @@
+// The scripts of the Redis engine. Their texts are the .lua files beside this one.
+#pragma once
+
+#include "net/redis/command.hpp"
+
+namespace firstcome::engine {
+
+struct SaleScripts {
+  net::RedisScript create;    ///< sale_create.lua
+  net::RedisScript decide;    ///< sale_decide.lua
+  net::RedisScript registry;  ///< sale_registry.lua
+
+  static const SaleScripts& standard();
+};
+
+}  // namespace firstcome::engine

@@ -1,0 +1,155 @@
+-- A sale as scripts see it: two keys, made with the sale, of which nothing ever expires.
+--   KEYS[1], a hash: 'm' its counters, 't' its terms, 'r'NUMBER a reservation, 'c'CUSTOMER their counts, 'k'KEY the number
+--     that an idempotency key made, 'n'NODE the last call of a node and its answers, 'd' and 'D' who left the line out
+--     of turn, 'g' the rate of the last minute, 'x' and 'y' running charges and refunds, in the order of their beginning
+--   KEYS[2], a stream: the outbox, one entry per call that changed something; its id is the last event's number
+-- Mechanism: everything is read through `get`, changed in memory, and written by `save` in one HSET and one XADD at the
+-- end. A script that fails before that has changed nothing.
+-- The layouts are those of sale_codec.hpp; a change of one is a new `format`.
+local key, stream = KEYS[1], KEYS[2]
+local call, pack, parse = redis.call, struct.pack, struct.unpack
+local most_arguments = 4000  -- Lua's unpack has a limit of 8000
+
+local format = '1'
+local meta_layout = '<I6 I4I4I4I4 I4I4I4 I4I4 I6I6 I4I6 I4 I4I4I4 I4I4I4 I4 I4I6 I4BBB Bl I6'
+local terms_layout = '<I6I6I4 I4I4 BBBl I6'
+local record_layout = '<BBB I3 I6I6I6 I4I4 c16 Bc0 Bc0 Hc0 Hc0'
+local customer_layout = '<I6I4I4I4'
+
+-- States, reasons, refunds and events are numbered as in sale.hpp, record.hpp and command.hpp.
+local queued, held, confirmed, cancelled, expired, refused, paid_unfulfilled, returned = 1, 2, 3, 4, 5, 6, 7, 8
+local none, payment_failed, by_customer, sold_out, sale_closed = 0, 1, 2, 3, 4
+
+local raw, dirty, changed, dropped = {}, {}, {}, {}  -- raw: text, or false where there is no such field
+local s, t = {}, {}                                  -- counters; terms
+local now
+local events, first_event = {}, nil
+local grants = 0     -- in this call
+local work = 0       -- ends of holds, grants and refusals that this call may still make
+
+local function get(field)
+  local text = raw[field]
+  if text == nil then
+    text = call('HGET', key, field)
+    raw[field] = text
+  end
+  return text
+end
+
+-- Reads many fields at once.
+local function fetch(fields)
+  local wanted = {}
+  for _, field in ipairs(fields) do
+    if raw[field] == nil then
+      raw[field] = false
+      wanted[#wanted + 1] = field
+    end
+  end
+  for from = 1, #wanted, most_arguments do
+    local upto = math.min(from + most_arguments - 1, #wanted)
+    local texts = call('HMGET', key, unpack(wanted, from, upto))
+    for i, text in ipairs(texts) do raw[wanted[from + i - 1]] = text end
+  end
+end
+
+local function set(field, text)
+  raw[field] = text
+  if not dirty[field] then
+    dirty[field] = true
+    changed[#changed + 1] = field
+  end
+end
+
+local function drop(field)
+  raw[field] = false
+  dropped[#dropped + 1] = field
+end
+
+local function pack_meta(at)
+  return pack(meta_layout, at, s.available, s.held, s.sold, s.stock, s.last, s.serving, s.waiting, s.sold_out_upto,
+    s.closed_upto, s.last_tick, s.events, s.expiring, s.expires_from, s.charging, s.claims, s.claim_first, s.claim_last,
+    s.refunds, s.refund_first, s.refund_last, s.gone, s.keys_from, s.keys_since, s.tick_left, s.pending, s.closed,
+    s.opened, s.closes, s.closes_at, s.closed_at)
+end
+
+local function load_sale()
+  s.now, s.available, s.held, s.sold, s.stock, s.last, s.serving, s.waiting, s.sold_out_upto, s.closed_upto,
+    s.last_tick, s.events, s.expiring, s.expires_from, s.charging, s.claims, s.claim_first, s.claim_last, s.refunds,
+    s.refund_first, s.refund_last, s.gone, s.keys_from, s.keys_since, s.tick_left, s.pending, s.closed, s.opened,
+    s.closes, s.closes_at, s.closed_at = parse(meta_layout, raw.m)
+  t.hold, t.limit, t.max_open, t.admit, t.tick, t.standby, t.automatic, t.opens, t.opens_at, t.created_at =
+    parse(terms_layout, raw.t)
+  t.queue = t.admit > 0
+  -- The server's clock may step back; a sale's does not.
+  -- 'clock' is set by tests, in place of the server's.
+  now = tonumber(raw.clock or nil)
+  if not now then
+    local time = call('TIME')
+    now = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  if now < s.now then now = s.now end
+end
+
+local function emit(kind, number, value)
+  number = number or 0
+  s.events = s.events + 1
+  if not first_event then first_event = s.events end
+  events[#events + 1] = value and pack('<BI4I6', kind, number, value) or pack('<BI4', kind, number)
+end
+
+local function load(number)
+  local r = {}
+  r.state, r.reason, r.refund, r.quantity, r.created, r.expires, r.claimed, r.position, r.previous, r.key, r.customer,
+    r.reference, r.payment, r.account = parse(record_layout, get('r' .. number))
+  return r
+end
+
+local function store(number, r)
+  set('r' .. number, pack(record_layout, r.state, r.reason, r.refund, r.quantity, r.created, r.expires, r.claimed,
+    r.position, r.previous, r.key, #r.customer, r.customer, #r.reference, r.reference, #r.payment, r.payment,
+    #r.account, r.account))
+end
+
+local function refused_upto() return math.max(s.sold_out_upto, s.closed_upto) end
+
+-- One fact on the sale refuses all who wait.
+local function state_of(number, r)
+  if r.state == queued and number <= refused_upto() then return refused end
+  return r.state
+end
+
+local function reason_of(number, r)
+  if r.state ~= queued then return r.reason end
+  if number <= s.sold_out_upto then return sold_out end
+  return number <= s.closed_upto and sale_closed or none
+end
+
+-- A customer's units, open reservations and latest number, less what waited when all who waited were refused.
+local function counts_of(name)
+  local upto = refused_upto()
+  local text = get('c' .. name)
+  if not text then return 0, 0, 0 end
+  local units, open, latest, corrected = parse(customer_layout, text)
+  if corrected < upto then
+    local number = latest
+    while number > corrected do
+      local r = load(number)
+      if number <= upto and r.state == queued then
+        units = units - r.quantity
+        open = open - 1
+      end
+      number = r.previous
+    end
+    set('c' .. name, pack(customer_layout, units, open, latest, upto))
+  end
+  return units, open, latest
+end
+
+local function set_counts(name, units, open, latest)
+  set('c' .. name, pack(customer_layout, units, open, latest, refused_upto()))
+end
+
+local function adjust(name, more_units, more_open)
+  local units, open, latest = counts_of(name)
+  set_counts(name, units + more_units, open + more_open, latest)
+end
