@@ -3,7 +3,7 @@
 #include "lock/identity.hpp"
 #include "lock/redis/ask_on_loop.hpp"
 #include "lock/redis/redis_clients.hpp"
-#include "lock/redis/redis_loop.hpp"
+#include "lock/event_loop.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -139,7 +139,7 @@ struct Home {
   const PublishedKind kind;
   std::atomic<std::uint64_t>& deletions;
   const std::string client = lock::random_identity();
-  lock::RedisLoop loop;
+  lock::EventLoop loop;
   lock::RedisClients clients{loop.executor()};
   const RedisScript acquire{kind == PublishedKind::rlock ? rlock_acquire
                                                          : with_the_dead_dropped("ARGV[4]", "", fair_acquire)};
@@ -182,7 +182,7 @@ class Claim : public std::enable_shared_from_this<Claim> {
         own_channel_(home_->kind == PublishedKind::rlock ? channel_ : channel_ + ":" + owner_),
         events_(std::move(events)) {}
 
-  lock::RedisLoop& loop() const { return home_->loop; }
+  lock::EventLoop& loop() const { return home_->loop; }
   const std::string& owner() const { return owner_; }
 
   void attempt(const Attempt& attempt, Answer<AttemptAnswer> done) {
