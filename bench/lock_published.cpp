@@ -1,7 +1,7 @@
 #include "lock_published.hpp"
 
 #include "lock/identity.hpp"
-#include "lock/redis/ask_on_loop.hpp"
+#include "lock/ask_on_loop.hpp"
 #include "lock/redis/redis_clients.hpp"
 #include "lock/event_loop.hpp"
 
