@@ -1,9 +1,10 @@
 #include "lock_published.hpp"
 
-#include "lock/identity.hpp"
 #include "lock/ask_on_loop.hpp"
-#include "lock/redis/redis_clients.hpp"
 #include "lock/event_loop.hpp"
+#include "lock/identity.hpp"
+#include "lock/redis/redis_clients.hpp"
+#include "lock/redis/redis_failure.hpp"
 
 #include <algorithm>
 #include <chrono>
