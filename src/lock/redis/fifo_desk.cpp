@@ -1,5 +1,7 @@
 #include "lock/redis/fifo_desk.hpp"
 
+#include "lock/redis/redis_failure.hpp"
+
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -367,7 +369,7 @@ void FifoDesk::settle() {
   // One that rings too early is set again then.
   if (!wake || (armed_ && *armed_ <= *wake)) return;
   armed_ = wake;
-  timer_.expires_at(redis_deadline(*wake));
+  timer_.expires_at(loop_deadline(*wake));
   timer_.async_wait([weak = weak_from_this()](boost::system::error_code cancelled) {
     const std::shared_ptr<FifoDesk> self = weak.lock();
     if (!cancelled && self) self->on_timer();

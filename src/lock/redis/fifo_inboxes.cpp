@@ -1,6 +1,7 @@
 #include "lock/redis/fifo_inboxes.hpp"
 
-#include "lock/redis/redis_loop.hpp"
+#include "lock/event_loop.hpp"
+#include "lock/redis/redis_failure.hpp"
 
 #include <utility>
 
@@ -28,7 +29,7 @@ void FifoInboxes::hear(const std::string& channel, BootTime deadline, Heard done
 }
 
 void FifoInboxes::subscribe(const std::string& channel, BootTime deadline) {
-  client_->subscribe(channel, redis_deadline(deadline),
+  client_->subscribe(channel, loop_deadline(deadline),
                      [this, channel, deadline](const std::expected<void, net::RedisFailure>& result) {
                        if (!result) return answered(channel, lock_failure(result.error()));
                        if (tried_ || client_ == nullptr) return answered(channel, {});
@@ -39,7 +40,7 @@ void FifoInboxes::subscribe(const std::string& channel, BootTime deadline) {
 void FifoInboxes::try_out(const std::string& channel, BootTime deadline) {
   net::RedisCommand command(client_->publish_command(), channel, hello);
   client_->execute(
-      channel, std::move(command), redis_deadline(deadline), [this, channel](const net::RedisResult& result) {
+      channel, std::move(command), loop_deadline(deadline), [this, channel](const net::RedisResult& result) {
         if (!result) return answered(channel, lock_failure(result.error()));
         if (result->to_integer().value_or(0) == 0) {
           return answered(

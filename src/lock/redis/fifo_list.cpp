@@ -1,6 +1,7 @@
 // The names of all FIFO locks on a server, for people who look.
+#include "lock/event_loop.hpp"
 #include "lock/redis/fifo.hpp"
-#include "lock/redis/redis_loop.hpp"
+#include "lock/redis/redis_failure.hpp"
 
 #include <algorithm>
 #include <future>
@@ -38,7 +39,7 @@ class Asked {
     std::promise<RedisResult> promise;
     auto reply = promise.get_future();
     loop_.post([this, &promise, command = std::move(command)]() mutable {
-      client_->execute(before, std::move(command), redis_deadline(deadline_),
+      client_->execute(before, std::move(command), loop_deadline(deadline_),
                        [&promise](RedisResult result) { promise.set_value(std::move(result)); });
     });
     RedisResult result = reply.get();
@@ -48,7 +49,7 @@ class Asked {
 
  private:
   const BootTime deadline_;
-  RedisLoop loop_;
+  EventLoop loop_;
   std::unique_ptr<net::RedisClient> client_;
 };
 

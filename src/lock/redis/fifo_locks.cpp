@@ -1,22 +1,14 @@
+#include "lock/ask_on_loop.hpp"
 #include "lock/redis/fifo.hpp"
 #include "lock/redis/fifo_desk.hpp"
 #include "lock/redis/fifo_office.hpp"
+#include "lock/redis/redis_failure.hpp"
 
-#include <type_traits>
 #include <utility>
 
 namespace firstcome::lock {
 
 namespace {
-
-template <typename Answered>
-Answered failed_with(LockFailure failure) {
-  if constexpr (std::is_constructible_v<Answered, LockFailure>) {
-    return failure;
-  } else {
-    return std::unexpected(std::move(failure));
-  }
-}
 
 /// Brings the calls to the loop's thread.
 class FifoContender final : public Contender {
@@ -60,11 +52,9 @@ class FifoContender final : public Contender {
  private:
   template <typename Answered, typename Work>
   void ask(Answer<Answered> done, Work work) {
-    auto kept = std::make_shared<Answer<Answered>>(std::move(done));
-    const bool taken = office_->loop().post([office = office_, name = name_, seat = seat_, kept, work] {
-      work(*office->desk(name), seat, std::move(*kept));
+    ask_on_loop(office_, std::move(done), [name = name_, seat = seat_, work](FifoOffice& office, Answer<Answered> to) {
+      work(*office.desk(name), seat, std::move(to));
     });
-    if (!taken) (*kept)(failed_with<Answered>(closed_failure()));
   }
 
   const std::shared_ptr<FifoOffice> office_;

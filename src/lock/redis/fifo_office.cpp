@@ -2,6 +2,7 @@
 
 #include "lock/identity.hpp"
 #include "lock/redis/fifo_desk.hpp"
+#include "lock/redis/redis_failure.hpp"
 
 #include <utility>
 #include <vector>
@@ -72,7 +73,7 @@ void FifoOffice::execute(const std::string& key, net::RedisCommand command, Boot
     return done(std::unexpected(net::RedisFailure{.code = "closed", .detail = closed_failure().detail}));
   }
   ++under_way_;
-  client_->execute(key, std::move(command), redis_deadline(deadline),
+  client_->execute(key, std::move(command), loop_deadline(deadline),
                    [this, done = std::move(done)](net::RedisResult result) mutable {
                      --under_way_;
                      done(std::move(result));

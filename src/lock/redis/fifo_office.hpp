@@ -2,9 +2,9 @@
 // desks, one for each lock that somebody here wants or has.
 #pragma once
 
+#include "lock/event_loop.hpp"
 #include "lock/redis/fifo.hpp"
 #include "lock/redis/fifo_inboxes.hpp"
-#include "lock/redis/redis_loop.hpp"
 #include "net/redis/wire.hpp"
 
 #include <atomic>
@@ -28,7 +28,7 @@ class FifoOffice {
   FifoOffice& operator=(const FifoOffice&) = delete;
 
   std::expected<void, std::string> open(const net::RedisUrl& url);
-  RedisLoop& loop() { return loop_; }
+  EventLoop& loop() { return loop_; }
   std::uint64_t next_number() { return ++last_number_; }
   std::string owner(std::uint64_t number) const { return process_ + ":" + std::to_string(number); }
   /// The last task of the loop. Ends soon, on its own.
@@ -65,7 +65,7 @@ class FifoOffice {
   template <typename Call>
   void for_each_desk(Call call);
 
-  RedisLoop loop_;
+  EventLoop loop_;
   const FifoOptions options_;
   const std::string process_;
   std::atomic<std::uint64_t> last_number_ = 0;

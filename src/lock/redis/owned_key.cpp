@@ -1,10 +1,11 @@
 #include "lock/redis/owned_key.hpp"
 
+#include "lock/ask_on_loop.hpp"
+#include "lock/event_loop.hpp"
 #include "lock/identity.hpp"
-#include "lock/redis/ask_on_loop.hpp"
 #include "lock/redis/late_arrivals.hpp"
 #include "lock/redis/redis_clients.hpp"
-#include "lock/redis/redis_loop.hpp"
+#include "lock/redis/redis_failure.hpp"
 #include "lock/redis/wakeups.hpp"
 
 #include <algorithm>
@@ -38,7 +39,7 @@ struct Home {
 
   BootTime limit() const { return BootClock::now() + options.request_limit; }
 
-  RedisLoop loop;
+  EventLoop loop;
   const std::unique_ptr<OwnedKey> how;
   const RedisLockOptions options;
   RedisClients clients{loop.executor()};  ///< one
@@ -106,7 +107,7 @@ class Claim : public std::enable_shared_from_this<Claim> {
   void release(Try repeat, Answer<ReleaseAnswer> done);
   void end();
 
-  RedisLoop& loop() const { return home_->loop; }
+  EventLoop& loop() const { return home_->loop; }
   const std::string& owner() const { return owner_; }
 
  private:
@@ -180,12 +181,11 @@ void Claim::taken(const OwnedKey::Taken& taken) {
 /// Subscribes, then tries again: it may have been released in between.
 void Claim::listen(std::optional<Milliseconds> ends_in) {
   home_->wakeups->sit(seat_);
-  home_->wakeups->hear(
-      seat_->channel, redis_deadline(home_->limit()), [self = shared_from_this(), ends_in](bool hears) {
-        if (!self->asking_ || self->in_flight_) return;  // given up
-        if (hears) return self->ask();
-        self->answer(Busy{.retry_in = std::min(ends_in.value_or(deaf_pause), deaf_pause)}, Wakeups::Ended::busy);
-      });
+  home_->wakeups->hear(seat_->channel, loop_deadline(home_->limit()), [self = shared_from_this(), ends_in](bool hears) {
+    if (!self->asking_ || self->in_flight_) return;  // given up
+    if (hears) return self->ask();
+    self->answer(Busy{.retry_in = std::min(ends_in.value_or(deaf_pause), deaf_pause)}, Wakeups::Ended::busy);
+  });
 }
 
 void Claim::answer(AttemptAnswer answer, Wakeups::Ended how) {

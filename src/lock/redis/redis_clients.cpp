@@ -1,6 +1,6 @@
 #include "lock/redis/redis_clients.hpp"
 
-#include "lock/redis/redis_loop.hpp"
+#include "lock/event_loop.hpp"
 
 #include <utility>
 
@@ -22,7 +22,7 @@ void RedisClients::execute(std::size_t index, std::string_view key, net::RedisCo
     return done(std::unexpected(net::RedisFailure{.code = "closed", .detail = closed_failure().detail}));
   }
   ++under_way_;
-  clients_[index]->execute(key, std::move(command), redis_deadline(deadline),
+  clients_[index]->execute(key, std::move(command), loop_deadline(deadline),
                            [this, done = std::move(done)](net::RedisResult result) mutable {
                              --under_way_;
                              done(std::move(result));

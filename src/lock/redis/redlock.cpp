@@ -1,11 +1,12 @@
 #include "lock/redis/redlock.hpp"
 
+#include "lock/ask_on_loop.hpp"
+#include "lock/event_loop.hpp"
 #include "lock/identity.hpp"
 #include "lock/lease_state.hpp"
-#include "lock/redis/ask_on_loop.hpp"
 #include "lock/redis/late_arrivals.hpp"
 #include "lock/redis/redis_clients.hpp"
-#include "lock/redis/redis_loop.hpp"
+#include "lock/redis/redis_failure.hpp"
 #include "lock/redis/redlock_round.hpp"
 #include "lock/redis/setnx.hpp"
 
@@ -45,7 +46,7 @@ struct Servers {
 
   BootTime limit() const { return BootClock::now() + options.each.request_limit; }
 
-  RedisLoop loop;
+  EventLoop loop;
   const RedlockOptions options;
   const std::unique_ptr<OwnedKey> how = make_setnx_key(redlock_traits, "firstcome:redlock:");
   RedisClients clients{loop.executor()};
@@ -116,7 +117,7 @@ class RedlockClaim : public std::enable_shared_from_this<RedlockClaim> {
   void release(Try repeat, Answer<ReleaseAnswer> done);
   void end();
 
-  RedisLoop& loop() const { return servers_->loop; }
+  EventLoop& loop() const { return servers_->loop; }
   const std::string& owner() const { return owner_; }
 
  private:

@@ -291,7 +291,7 @@ void SqlClaim::run(std::string statements, BootTime limit, Answer<SqlResult> don
 
 /// The server counts later than we do, and MariaDB in seconds: whoever can tells it at the end itself.
 void SqlClaim::watch_the_end() {
-  timer_.expires_at(redis_deadline(till_));
+  timer_.expires_at(loop_deadline(till_));
   timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = weak.lock();
     if (error || !self || !self->held_ || self->renewing_) return;

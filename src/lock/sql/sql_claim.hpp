@@ -1,7 +1,7 @@
 // One acquisition on an SQL server, from its first attempt to its release, on the loop's thread.
 #pragma once
 
-#include "lock/redis/redis_loop.hpp"
+#include "lock/event_loop.hpp"
 #include "lock/sql/sql_locks.hpp"
 #include "lock/sql/sql_pool.hpp"
 
@@ -21,7 +21,7 @@ struct SqlHome {
         pool(loop, server, {options.sessions, options.connect_limit, options.request_limit, options.connecting}) {}
   void close();
 
-  RedisLoop loop;  // a loop like any other
+  EventLoop loop;
   const std::shared_ptr<SqlServer> server;
   SqlPool pool;
   std::unordered_set<std::shared_ptr<SqlClaim>> claims;  ///< those that were begun and have not ended
@@ -40,6 +40,7 @@ class SqlClaim : public std::enable_shared_from_this<SqlClaim> {
   void end();
 
   SqlHome& home() const { return *home_; }
+  EventLoop& loop() const { return home_->loop; }
   const std::string& owner() const { return owner_; }
 
  private:

@@ -1,6 +1,6 @@
 #include "lock/sql/sql_line.hpp"
 
-#include "lock/redis/redis_loop.hpp"
+#include "lock/event_loop.hpp"
 
 #include <fcntl.h>
 
@@ -99,7 +99,7 @@ void SqlLine::set_timer() {
   }
   timer_.cancel();
   if (next == BootTime::max()) return;
-  timer_.expires_at(redis_deadline(next));
+  timer_.expires_at(loop_deadline(next));
   timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = weak.lock();
     if (!error && self && !self->ended()) self->on_timer();

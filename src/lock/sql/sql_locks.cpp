@@ -1,25 +1,16 @@
 #include "lock/sql/sql_locks.hpp"
 
+#include "lock/ask_on_loop.hpp"
 #include "lock/identity.hpp"
 #include "lock/sql/sql_claim.hpp"
 
 #include <atomic>
 #include <charconv>
-#include <type_traits>
 #include <utility>
 
 namespace firstcome::lock {
 
 namespace {
-
-template <typename Answered>
-Answered closed_answer() {
-  if constexpr (std::is_constructible_v<Answered, LockFailure>) {
-    return closed_failure();
-  } else {
-    return std::unexpected(closed_failure());
-  }
-}
 
 class SqlContender final : public Contender {
  public:
@@ -30,14 +21,14 @@ class SqlContender final : public Contender {
 
   const std::string& owner() const override { return claim_->owner(); }
   void attempt(const Attempt& attempt, Answer<AttemptAnswer> done) override {
-    ask(std::move(done),
-        [attempt](SqlClaim& claim, Answer<AttemptAnswer> to) { claim.attempt(attempt, std::move(to)); });
+    ask_on_loop(claim_, std::move(done),
+                [attempt](SqlClaim& claim, Answer<AttemptAnswer> to) { claim.attempt(attempt, std::move(to)); });
   }
   void cancel(Try /*repeat*/, Answer<CancelAnswer> done) override {
-    ask(std::move(done), [](SqlClaim& claim, Answer<CancelAnswer> to) { claim.cancel(std::move(to)); });
+    ask_on_loop(claim_, std::move(done), [](SqlClaim& claim, Answer<CancelAnswer> to) { claim.cancel(std::move(to)); });
   }
   void renew(Milliseconds length, BootTime useless_after, Answer<RenewAnswer> done) override {
-    ask(std::move(done), [length, useless_after](SqlClaim& claim, Answer<RenewAnswer> to) {
+    ask_on_loop(claim_, std::move(done), [length, useless_after](SqlClaim& claim, Answer<RenewAnswer> to) {
       claim.renew(length, useless_after, std::move(to));
     });
   }
@@ -46,17 +37,11 @@ class SqlContender final : public Contender {
         [claim = claim_, doubtful = std::move(doubtful)]() mutable { claim->held(std::move(doubtful)); });
   }
   void release(Try repeat, Answer<ReleaseAnswer> done) override {
-    ask(std::move(done), [repeat](SqlClaim& claim, Answer<ReleaseAnswer> to) { claim.release(repeat, std::move(to)); });
+    ask_on_loop(claim_, std::move(done),
+                [repeat](SqlClaim& claim, Answer<ReleaseAnswer> to) { claim.release(repeat, std::move(to)); });
   }
 
  private:
-  template <typename Answered, typename Work>
-  void ask(Answer<Answered> done, Work work) {
-    auto kept = std::make_shared<Answer<Answered>>(std::move(done));
-    const bool taken = claim_->home().loop.post([claim = claim_, kept, work] { work(*claim, std::move(*kept)); });
-    if (!taken) (*kept)(closed_answer<Answered>());
-  }
-
   const std::shared_ptr<SqlClaim> claim_;
 };
 

@@ -18,7 +18,7 @@ SqlFailure ended(LockFailure failure) { return {SqlFailure::What::ended, std::mo
 
 }  // namespace
 
-SqlPool::SqlPool(RedisLoop& loop, std::shared_ptr<SqlServer> server, const Options& options)
+SqlPool::SqlPool(EventLoop& loop, std::shared_ptr<SqlServer> server, const Options& options)
     : loop_(loop), server_(std::move(server)), options_(options), connector_(server_, options.connecting) {}
 
 SqlPool::Ticket SqlPool::take(Wanted wanted, Answer<TakeAnswer> done) {

@@ -1,7 +1,7 @@
 // The sessions of one backend: dedicated ones, of which there is a bound, and one for short errands.
 #pragma once
 
-#include "lock/redis/redis_loop.hpp"
+#include "lock/event_loop.hpp"
 #include "lock/sql/sql_connector.hpp"
 #include "lock/sql/sql_line.hpp"
 
@@ -32,7 +32,7 @@ class SqlPool {
   using TakeAnswer = std::variant<Taken, Full, LockFailure>;
   enum class Wanted : std::uint8_t { any, new_one };
 
-  SqlPool(RedisLoop& loop, std::shared_ptr<SqlServer> server, const Options& options);
+  SqlPool(EventLoop& loop, std::shared_ptr<SqlServer> server, const Options& options);
 
   /// A session for one user until `give_back` or `drop`. `done` may be called within the call.
   /// The ticket is for `leave`, while it was not called yet.
@@ -74,7 +74,7 @@ class SqlPool {
   void start_errand(Errand errand);
   void errand_done();
 
-  RedisLoop& loop_;
+  EventLoop& loop_;
   const std::shared_ptr<SqlServer> server_;
   const Options options_;
   SqlConnector connector_;

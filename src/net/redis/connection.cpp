@@ -45,7 +45,7 @@ class RedisConnection::Impl final : public RedisLink {
   using RedisLink::RedisLink;
 
   void execute(Entry entry);
-  void close();
+  void close() override;
   std::size_t pending() const { return sent_.size() + waiting_.size(); }
 
   std::move_only_function<void(std::uint64_t)> connected;
@@ -69,8 +69,7 @@ class RedisConnection::Impl final : public RedisLink {
   void note(const RedisFailure& failure);
   static void complete(std::vector<Ended>& ended);
 
-  void watch(steady_clock::time_point until);
-  void on_timer();
+  std::optional<TimePoint> link_due() override;
   bool has_overdue() const;
   void drop_late_waiting();
 
@@ -78,9 +77,6 @@ class RedisConnection::Impl final : public RedisLink {
   std::deque<Entry> waiting_;  // for a connection
   std::size_t waiting_bytes_ = 0;
 
-  RedisTimer timer_{executor()};
-  bool watching_ = false;
-  steady_clock::time_point watched_{};
   bool timing_out_ = false;  // the connection is cut because of a deadline
 };
 
@@ -102,7 +98,7 @@ void RedisConnection::Impl::execute(Entry entry) {
     waiting_bytes_ += entry.command.size_bound();
     waiting_.push_back(std::move(entry));
   }
-  if (!watching_ || deadline < watched_) watch(deadline);
+  watch(deadline);
 }
 
 void RedisConnection::Impl::refuse(Entry entry, RedisFailure failure) {
@@ -209,7 +205,6 @@ void RedisConnection::Impl::link_down(Was was, std::uint64_t sent) {
 void RedisConnection::Impl::close() {
   const std::uint64_t sent = is_up() ? wire().sent() : 0;
   stop();
-  timer_.cancel();
   const RedisFailure unsent =
       not_sent("closed", "the connection to " + to_string(endpoint().address) + " was closed here");
   std::vector<Ended> ended;
@@ -217,16 +212,6 @@ void RedisConnection::Impl::close() {
   take_waiting(ended, unsent);
   if (ended.empty()) return;
   asio::post(executor(), [ended = std::move(ended)]() mutable { complete(ended); });
-}
-
-void RedisConnection::Impl::watch(steady_clock::time_point until) {
-  watching_ = true;
-  watched_ = until;
-  timer_.expires_at(until);
-  timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
-    const auto self = std::static_pointer_cast<Impl>(weak.lock());
-    if (!ec && self) self->on_timer();
-  });
 }
 
 bool RedisConnection::Impl::has_overdue() const {
@@ -252,9 +237,7 @@ void RedisConnection::Impl::drop_late_waiting() {
   complete(ended);
 }
 
-void RedisConnection::Impl::on_timer() {
-  if (watched_ > steady_clock::now()) return;  // of an earlier wait, which could not be cancelled any more
-  watching_ = false;
+std::optional<RedisLink::TimePoint> RedisConnection::Impl::link_due() {
   if (has_overdue()) {
     timing_out_ = true;
     drop("no answer from " + to_string(endpoint().address) + " in time");
@@ -264,60 +247,43 @@ void RedisConnection::Impl::on_timer() {
   for (const std::deque<Entry>* entries : {&sent_, &waiting_}) {
     for (const Entry& entry : *entries) next = std::min(next.value_or(entry.deadline), entry.deadline);
   }
-  if (next && (!watching_ || *next < watched_)) watch(*next);
+  return next;
 }
 
 RedisConnection::RedisConnection(IoExecutor executor, RedisEndpoint endpoint, RedisOptions options, RedisRole role)
-    : impl_(std::make_shared<Impl>(executor, std::move(endpoint), std::move(options), role)) {
-  impl_->start();
-}
+    : RedisLinkHandle(std::make_shared<Impl>(executor, std::move(endpoint), std::move(options), role)) {}
 
-RedisConnection::~RedisConnection() {
-  if (impl_) impl_->close();
-}
-
-RedisConnection::RedisConnection(RedisConnection&&) noexcept = default;
-
-RedisConnection& RedisConnection::operator=(RedisConnection&& other) noexcept {
-  RedisConnection old(std::move(other));
-  std::swap(impl_, old.impl_);
-  return *this;
-}
+RedisConnection::Impl& RedisConnection::impl() const { return static_cast<Impl&>(link()); }
 
 void RedisConnection::execute(RedisCommand command, steady_clock::time_point deadline, RedisDone done) {
-  impl_->execute({.command = std::move(command), .deadline = deadline, .done = std::move(done)});
+  impl().execute({.command = std::move(command), .deadline = deadline, .done = std::move(done)});
 }
 
 void RedisConnection::execute_asking(RedisCommand command, steady_clock::time_point deadline, RedisDone done) {
-  impl_->execute(
+  impl().execute(
       {.command = std::move(command), .deadline = deadline, .done = std::move(done), .prefix = Prefix::asking});
 }
 
 Task<RedisResult> RedisConnection::execute(RedisCommand command, steady_clock::time_point deadline) {
-  auto waiter = std::make_shared<RedisWaiter<RedisResult>>(impl_->executor());
+  auto waiter = std::make_shared<RedisWaiter<RedisResult>>(impl().executor());
   RedisDone done = [waiter](RedisResult result) { waiter->set(std::move(result)); };
   execute(std::move(command), deadline, std::move(done));
   co_return co_await wait_for(waiter);
 }
 
 void RedisConnection::when_connected(std::move_only_function<void(std::uint64_t nth)> callback) {
-  impl_->connected = std::move(callback);
+  impl().connected = std::move(callback);
 }
 
 void RedisConnection::when_lost(std::move_only_function<void(const std::string& reason)> callback) {
-  impl_->lost = std::move(callback);
+  impl().lost = std::move(callback);
 }
 
 void RedisConnection::when_refused(std::move_only_function<void(const RedisFailure& failure)> callback) {
-  impl_->refused_by_server = std::move(callback);
+  impl().refused_by_server = std::move(callback);
 }
 
-bool RedisConnection::is_connected() const { return impl_->is_up(); }
-std::size_t RedisConnection::pending() const { return impl_->pending(); }
-const RedisEndpoint& RedisConnection::endpoint() const { return impl_->endpoint(); }
-RedisCounters RedisConnection::counters() const { return impl_->counters(); }
-void RedisConnection::move_to(const RedisAddress& address) { impl_->move_to(address); }
-void RedisConnection::give_up(const RedisFailure& why) { impl_->give_up(why); }
-void RedisConnection::reconnect(const std::string& reason) { impl_->drop(reason); }
+bool RedisConnection::is_connected() const { return impl().is_up(); }
+std::size_t RedisConnection::pending() const { return impl().pending(); }
 
 }  // namespace firstcome::net

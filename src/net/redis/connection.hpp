@@ -11,6 +11,7 @@
 
 #include "net/http_client.hpp"
 #include "net/redis/command.hpp"
+#include "net/redis/link_handle.hpp"
 #include "net/redis/options.hpp"
 #include "net/redis/reply.hpp"
 #include "net/redis/url.hpp"
@@ -29,14 +30,11 @@ enum class RedisRole : std::uint8_t { any, master };
 
 /// Not thread-safe: use on the executor's thread only. May be destroyed at any time, also from its own callbacks:
 /// commands that run then complete as not_sent or unknown, from the executor.
-class RedisConnection {
+class RedisConnection : public RedisLinkHandle {
  public:
   /// An endpoint without a host waits for `move_to`.
   RedisConnection(IoExecutor executor, RedisEndpoint endpoint, RedisOptions options = {},
                   RedisRole role = RedisRole::any);
-  ~RedisConnection();
-  RedisConnection(RedisConnection&&) noexcept;
-  RedisConnection& operator=(RedisConnection&&) noexcept;
 
   /// Sends a command. `done` is called once, from the executor, never from inside this call, in the order of the
   /// commands on this connection except for scripts that had to be sent again. Commands of one thread reach the server
@@ -62,21 +60,10 @@ class RedisConnection {
   bool is_connected() const;
   /// Commands without an answer yet.
   std::size_t pending() const;
-  const RedisEndpoint& endpoint() const;
-  RedisCounters counters() const;
-
-  /// The server is elsewhere from now on. What was sent and not answered is unknown.
-  void move_to(const RedisAddress& address);
-  /// Of a connection that was made without a host, and waits for `move_to`: it was looked for in vain. Commands that
-  /// wait fail, unless they wait until their deadline.
-  void give_up(const RedisFailure& why);
-
-  /// Cuts the connection, as if the network had; it is made again.
-  void reconnect(const std::string& reason);
 
  private:
   class Impl;
-  std::shared_ptr<Impl> impl_;
+  Impl& impl() const;
 };
 
 }  // namespace firstcome::net

@@ -22,6 +22,7 @@ RedisLink::RedisLink(IoExecutor executor, RedisEndpoint endpoint, RedisOptions o
       options_(std::move(options)),
       role_(role),
       timer_(executor),
+      due_timer_(executor),
       backoff_(options_.first_pause, options_.longest_pause, options_.seed) {
   set_down("not connected to " + to_string(endpoint_.address) + " yet");
 }
@@ -69,7 +70,26 @@ void RedisLink::give_up(RedisFailure why) {
 void RedisLink::stop() {
   state_ = State::stopped;
   timer_.cancel();
+  due_timer_.cancel();
   if (wire_) wire_->abandon();
+}
+
+void RedisLink::watch(TimePoint until) {
+  if (due_ && *due_ <= until) return;
+  due_ = until;
+  due_timer_.expires_at(until);
+  due_timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+    const std::shared_ptr<RedisLink> self = weak.lock();
+    if (!ec && self && self->state_ != State::stopped) self->on_due();
+  });
+}
+
+void RedisLink::on_due() {
+  // One of an earlier wait could not be cancelled any more.
+  if (!due_ || *due_ > std::chrono::steady_clock::now()) return;
+  due_.reset();
+  const std::optional<TimePoint> next = link_due();
+  if (next && state_ != State::stopped) watch(*next);
 }
 
 void RedisLink::drop(const std::string& reason) {
@@ -182,5 +202,23 @@ void RedisLink::pause() {
     if (!ec && self && self->state_ == State::pausing) self->connect();
   });
 }
+
+RedisLinkHandle::RedisLinkHandle(std::shared_ptr<RedisLink> link) : link_(std::move(link)) { link_->start(); }
+
+RedisLinkHandle::~RedisLinkHandle() {
+  if (link_) link_->close();
+}
+
+RedisLinkHandle& RedisLinkHandle::operator=(RedisLinkHandle&& other) noexcept {
+  RedisLinkHandle old(std::move(other));
+  std::swap(link_, old.link_);
+  return *this;
+}
+
+const RedisEndpoint& RedisLinkHandle::endpoint() const { return link_->endpoint(); }
+RedisCounters RedisLinkHandle::counters() const { return link_->counters(); }
+void RedisLinkHandle::move_to(const RedisAddress& address) { link_->move_to(address); }
+void RedisLinkHandle::give_up(const RedisFailure& why) { link_->give_up(why); }
+void RedisLinkHandle::reconnect(const std::string& reason) { link_->drop(reason); }
 
 }  // namespace firstcome::net

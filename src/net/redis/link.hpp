@@ -7,8 +7,10 @@
 #include "net/redis/connection.hpp"
 #include "net/redis/wire.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +23,8 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
 
   /// Begins to connect; where the endpoint names no host yet, waits for `move_to` as if an attempt ran.
   void start();
-  /// Ends it for good; no hook is called any more.
-  void stop();
+  /// Its owner has gone: ends it with `stop`, and completes what is under way, later.
+  virtual void close() = 0;
   /// Ends the present connection, if there is one, as if it had broken; another is made.
   void drop(const std::string& reason);
 
@@ -50,6 +52,15 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
   /// got.
   virtual void link_down(Was was, std::uint64_t sent) = 0;
 
+  using TimePoint = std::chrono::steady_clock::time_point;
+  /// Ends what was to be answered by now, and says when the next is due.
+  virtual std::optional<TimePoint> link_due() = 0;
+  /// `link_due` is called then, if not before.
+  void watch(TimePoint until);
+
+  /// Ends it for good; no hook is called any more.
+  void stop();
+
   RedisWire& wire() { return *wire_; }
   RedisCounters& counted() { return counters_; }
 
@@ -60,6 +71,7 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
   void wire_replied(RedisReply reply) final;
   void wire_ended(const std::string& reason) final;
 
+  void on_due();
   void connect();
   void pause();
   void greet();
@@ -75,6 +87,8 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
   State state_ = State::pausing;
   std::shared_ptr<RedisWire> wire_;
   RedisTimer timer_;  // of an attempt, or of a pause
+  RedisTimer due_timer_;
+  std::optional<TimePoint> due_;  // what it waits for
   RedisBackoff backoff_;
   RedisFailure why_down_;
   bool was_denied_ = false;             // by the server, in the present attempt

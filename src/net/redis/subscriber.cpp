@@ -50,7 +50,7 @@ class RedisSubscriber::Impl final : public RedisLink {
 
   void subscribe(std::string name, RedisChannelKind kind, SubscribeWaiter waiter);
   void unsubscribe(const std::string& name);
-  void close();
+  void close() override;
   bool is_ready() const { return is_up() && unconfirmed_ == 0; }
   std::size_t channels() const { return channels_.size(); }
 
@@ -71,8 +71,7 @@ class RedisSubscriber::Impl final : public RedisLink {
   void tell_when_ready();
 
   void tick();
-  void watch(steady_clock::time_point until);
-  void on_timer();
+  std::optional<TimePoint> link_due() override;
 
   RedisSubscriberEvents events_;
   Channels channels_;
@@ -83,9 +82,6 @@ class RedisSubscriber::Impl final : public RedisLink {
 
   RedisTimer ping_timer_{executor()};
   bool pinged_ = false;  // and not answered
-  RedisTimer timer_{executor()};
-  bool watching_ = false;
-  steady_clock::time_point watched_{};
 };
 
 void RedisSubscriber::Impl::subscribe(std::string name, RedisChannelKind kind, SubscribeWaiter waiter) {
@@ -107,7 +103,7 @@ void RedisSubscriber::Impl::subscribe(std::string name, RedisChannelKind kind, S
   channel.waiters.push_back(std::move(waiter));
   if (is_new) ++unconfirmed_;
   if (is_new && is_up()) ask(What::subscribe, found->first, &channel);
-  if (!watching_ || deadline < watched_) watch(deadline);
+  watch(deadline);
 }
 
 void RedisSubscriber::Impl::refuse(SubscribeWaiter waiter, RedisFailure failure) {
@@ -250,7 +246,6 @@ void RedisSubscriber::Impl::link_down(Was, std::uint64_t) {
 void RedisSubscriber::Impl::close() {
   stop();
   ping_timer_.cancel();
-  timer_.cancel();
   while (!channels_.empty()) {
     forget(channels_.begin(), {.kind = Kind::not_sent, .code = "closed", .detail = "the subscriber was closed here"});
   }
@@ -268,21 +263,9 @@ void RedisSubscriber::Impl::tick() {
   });
 }
 
-void RedisSubscriber::Impl::watch(steady_clock::time_point until) {
-  watching_ = true;
-  watched_ = until;
-  timer_.expires_at(until);
-  timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
-    const auto self = std::static_pointer_cast<Impl>(weak.lock());
-    if (!ec && self) self->on_timer();
-  });
-}
-
 /// Gives up what was not confirmed in time.
-void RedisSubscriber::Impl::on_timer() {
+std::optional<RedisLink::TimePoint> RedisSubscriber::Impl::link_due() {
   const steady_clock::time_point now = steady_clock::now();
-  if (watched_ > now) return;  // of an earlier wait, which could not be cancelled any more
-  watching_ = false;
   std::optional<steady_clock::time_point> next;
   std::vector<std::string> given_up;
   for (auto& [name, channel] : channels_) {
@@ -299,40 +282,24 @@ void RedisSubscriber::Impl::on_timer() {
       next = std::min(next.value_or(waiter.deadline), waiter.deadline);
   }
   for (const std::string& name : given_up) unsubscribe(name);
-  if (next) watch(*next);
   tell_when_ready();
+  return next;
 }
 
 RedisSubscriber::RedisSubscriber(IoExecutor executor, RedisEndpoint endpoint, RedisSubscriberEvents events,
                                  RedisOptions options, RedisRole role)
-    : impl_(std::make_shared<Impl>(executor, std::move(endpoint), std::move(events), std::move(options), role)) {
-  impl_->start();
-}
+    : RedisLinkHandle(
+          std::make_shared<Impl>(executor, std::move(endpoint), std::move(events), std::move(options), role)) {}
 
-RedisSubscriber::~RedisSubscriber() {
-  if (impl_) impl_->close();
-}
-
-RedisSubscriber::RedisSubscriber(RedisSubscriber&&) noexcept = default;
-
-RedisSubscriber& RedisSubscriber::operator=(RedisSubscriber&& other) noexcept {
-  RedisSubscriber old(std::move(other));
-  std::swap(impl_, old.impl_);
-  return *this;
-}
+RedisSubscriber::Impl& RedisSubscriber::impl() const { return static_cast<Impl&>(link()); }
 
 void RedisSubscriber::subscribe(std::string channel, RedisChannelKind kind, steady_clock::time_point deadline,
                                 RedisSubscribed done) {
-  impl_->subscribe(std::move(channel), kind, {deadline, std::move(done)});
+  impl().subscribe(std::move(channel), kind, {deadline, std::move(done)});
 }
 
-void RedisSubscriber::unsubscribe(const std::string& channel) { impl_->unsubscribe(channel); }
-bool RedisSubscriber::is_ready() const { return impl_->is_ready(); }
-std::size_t RedisSubscriber::channels() const { return impl_->channels(); }
-const RedisEndpoint& RedisSubscriber::endpoint() const { return impl_->endpoint(); }
-RedisCounters RedisSubscriber::counters() const { return impl_->counters(); }
-void RedisSubscriber::move_to(const RedisAddress& address) { impl_->move_to(address); }
-void RedisSubscriber::give_up(const RedisFailure& why) { impl_->give_up(why); }
-void RedisSubscriber::reconnect(const std::string& reason) { impl_->drop(reason); }
+void RedisSubscriber::unsubscribe(const std::string& channel) { impl().unsubscribe(channel); }
+bool RedisSubscriber::is_ready() const { return impl().is_ready(); }
+std::size_t RedisSubscriber::channels() const { return impl().channels(); }
 
 }  // namespace firstcome::net

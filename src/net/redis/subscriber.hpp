@@ -36,13 +36,10 @@ enum class RedisChannelKind : std::uint8_t {
 };
 
 /// Not thread-safe: use on the executor's thread only. May be destroyed at any time, also from its own callbacks.
-class RedisSubscriber {
+class RedisSubscriber : public RedisLinkHandle {
  public:
   RedisSubscriber(IoExecutor executor, RedisEndpoint endpoint, RedisSubscriberEvents events, RedisOptions options = {},
                   RedisRole role = RedisRole::any);
-  ~RedisSubscriber();
-  RedisSubscriber(RedisSubscriber&&) noexcept;
-  RedisSubscriber& operator=(RedisSubscriber&&) noexcept;
 
   /// `done` is called once, from the executor: the server has confirmed it, so a message published from now on comes;
   /// or why not, and then the channel is not subscribed. One that is subscribed already is confirmed at once.
@@ -54,19 +51,10 @@ class RedisSubscriber {
   /// Connected, and every subscription is confirmed.
   bool is_ready() const;
   std::size_t channels() const;
-  const RedisEndpoint& endpoint() const;
-  RedisCounters counters() const;
-
-  /// See RedisConnection.
-  void move_to(const RedisAddress& address);
-  void give_up(const RedisFailure& why);
-
-  /// Makes the connection anew, for a caller who has seen that messages do not come.
-  void reconnect(const std::string& reason);
 
  private:
   class Impl;
-  std::shared_ptr<Impl> impl_;
+  Impl& impl() const;
 };
 
 }  // namespace firstcome::net

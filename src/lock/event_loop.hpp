@@ -1,8 +1,8 @@
-// The thread on which the Redis clients of one LockBackend live, and what their failures mean for a lock.
+// The thread on which the connections of one LockBackend live.
 #pragma once
 
 #include "lock/backend.hpp"
-#include "net/redis/client.hpp"
+#include "net/http_client.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -14,17 +14,17 @@
 
 namespace firstcome::lock {
 
-/// An io_context with a thread. Clients and timers may be made on `executor()` before `start`, and are used in tasks
-/// afterwards.
+/// An io_context with a thread. Connections and timers may be made on `executor()` before `start`, and are used in
+/// tasks afterwards.
 ///
 /// Thread safety: `post` from any thread; `start` and `close` once each, from one thread.
-class RedisLoop {
+class EventLoop {
  public:
-  RedisLoop() = default;
-  RedisLoop(const RedisLoop&) = delete;
-  RedisLoop& operator=(const RedisLoop&) = delete;
+  EventLoop() = default;
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
   /// REQUIRES: closed, or never started.
-  ~RedisLoop();
+  ~EventLoop();
 
   net::IoExecutor executor() { return io_.get_executor(); }
   void start();
@@ -35,7 +35,7 @@ class RedisLoop {
   bool post(std::move_only_function<void()>&& task);
 
   /// Takes no more tasks, runs those that are there, then `last`, and waits until nothing is left to do. REQUIRES: not
-  /// on the thread; `last` destroys the clients and cancels the timers, without which this would not end.
+  /// on the thread; `last` ends the connections and cancels the timers, without which this would not end.
   void close(std::move_only_function<void()> last);
 
   bool is_this_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
@@ -53,13 +53,10 @@ class RedisLoop {
   std::vector<std::move_only_function<void()>> tasks_;
 };
 
-/// What a failed command means: `broken` only where it may have been carried out.
-LockFailure lock_failure(const net::RedisFailure& failure);
-
 /// Of requests after `close`.
 LockFailure closed_failure();
 
-/// A deadline for the Redis client, which uses another clock.
-std::chrono::steady_clock::time_point redis_deadline(BootTime at);
+/// A deadline for timers and clients, which use another clock.
+std::chrono::steady_clock::time_point loop_deadline(BootTime at);
 
 }  // namespace firstcome::lock

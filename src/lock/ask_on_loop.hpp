@@ -1,7 +1,7 @@
 // Carrying a request of a contender's to the thread of its backend, or answering that there is none any more.
 #pragma once
 
-#include "lock/redis/redis_loop.hpp"
+#include "lock/event_loop.hpp"
 
 #include <expected>
 #include <memory>
