@@ -220,6 +220,7 @@ TEST(RedisDurability, AReplicaThatIsStartedAgainConfirmsAgain) {
   const auto answer = node.reserve("a", key_of("a"));
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, FailureCode::outcome_unknown) << answer.error().detail;
+  EXPECT_TRUE(eventually([&] { return !node.engine().readiness().ready; }));
   servers.second.start();
   ASSERT_TRUE(eventually([&] { return node.engine().readiness().ready; }, recovery_bound));
   told.add("a", node.reserve("a", key_of("a")));

@@ -149,13 +149,15 @@ TEST_F(RedisFaults, ScriptsThatWereFlushedAreSentAgain) {
 }
 
 /// Every command waits up to 200 ms for its turn.
-void slow_down(const RedisServer& server, const std::atomic<bool>& ended) {
-  while (!ended) server.command({"CLIENT", "PAUSE", "200", "ALL"});
+void slow_down(const RedisServer& server, std::atomic<int>& pauses, const std::atomic<bool>& ended) {
+  for (; !ended; ++pauses) server.command({"CLIENT", "PAUSE", "200", "ALL"});
 }
 
 TEST_F(RedisFaults, ASlowServerIsWaitedFor) {
   std::atomic<bool> ended = false;
-  std::thread pauses(slow_down, std::cref(*server_), std::cref(ended));
+  std::atomic<int> paused = 0;
+  std::thread pauses(slow_down, std::cref(*server_), std::ref(paused), std::cref(ended));
+  EXPECT_TRUE(eventually([&paused] { return paused > 1; }));
   const auto began = steady_clock::now();
   int given = 0;
   for (int i = 0; i < 8; ++i) {
@@ -163,7 +165,7 @@ TEST_F(RedisFaults, ASlowServerIsWaitedFor) {
   }
   ended = true;
   pauses.join();
-  EXPECT_GT(steady_clock::now() - began, milliseconds{800}) << "it was not slow";
+  EXPECT_GT(steady_clock::now() - began, milliseconds{600}) << "it was not slow";
   EXPECT_EQ(given, 8);
   EXPECT_TRUE(eventually([this] { return is_ready(); }, recovery_bound));
   expect_true(*node_, told_, stock);
