@@ -77,7 +77,9 @@ inline rush::RushResult rushed(const rush::RushOptions& options,
   };
   auto result = rush::run_rush(options, progress, std::chrono::milliseconds{20});
   EXPECT_TRUE(result.has_value()) << result.error().detail;
-  return result ? std::move(*result) : rush::RushResult{};
+  if (!result) return {};
+  EXPECT_FALSE(result->figures.sent_home) << "some were never told how it ended\n" << rush::report(*result);
+  return std::move(*result);
 }
 
 /// Its customers noticed nothing: all was answered, and nothing with a status of 500 or more.

@@ -36,7 +36,8 @@ TEST(RedisNodes, SellEachUnitOnceWhenOneOfThreeIsKilled) {
   FIRSTCOME_NEEDS_REDIS();
   RedisServer redis;
   Nodes nodes(3, "redis://" + redis.address());
-  create_sale(nodes[0].port(), R"({"id":"tee","kind":"ticket","stock":8000,"standby":false,"hold_ms":120000})");
+  // A claim of the node that dies is taken over after ten seconds; who comes too late asks again when holds end.
+  create_sale(nodes[0].port(), R"({"id":"tee","kind":"ticket","stock":8000,"standby":false,"hold_ms":15000})");
   rush::RushOptions options = crowd_for(nodes, 20'000);
   options.double_click = 0.2;
   bool killed = false;
@@ -81,16 +82,15 @@ TEST(RedisNodes, EndTheHoldsOfOneThatWasKilled) {
   EXPECT_EQ(text_of(parse_json(answer->body), "state"), "held") << answer->body;
 }
 
-/// The provider kills the node that asks it for the third charge.
-void pay_and_crash(const std::string& kill_when, std::int64_t hold_ms) {
-  SCOPED_TRACE(kill_when + ", holds of " + std::to_string(hold_ms) + " ms");
+// The provider kills the node that asks it for the third charge, when that is in its books and not yet answered.
+TEST(RedisNodes, SettleThePaymentOfOneThatWasKilledAndChargeOnce) {
+  FIRSTCOME_NEEDS_REDIS();
   TemporaryFolder folder;
-  ProviderProcess provider(folder.path(), kill_when);
+  ProviderProcess provider(folder.path(), "before-answer");
   RedisServer redis;
   Nodes nodes(2, "redis://" + redis.address(), {"--gateway", provider.address(), "--gateway-timeout-ms", "1000"});
   write_pid(folder.path(), nodes[0].process().pid());
-  create_sale(nodes[0].port(),
-              R"({"id":"tee","kind":"ticket","stock":4,"unit_price":1000,"hold_ms":)" + std::to_string(hold_ms) + "}");
+  create_sale(nodes[0].port(), R"({"id":"tee","kind":"ticket","stock":4,"unit_price":1000,"hold_ms":600000})");
   std::vector<std::string> ids;
   for (int i = 0; i < 4; ++i) ids.push_back(reserve_at(nodes[0].port(), "c-" + std::to_string(i)).id);
   for (const std::string& id : ids) {
@@ -102,12 +102,6 @@ void pay_and_crash(const std::string& kill_when, std::int64_t hold_ms) {
   expect_each_charge_once(client, provider);
   EXPECT_TRUE(client.request("POST", "/v1/reservations/" + ids[2] + "/payment"));
   expect_each_charge_once(client, provider);
-}
-
-TEST(RedisNodes, SettleThePaymentOfOneThatWasKilledAndChargeOnce) {
-  FIRSTCOME_NEEDS_REDIS();
-  pay_and_crash("before-answer", 600'000);
-  pay_and_crash("after-answer", 600'000);
 }
 
 TEST(RedisNodes, SellByTlsAsAUserWithFewRights) {

@@ -61,4 +61,12 @@ class BinaryReader {
   bool ok_ = true;
 };
 
+/// A number of one byte that names one of an enum's, `last` the highest; `valid` turns false where it does not.
+template <class Enum>
+Enum read_enum(BinaryReader& reader, Enum last, bool& valid) {
+  const std::uint64_t value = reader.number(1);
+  if (value > static_cast<std::uint64_t>(last)) valid = false;
+  return static_cast<Enum>(value);
+}
+
 }  // namespace firstcome::engine

@@ -60,6 +60,12 @@ constexpr bool has_sale = requires(const C& command) { command.sale; };
 template <class C>
 constexpr bool has_ref = requires(const C& command) { command.ref; };
 
+/// The sale was only looked for: whatever became of that, nothing was asked of it.
+Failure undecided(Failure failure) {
+  if (failure.code == FailureCode::outcome_unknown) failure.code = FailureCode::store_unavailable;
+  return failure;
+}
+
 Failure not_supported(const char* what) {
   return {FailureCode::not_supported, std::string("the redis engine has no ") + what};
 }
@@ -152,7 +158,7 @@ void RedisCore::submit(Operation& operation) {
 void RedisCore::to_desk(Operation& operation, Lookup lookup) {
   const SteadyTime deadline = lookup.deadline;
   lookup.found = [this, &operation, deadline](DeskOr desk) {
-    if (!desk) return complete_now(operation, std::unexpected(desk.error()));
+    if (!desk) return complete_now(operation, std::unexpected(undecided(desk.error())));
     if (*desk == nullptr) return complete_now(operation, not_found(operation.command));
     (*desk)->submit(operation, deadline);
   };
@@ -221,8 +227,9 @@ void RedisCore::read_terms_of(SaleHandle handle, SteadyTime deadline) {
   const std::string key = SaleKeys(handle).hash;
   client_.execute(
       key, net::RedisCommand("HMGET", key, std::string_view{"o"}, std::string_view{"store"}), deadline,
-      [this, handle, alive = std::weak_ptr(alive_)](net::RedisResult result) {
+      [this, handle, deadline, alive = std::weak_ptr(alive_)](net::RedisResult result) {
         if (alive.expired()) return;
+        if (is_worth_repeating(result, deadline)) return read_terms_of(handle, deadline);
         if (!result) return desk_opened(handle, std::unexpected(failure_of(result.error())));
         if (result->at(1).text != registry_.store()) {
           return find_out(handle, [this, handle](DeskOffice::Missing what) {

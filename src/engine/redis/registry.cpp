@@ -44,10 +44,18 @@ Failure failure_of(const net::RedisFailure& failure) {
           "Redis: " + failure.detail};
 }
 
+bool is_worth_repeating(const net::RedisResult& result, Registry::SteadyTime deadline) {
+  return !result && result.error().kind == net::RedisFailure::Kind::unknown &&
+         std::chrono::steady_clock::now() < deadline;
+}
+
+/// For what may be asked twice: where the connection breaks it is asked again.
 void Registry::ask(net::RedisCommand command, SteadyTime deadline, Done done) {
-  client_.execute(registry_key, std::move(command), deadline,
-                  [this, alive = std::weak_ptr(alive_), done = std::move(done)](net::RedisResult result) mutable {
+  client_.execute(registry_key, command, deadline,
+                  [this, command, deadline, alive = std::weak_ptr(alive_),
+                   done = std::move(done)](net::RedisResult result) mutable {
                     if (alive.expired()) return;
+                    if (is_worth_repeating(result, deadline)) return ask(std::move(command), deadline, std::move(done));
                     done(result ? take(*result) : std::unexpected(failure_of(result.error())));
                   });
 }

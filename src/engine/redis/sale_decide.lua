@@ -35,7 +35,12 @@ do
     at = at + 1 + arguments_of[letter]
   end
 end
-fetch(fields)
+if #fields <= most_arguments then
+  local texts = call('HMGET', key, unpack(fields))
+  for i = 1, #fields do raw[fields[i]] = texts[i] end
+else
+  fetch(fields)
+end
 if not raw.m or raw.store ~= ARGV[6] then return redis.error_reply('NOSALE there is no such sale') end
 if raw.f ~= format then return redis.error_reply('LATER the sale was written by a release with another format') end
 
@@ -49,50 +54,9 @@ if raw['n' .. node] then
   if seen > sequence then return redis.error_reply('STALE a later call was answered') end
 end
 load_sale()
-local meta_before = pack_meta(s.now)
-
-local deleted = false
-local commands = {
-  R = function(...) return reserve(false, ...) end,
-  K = function(...) return reserve(true, ...) end,
-  G = function(number) return decide_one(nil, number) end,
-  B = function(number, by) return decide_one(begin_payment, number, by) end,
-  F = function(number, charge, id, account) return decide_one(finish_payment, number, charge, id, account) end,
-  C = function(number, id) return decide_one(confirm, number, id) end,
-  X = function(number) return decide_one(cancel, number) end,
-  T = function(number) return decide_one(give_back, number) end,
-  D = function(number) return decide_one(finish_refund, number) end,
-  V = function() return show_sale() end,
-  P = function(stock, closes, state) return pack('<B', patch(stock, closes, state)) .. show_sale() end,
-  E = function()
-    deleted = deletable()
-    return pack('<B', deleted and done or 61) .. show_sale()
-  end,
-  L = function(after, limit) return list(tonumber(after), tonumber(limit)) end,
-  M = function(customer, after, limit) return list_of_customer(customer, tonumber(after), tonumber(limit)) end,
-  A = function(from, upto) return show_records(tonumber(from), tonumber(upto)) end,
-  S = function(after, most) return show_records_since(tonumber(after), tonumber(most)) end,
-  W = function(limit, before) return take_tasks(tonumber(limit), tonumber(before)) end,
-  U = function(from, limit, before) return take_forgotten(tonumber(from), tonumber(limit), tonumber(before)) end,
-}
-
--- A node that has come puts itself into the list 'N' and takes those out that were not heard of for a day.
-local function forget_old_nodes(newcomer)
-  local list, kept = get('N') or '', {newcomer}
-  for at = 1, #list, 8 do
-    local other = list:sub(at, at + 7)
-    local last = get('n' .. other)
-    if last and now - parse('<I6', last, 7) > 24 * 3600 * 1000 then
-      drop('n' .. other)
-    elseif other ~= newcomer then
-      kept[#kept + 1] = other
-    end
-  end
-  set('N', table.concat(kept))
-end
 
 local answers, decided = {}, 0
-if run_due() then
+if not is_due() or seldom().run_due() then
   local at = first_command
   while ARGV[at] and s.pending == idle and not deleted do
     local letter = ARGV[at]
@@ -101,22 +65,25 @@ if run_due() then
       answers[#answers + 1] =
         reserve(letter == 'K', ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3], ARGV[at + 4])
     else
-      answers[#answers + 1] = commands[letter](unpack(ARGV, at + 1, upto))
+      answers[#answers + 1] = seldom().commands[letter](unpack(ARGV, at + 1, upto))
     end
     decided = decided + 1
     at = upto + 1
   end
 end
 drop_old_keys(2 * decided + 4)
-count_grants()
+if grants > 0 and (t.queue or t.standby == 1) then seldom().count_grants() end
 
-local writes = #changed > 0 or #dropped > 0 or #events > 0 or ARGV[5] == 'always' or pack_meta(s.now) ~= meta_before
+-- Of the counters the first six bytes are the time.
+local meta = pack_meta(now)
+local writes = #changed > 0 or #dropped > 0 or #events > 0 or ARGV[5] == 'always' or meta:sub(7) ~= raw.m:sub(7)
 
 -- head: now, commands decided (those behind are to be sent again), whether more is due, facts (1: the sale remembers
 -- less than the node was answered, 2: this call is kept), payment work (1: holds to charge, 2: charges or refunds under
 -- way), in how many ms something is due (-1: never).
 local facts = (seen < answered and 1 or 0) + (writes and 2 or 0)
-local work_left = (has_charges() and 1 or 0) + ((s.claims > 0 or s.refunds > 0) and 2 or 0)
+local charges = t.automatic == 1 and s.held > 0 and s.charging <= s.serving
+local work_left = (charges and 1 or 0) + ((s.claims > 0 or s.refunds > 0) and 2 or 0)
 local reply = pack('<I6I4BBBl', now, decided, s.pending ~= idle and 1 or 0, facts, work_left, due_in())
   .. show_sale() .. table.concat(answers)
 
@@ -125,21 +92,14 @@ if deleted then
   return reply
 end
 if not writes then return reply end
-if not raw['n' .. node] then forget_old_nodes(node) end
-set('m', pack_meta(now))
+if not raw['n' .. node] then seldom().forget_old_nodes(node) end
+set('m', meta)
 set('n' .. node, pack('<I6I6', sequence, now) .. reply)
 for from = 1, #dropped, most_arguments do
   call('HDEL', key, unpack(dropped, from, math.min(from + most_arguments - 1, #dropped)))
 end
-local pairs_ = {}
-for _, field in ipairs(changed) do
-  if raw[field] then
-    pairs_[#pairs_ + 1] = field
-    pairs_[#pairs_ + 1] = raw[field]
-  end
-end
-for from = 1, #pairs_, most_arguments do
-  call('HSET', key, unpack(pairs_, from, math.min(from + most_arguments - 1, #pairs_)))
+for from = 1, #changed, most_arguments do
+  call('HSET', key, unpack(changed, from, math.min(from + most_arguments - 1, #changed)))
 end
 if #events > 0 then
   call('XADD', stream, string.format('%.0f-0', s.events), 'e', pack('<I6I6I4', now, first_event, #events)

@@ -20,6 +20,7 @@ constexpr unsigned batch_weight = 64;  // commands that cost as much as a Reserv
 constexpr int steps_of_time = 128;     // ends of holds and grants that a call may make
 constexpr milliseconds pause_when_refused{50};
 constexpr milliseconds pause_when_in_trouble{250};
+constexpr milliseconds longest_wait{50};     // a WAIT holds up all that is sent behind it
 constexpr milliseconds longest_poll{1'000};  // what other nodes began is found at the latest
 constexpr milliseconds longest_idle_poll{30'000};
 constexpr seconds claims_outlive{10};  // a charge of a node that may have died
@@ -126,7 +127,8 @@ void SaleDesk::answered(net::RedisResult result) {
 void SaleDesk::make_sure(std::string reply) {
   const auto left = std::chrono::duration_cast<milliseconds>(call_deadline_ - SteadyClock::now());
   if (left.count() <= 0) return failed({net::RedisFailure::Kind::timed_out, {}, "no replica has confirmed in time"});
-  office_.client.execute(keys_.hash, net::RedisCommand("WAIT", 1, left.count()), call_deadline_ + milliseconds{100},
+  const milliseconds piece = std::min(left, longest_wait);
+  office_.client.execute(keys_.hash, net::RedisCommand("WAIT", 1, piece.count()), call_deadline_ + milliseconds{100},
                          [weak = weak_from_this(), reply = std::move(reply)](net::RedisResult result) mutable {
                            const auto self = weak.lock();
                            if (!self) return;
@@ -137,7 +139,7 @@ void SaleDesk::make_sure(std::string reply) {
                              return self->send();
                            }
                            if (result->integer >= 1) return self->take(reply);
-                           self->failed({net::RedisFailure::Kind::timed_out, {}, "no replica has confirmed in time"});
+                           self->make_sure(std::move(reply));
                          });
 }
 

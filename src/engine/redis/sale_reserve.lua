@@ -1,6 +1,8 @@
 -- Reserve: the order of answers is replay or reuse, hours, limits, stock. As sale_reserve.cpp.
 local done, waiting, unchanged = 0, 1, 2
+local seldom  -- gives the functions that few calls need: see sale_seldom.lua
 local no_key = string.rep('\0', 16)
+local not_paid = string.rep('\0', 4)  -- the end of a record without a payment
 local key_lifetime = 24 * 3600 * 1000
 local refusals = {}  -- final ones of this call, by key
 
@@ -53,8 +55,8 @@ local function accept(outcome, customer, quantity, reference, k, units, open, pr
       emit(17, number)
     end
   end
-  set('r' .. number, pack(record_layout, state, none, 0, quantity, now, expires, 0, position, previous, k, #customer,
-    customer, #reference, reference, 0, '', 0, ''))
+  set(string.format('r%d', number), pack(unpaid_layout, state, none, 0, quantity, now, expires, 0, position, previous, k,
+    #customer, customer, #reference, reference) .. not_paid)
   set_counts(customer, units + quantity, open, number)
   if k ~= no_key then set('k' .. k, pack('<I4', number)) end
   return answer_reserve(outcome, number, state, now, position, 0, position > 0 and ask_again_after() or 0)
@@ -89,7 +91,7 @@ local function reserve(again, customer, quantity, reference, k)
     return accept(done, customer, quantity, reference, k, units, open, latest)
   end
   if t.queue or t.standby == 1 then return accept(waiting, customer, quantity, reference, k, units, open, latest) end
-  next_hold()
+  seldom().next_hold()
   return answer_reserve(24, 0, 0, 0, 0, s.held, math.max(s.expires_from - now, 0))
 end
 

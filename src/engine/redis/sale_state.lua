@@ -13,19 +13,23 @@ local most_arguments = 4000  -- Lua's unpack has a limit of 8000
 local format = '1'
 local meta_layout = '<I6 I4I4I4I4 I4I4I4 I4I4 I6I6 I4I6 I4 I4I4I4 I4I4I4 I4 I4I6 I4BBB Bl I6'
 local terms_layout = '<I6I6I4 I4I4 BBBl I6'
-local record_layout = '<BBB I3 I6I6I6 I4I4 c16 Bc0 Bc0 Hc0 Hc0'
+local unpaid_layout = '<BBB I3 I6I6I6 I4I4 c16 Bc0 Bc0'
+local record_layout = unpaid_layout .. 'Hc0 Hc0'
 local customer_layout = '<I6I4I4I4'
 
 -- States, reasons, refunds and events are numbered as in sale.hpp, record.hpp and command.hpp.
 local queued, held, confirmed, cancelled, expired, refused, paid_unfulfilled, returned = 1, 2, 3, 4, 5, 6, 7, 8
 local none, payment_failed, by_customer, sold_out, sale_closed = 0, 1, 2, 3, 4
 
-local raw, dirty, changed, dropped = {}, {}, {}, {}  -- raw: text, or false where there is no such field
+local raw = {}                      -- what was read or set: text, or false where there is no such field
+local changed, place = {}, {}       -- fields and texts by turns, to be written; where there a field's text stands
+local dropped = {}
 local s, t = {}, {}                                  -- counters; terms
 local now
 local events, first_event = {}, nil
 local grants = 0     -- in this call
 local work = 0       -- ends of holds, grants and refusals that this call may still make
+local deleted = false
 
 local function get(field)
   local text = raw[field]
@@ -54,15 +58,25 @@ end
 
 local function set(field, text)
   raw[field] = text
-  if not dirty[field] then
-    dirty[field] = true
-    changed[#changed + 1] = field
+  local at = place[field]
+  if not at then
+    at = #changed + 2
+    changed[at - 1] = field
+    place[field] = at
   end
+  changed[at] = text
 end
 
 local function drop(field)
   raw[field] = false
   dropped[#dropped + 1] = field
+  local at, last = place[field], #changed
+  if not at then return end
+  -- The last one takes its place.
+  changed[at - 1], changed[at] = changed[last - 1], changed[last]
+  place[changed[at - 1]] = at
+  changed[last - 1], changed[last] = nil, nil
+  place[field] = nil
 end
 
 local function pack_meta(at)
@@ -110,7 +124,10 @@ local function store(number, r)
     #r.account, r.account))
 end
 
-local function refused_upto() return math.max(s.sold_out_upto, s.closed_upto) end
+local function refused_upto()
+  local sold_out_upto, closed_upto = s.sold_out_upto, s.closed_upto
+  return sold_out_upto > closed_upto and sold_out_upto or closed_upto
+end
 
 -- One fact on the sale refuses all who wait.
 local function state_of(number, r)
@@ -152,4 +169,10 @@ end
 local function adjust(name, more_units, more_open)
   local units, open, latest = counts_of(name)
   set_counts(name, units + more_units, open + more_open, latest)
+end
+
+-- As sale_codec.hpp reads it.
+local function show_sale()
+  return pack('<I4I4I4I4 I4I4I4 BBl', s.available, s.held, s.sold, s.stock, s.waiting, s.serving, s.last, s.closed,
+    s.closes, s.closes_at)
 end

@@ -1,9 +1,8 @@
--- What time brings: ends of holds, opening and closing, ticks; and who is served next. As sale_due.cpp.
+-- What time brings: ends of holds, opening and closing, ticks; and who is served next. As sale_due.cpp. Whether it has
+-- brought anything is known without this part: sale_clock.lua.
 --
 -- A call makes at most `work` steps. What is left is in `pending`, and the next call begins with it; nothing is decided
 -- in between, so that many steps are to everybody one.
-local idle, settling, ticking = 0, 1, 2
-
 local read_ahead = 32
 
 -- Reads records, and their customers, before they are used one by one.
@@ -142,13 +141,6 @@ local function next_hold()
   return nil
 end
 
-local function tick_index()
-  local base = t.opens == 1 and t.opens_at or t.created_at
-  return now < base and 0 or math.floor((now - base) / t.tick)
-end
-
-local function tick_start(index) return (t.opens == 1 and t.opens_at or t.created_at) + index * t.tick end
-
 -- Does what is due. False: there is more.
 local function run_due()
   if s.pending == ticking and not tick() then return false end
@@ -184,15 +176,4 @@ local function run_due()
     end
     if not settle() then return false end
   end
-end
-
--- In how many ms something is due that somebody may notice; -1: never.
-local function due_in()
-  if s.pending ~= idle then return 0 end
-  local at = math.huge
-  if s.held > 0 then at = s.expires_from end
-  if t.opens == 1 and s.opened == 0 then at = math.min(at, t.opens_at) end
-  if s.closes == 1 and s.closed == 0 then at = math.min(at, s.closes_at) end
-  if t.queue and s.closed == 0 and s.waiting > 0 and s.available > 0 then at = math.min(at, tick_start(s.last_tick + 1)) end
-  return at == math.huge and -1 or math.max(at - now, 0)
 end

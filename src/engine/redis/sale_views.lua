@@ -1,10 +1,5 @@
 -- What is shown of a sale and of a reservation, and the work of the payment worker. As sale_codec.hpp reads it.
 
-local function show_sale()
-  return pack('<I4I4I4I4 I4I4I4 BBl', s.available, s.held, s.sold, s.stock, s.waiting, s.serving, s.last, s.closed,
-    s.closes, s.closes_at)
-end
-
 local function show_record(number)
   local text = get('r' .. number)
   return pack('<I4I4', number, #text) .. text
@@ -105,8 +100,6 @@ end
 -- Payment work: charges of holds that nobody has claimed, from a cursor that all nodes share; and, of a node that may
 -- have died, charges that were claimed before `claimed_before` and not finished, and refunds that are due.
 local charge_task, settle_task, refund_task = 0, 1, 2
-
-local function has_charges() return t.automatic == 1 and s.held > 0 and s.charging <= s.serving end
 
 local function take_charges(tasks, limit)
   if t.automatic == 0 then return end

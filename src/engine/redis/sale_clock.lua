@@ -1,0 +1,30 @@
+-- Whether something is due, and when. What is due is done by sale_time.lua.
+--
+-- `pending`: what a call has left to the next one.
+local idle, settling, ticking = 0, 1, 2
+
+local function tick_index()
+  local base = t.opens == 1 and t.opens_at or t.created_at
+  return now < base and 0 or math.floor((now - base) / t.tick)
+end
+
+local function tick_start(index) return (t.opens == 1 and t.opens_at or t.created_at) + index * t.tick end
+
+-- Whether `run_due` would do anything.
+local function is_due()
+  return s.pending ~= idle or (s.held > 0 and s.expires_from <= now)
+    or (t.opens == 1 and s.opened == 0 and t.opens_at <= now)
+    or (s.closes == 1 and s.closed == 0 and s.closes_at <= now)
+    or (t.queue and s.closed == 0 and tick_index() > s.last_tick)
+end
+
+-- In how many ms something is due that somebody may notice; -1: never.
+local function due_in()
+  if s.pending ~= idle then return 0 end
+  local at = math.huge
+  if s.held > 0 then at = s.expires_from end
+  if t.opens == 1 and s.opened == 0 then at = math.min(at, t.opens_at) end
+  if s.closes == 1 and s.closed == 0 then at = math.min(at, s.closes_at) end
+  if t.queue and s.closed == 0 and s.waiting > 0 and s.available > 0 then at = math.min(at, tick_start(s.last_tick + 1)) end
+  return at == math.huge and -1 or math.max(at - now, 0)
+end
