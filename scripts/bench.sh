@@ -11,6 +11,8 @@
 # http_floor  the HTTP server with nothing behind it, against the same nginx: the ceiling of `http`
 # locks   64 waiters for one lock on Redis in 2, 8 and 16 processes: our FIFO lock, the protocol of Redisson's RLock over
 #         the same transport, SET NX tried again
+# redis   reservations on Redis, over HTTP and in process with 10 000 in flight, against redis-benchmark calling the same
+#         script with one reservation a call; with a million stored, against none; memory and traffic a reservation
 # single  one customer at a time on one connection, against one fdatasync and one GET /healthz
 #
 # Without a name: all of them, in this order. Each compares within one run on one machine, so that figures of two machines
@@ -20,7 +22,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh
 
-all=(ledger engine growth http http_floor single locks)
+all=(ledger engine growth http http_floor single locks redis)
 gate=no
 names=()
 while [[ $# -gt 0 ]]; do
