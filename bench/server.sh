@@ -25,10 +25,10 @@ wait_until() {
   done
 }
 
-# Sets server_url, server_pid and server_data.
+# start_firstcome [OPTION...]: sets server_url, server_pid and server_data.
 start_firstcome() {
   server_data=$work/data
-  "$program" serve --listen 127.0.0.1:0 --data "$server_data" >"$work/firstcome.out" 2>"$work/firstcome.err" &
+  "$program" serve --listen 127.0.0.1:0 --data "$server_data" "$@" >"$work/firstcome.out" 2>"$work/firstcome.err" &
   server_pid=$!
   started+=("$server_pid")
   if ! wait_until 10 grep -q '^listening on ' "$work/firstcome.out"; then

@@ -12,6 +12,8 @@
 # locks   64 waiters for one lock on Redis in 2, 8 and 16 processes: our FIFO lock, the protocols of Redisson's RLock and
 #         RFairLock over the same transport, our lock under Redisson's rules, SET NX tried again, and Redisson in Java
 #         where the tests have fetched it; then one process without contention
+# redis   reservations on Redis, over HTTP and in process with 10 000 in flight, against redis-benchmark calling the same
+#         script with one reservation a call; with a million stored, against none; memory and traffic a reservation
 # single  one customer at a time on one connection, against one fdatasync and one GET /healthz
 #
 # Without a name: all of them, in this order. Each compares within one run on one machine, so that figures of two machines
@@ -21,7 +23,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh
 
-all=(ledger engine growth http http_floor single locks)
+all=(ledger engine growth http http_floor single locks redis)
 gate=no
 names=()
 while [[ $# -gt 0 ]]; do
