@@ -2,6 +2,10 @@
 #include "engine/redis/selling.hpp"
 #include "support/tcp_proxy.hpp"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 namespace firstcome::test {
 namespace {
 

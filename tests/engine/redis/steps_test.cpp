@@ -12,30 +12,26 @@ using namespace std::chrono_literals;
 
 std::vector<std::string> names(std::string_view prefix, int count) {
   std::vector<std::string> all;
-  for (int i = 0; i < count; ++i)
-    all.push_back(std::string(prefix) + std::to_string(i));
+  for (int i = 0; i < count; ++i) all.push_back(std::string(prefix) + std::to_string(i));
   return all;
 }
 
 /// Submits all at once and waits for all.
-std::vector<ReserveAnswer>
-reserve_all(RedisNode &node, const std::vector<std::string> &customers,
-            Units quantity = 1) {
+std::vector<ReserveAnswer> reserve_all(RedisNode& node, const std::vector<std::string>& customers, Units quantity = 1) {
   std::deque<Asked> asked;
-  for (const std::string &customer : customers) {
-    asked.emplace_back().command =
-        Reserve{"s", customer, quantity, {}, key_of(customer)};
+  for (const std::string& customer : customers) {
+    asked.emplace_back().command = Reserve{"s", customer, quantity, {}, key_of(customer)};
     node.engine().submit(asked.back());
   }
   std::vector<ReserveAnswer> answers;
-  for (Asked &one : asked) {
+  for (Asked& one : asked) {
     node.finish(one);
     answers.push_back(one.as<ReserveAnswer>());
   }
   return answers;
 }
 
-SaleAnswer create(RedisHarness &redis, const SaleTerms &terms) {
+SaleAnswer create(RedisHarness& redis, const SaleTerms& terms) {
   Asked asked;
   asked.command = CreateSale{terms};
   redis.engine().submit(asked);
@@ -47,8 +43,7 @@ TEST(RedisSteps, EndAThousandHoldsInPiecesAndDecideNothingInBetween) {
   FIRSTCOME_NEEDS_REDIS();
   RedisHarness redis;
   create(redis, terms_of("s", 1'000));
-  for (const ReserveAnswer &answer :
-       reserve_all(redis.node(), names("a", 1'000))) {
+  for (const ReserveAnswer& answer : reserve_all(redis.node(), names("a", 1'000))) {
     ASSERT_EQ(answer.outcome, Outcome::done);
   }
   redis.advance(61s);
@@ -70,21 +65,17 @@ TEST(RedisSteps, ServeAThousandWhoStandByInTheirOrderWhenStockIsRaised) {
   terms.standby = Standby::yes;
   create(redis, terms);
   reserve_all(redis.node(), names("first", 1));
-  for (const ReserveAnswer &answer :
-       reserve_all(redis.node(), names("a", 1'000))) {
+  for (const ReserveAnswer& answer : reserve_all(redis.node(), names("a", 1'000))) {
     ASSERT_EQ(answer.outcome, Outcome::waiting);
   }
   PatchSale more;
   more.sale = "s";
   more.stock = 901;
   ASSERT_EQ(redis.node().ask(more)->outcome, Outcome::done);
-  const auto page =
-      redis.node().ask(ListReservations{"s", std::nullopt, Number{}, 1'000});
+  const auto page = redis.node().ask(ListReservations{"s", std::nullopt, Number{}, 1'000});
   ASSERT_EQ(page->items.size(), 1'000U);
-  for (const ReservationView &one : page->items) {
-    ASSERT_EQ(one.state, value(one.ref.number) <= 901
-                             ? ReservationState::held
-                             : ReservationState::queued)
+  for (const ReservationView& one : page->items) {
+    ASSERT_EQ(one.state, value(one.ref.number) <= 901 ? ReservationState::held : ReservationState::queued)
         << value(one.ref.number);
   }
   EXPECT_EQ(page->items.back().position, 99U);
@@ -114,23 +105,19 @@ TEST(RedisSteps, KeepPositionsExactWhenHundredsLeaveTheLine) {
   SaleTerms terms = terms_of("s", 1);
   terms.standby = Standby::yes;
   const SaleHandle handle = create(redis, terms).sale.handle;
-  reserve_all(redis.node(), names("a", 2'001)); // 1 is held, 2 to 2001 wait
+  reserve_all(redis.node(), names("a", 2'001));  // 1 is held, 2 to 2001 wait
   std::deque<Asked> asked;
   for (std::uint64_t number = 3; number <= 2'001; number += 3) {
     asked.emplace_back().command = Cancel{{handle, Number{number}}};
     redis.engine().submit(asked.back());
   }
-  for (Asked &one : asked)
-    redis.node().finish(one);
+  for (Asked& one : asked) redis.node().finish(one);
   std::uint64_t position = 0;
   for (std::uint64_t number = 2; number <= 2'001; ++number) {
-    if (number % 3 == 0)
-      continue;
+    if (number % 3 == 0) continue;
     ++position;
-    if (number % 50 != 2)
-      continue;
-    const auto answer =
-        redis.node().ask(GetReservation{{handle, Number{number}}});
+    if (number % 50 != 2) continue;
+    const auto answer = redis.node().ask(GetReservation{{handle, Number{number}}});
     ASSERT_EQ(answer->reservation.position, position) << number;
   }
 }
@@ -140,20 +127,18 @@ TEST(RedisNodes, SellOneStockTogetherAndNumberItWithoutGaps) {
   RedisHarness redis;
   create(redis, terms_of("s", 1'000));
   std::vector<std::unique_ptr<RedisNode>> nodes;
-  for (int i = 0; i < 3; ++i)
-    nodes.push_back(std::make_unique<RedisNode>(options_for(redis.url())));
+  for (int i = 0; i < 3; ++i) nodes.push_back(std::make_unique<RedisNode>(options_for(redis.url())));
   std::deque<Asked> asked;
   const auto customers = names("c", 1'500);
   for (std::size_t i = 0; i < customers.size(); ++i) {
-    asked.emplace_back().command =
-        Reserve{"s", customers[i], 1, {}, key_of(customers[i])};
+    asked.emplace_back().command = Reserve{"s", customers[i], 1, {}, key_of(customers[i])};
     nodes[i % nodes.size()]->engine().submit(asked.back());
   }
   std::set<std::uint64_t> numbers;
   std::size_t refused = 0;
   for (std::size_t i = 0; i < asked.size(); ++i) {
     nodes[i % nodes.size()]->finish(asked[i]);
-    const auto &answer = asked[i].as<ReserveAnswer>();
+    const auto& answer = asked[i].as<ReserveAnswer>();
     if (answer.outcome == Outcome::done) {
       numbers.insert(value(answer.ref.number));
     } else {
@@ -165,8 +150,7 @@ TEST(RedisNodes, SellOneStockTogetherAndNumberItWithoutGaps) {
   EXPECT_EQ(*numbers.rbegin(), 1'000U);
   EXPECT_EQ(refused, 500U);
   // What one has made, another finds by its key.
-  const auto again =
-      nodes[1]->ask(Reserve{"s", customers[0], 1, {}, key_of(customers[0])});
+  const auto again = nodes[1]->ask(Reserve{"s", customers[0], 1, {}, key_of(customers[0])});
   EXPECT_EQ(again->outcome, Outcome::unchanged);
 }
 
@@ -178,7 +162,7 @@ TEST(RedisNodes, CountASaleWhileOthersSell) {
   RedisNode other(options_for(redis.url()));
   std::deque<Asked> asked;
   const auto late = names("late", 4'000);
-  for (const std::string &customer : late) {
+  for (const std::string& customer : late) {
     asked.emplace_back().command = Reserve{"s", customer, 1, {}, {}};
     other.engine().submit(asked.back());
   }
@@ -186,11 +170,10 @@ TEST(RedisNodes, CountASaleWhileOthersSell) {
   audit.command = AuditSale{"s"};
   redis.engine().submit(audit);
   redis.node().finish(audit);
-  const AuditAnswer &counted = audit.as<AuditAnswer>();
+  const AuditAnswer& counted = audit.as<AuditAnswer>();
   EXPECT_TRUE(counted.ok) << ::testing::PrintToString(counted.mismatches);
   EXPECT_GE(counted.held, 3'000);
-  for (Asked &one : asked)
-    other.finish(one);
+  for (Asked& one : asked) other.finish(one);
   EXPECT_EQ(redis.node().ask(AuditSale{"s"})->held, 7'000);
 }
 
@@ -208,11 +191,9 @@ TEST(RedisNodes, SeeASaleThatIsWrongInItsStore) {
 TEST(RedisNodes, GoOnWithACreationThatWasLeftHalfDone) {
   FIRSTCOME_NEEDS_REDIS();
   RedisHarness redis;
-  const std::string store =
-      redis.server().text({"HGET", "firstcome:sales", "store"});
+  const std::string store = redis.server().text({"HGET", "firstcome:sales", "store"});
   // As a node leaves it that dies after its first step.
-  redis.server().command(
-      {"HSET", "firstcome:sales", "s:s", "7 making", "last", "7"});
+  redis.server().command({"HSET", "firstcome:sales", "s:s", "7 making", "last", "7"});
   redis.server().command({"HINCRBY", "firstcome:sales", "version", "1"});
   EXPECT_EQ(redis.node().ask(GetSale{"s"})->outcome, Outcome::sale_not_found);
   EXPECT_EQ(create(redis, terms_of("s", 5)).outcome, Outcome::done);
@@ -233,5 +214,5 @@ TEST(RedisNodes, ForgetANodeThatWasNotHeardOfForADay) {
   EXPECT_EQ(redis.server().text({"HSTRLEN", hash, "N"}), "8");
 }
 
-} // namespace
-} // namespace firstcome::test
+}  // namespace
+}  // namespace firstcome::test
