@@ -11,7 +11,7 @@ pairs=${BENCH_PAIRS-7}
 seconds=${BENCH_SECONDS-2}
 
 # Held for longer than the benchmark runs: no hold ends meanwhile.
-start_firstcome
+start_firstcome --engine embedded
 create_sale '{"id":"bench","stock":1000000000,"unit_price":1000,"hold_ms":86400000}'
 body=$(curl -sS --fail-with-body -H 'Content-Type: application/json' -H 'Idempotency-Key: key-example-1' \
   -d '{"customer":"customer-example-1","quantity":1}' "$server_url/v1/sales/bench/reservations")
