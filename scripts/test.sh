@@ -3,7 +3,7 @@
 #
 #   ./run test [--nightly] [FLOOR...]
 #
-# FLOOR  sale, net, lock, engine, payment, api, rush, cli; or `system`, which runs the released program as a process and
+# FLOOR  sale, net, lock, engine, payment, events, api, rush, cli; or `system`, which runs the released program as a process and
 #        kills it, `interop`, which shares locks with Java programs (fetched by Maven), or `house`, which looks at the
 #        sources. Without one: all of them, which is what CI does.
 # --nightly
@@ -19,7 +19,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh
 
-floors=(sale net lock engine payment api rush cli system interop house)
+floors=(sale net lock engine payment events api rush cli system interop house)
 nightly=no
 chosen=()
 while [[ $# -gt 0 ]]; do

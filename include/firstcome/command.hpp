@@ -239,9 +239,10 @@ enum class EventType : std::uint8_t {
   refund_done = 36,
 };
 
-/// One row of the outbox, with what is fixed of its reservation.
+/// One row of the outbox, with what its reservation says. What is fixed of the reservation is as it was then; `payment`
+/// is what is stored when the event is read, which no later event takes back.
 struct EventView {
-  std::uint64_t sequence = 0;       ///< in the store, from 1, rising
+  std::uint64_t sequence = 0;       ///< in the stream, from 1, rising
   std::uint64_t sale_sequence = 0;  ///< in the sale, from 1, no gaps
   EventType type{};
   std::string sale_id;
@@ -253,28 +254,85 @@ struct EventView {
   Units quantity = 0;
   Money amount = 0;
   std::string currency;
+  std::optional<Payment> payment;  ///< what the reservation was paid with
 };
+
+/// The outbox is kept as streams, each with a sequence of its own: the embedded engine has one, of the whole store; the
+/// Redis engine has one for each sale, named by the sale's handle.
+inline constexpr SaleHandle whole_store{0};
 
 struct EventsAnswer {
-  Outcome outcome = Outcome::done;
+  Outcome outcome = Outcome::done;  ///< done; sale_not_found
   std::vector<EventView> items;
-  std::uint64_t next = 0;  ///< ask again after this sequence; 0: that was all there is now
+  std::uint64_t next = 0;    ///< ask again after this sequence; 0: that was all there is now
+  std::uint64_t oldest = 0;  ///< of those that are kept; 0: there has been none. Older ones were delivered and trimmed
 };
 
+/// A page of the feed.
 struct ReadEvents {
   using Answer = EventsAnswer;
+  std::string
+      sale;  ///< only of this one; empty: of the whole store, where the engine has one stream (else not_supported)
   std::uint64_t after = 0;
   std::uint32_t limit = 100;
 };
 
+/// The units of one sale at one instant.
+struct StockLevel {
+  std::string sale_id;
+  std::uint64_t version = 0;  ///< the sale's last event: of two levels of one sale, the higher is the later
+  Units stock = 0, available = 0, held = 0, sold = 0;
+};
+
+struct UndeliveredAnswer {
+  Outcome outcome = Outcome::done;
+  std::vector<SaleHandle> streams;  ///< that have events behind their watermark, at most 1 000
+  std::uint64_t events = 0;         ///< behind the watermarks, in all
+};
+
+/// Which streams the relay has work in.
+struct FindUndelivered {
+  using Answer = UndeliveredAnswer;
+};
+
+struct OutboxAnswer {
+  Outcome outcome = Outcome::done;  ///< done; sale_not_found where the stream is not there (any more)
+  std::vector<EventView> items;
+  std::vector<StockLevel> levels;  ///< of the sales that the items are about, as at the time of reading
+  std::uint64_t upto = 0;  ///< the watermark to set when all of this is delivered; 0: nothing is to be delivered
+};
+
+/// What comes behind a stream's watermark, in its order.
+struct ReadOutbox {
+  using Answer = OutboxAnswer;
+  SaleHandle stream = whole_store;
+  std::uint32_t limit = 1'000;
+};
+
+struct DeliveredAnswer {
+  /// done; unchanged (the watermark was there or further); lease_lost (a higher token was seen); sale_not_found.
+  Outcome outcome = Outcome::done;
+  std::uint64_t upto = 0;  ///< the watermark now
+};
+
+/// Everything in the stream up to `upto` has surely arrived: the watermark moves, and what is older than is to be kept
+/// goes.
+struct DeliverEvents {
+  using Answer = DeliveredAnswer;
+  SaleHandle stream = whole_store;
+  std::uint64_t upto = 0;
+  std::uint64_t token = 0;  ///< of the relay's lease; 0 where nobody else could be at it
+};
+
 // --- together ---------------------------------------------------------------------------------------------------
 
-using Command =
-    std::variant<Reserve, GetReservation, ListReservations, BeginPayment, FinishPayment, Confirm, Cancel, Return,
-                 FinishRefund, TakePaymentTasks, CreateSale, GetSale, ListSales, PatchSale, DeleteSale, AuditSale,
-                 ReadEvents, AcquireLock, RenewLock, ReleaseLock, LeaveLock, InspectLock>;
+using Command = std::variant<Reserve, GetReservation, ListReservations, BeginPayment, FinishPayment, Confirm, Cancel,
+                             Return, FinishRefund, TakePaymentTasks, CreateSale, GetSale, ListSales, PatchSale,
+                             DeleteSale, AuditSale, ReadEvents, FindUndelivered, ReadOutbox, DeliverEvents, AcquireLock,
+                             RenewLock, ReleaseLock, LeaveLock, InspectLock>;
 
-using Answer = std::variant<ReserveAnswer, ReservationAnswer, ReservationsAnswer, PaymentTasksAnswer, SaleAnswer,
-                            SalesAnswer, AuditAnswer, EventsAnswer, LockAnswer>;
+using Answer =
+    std::variant<ReserveAnswer, ReservationAnswer, ReservationsAnswer, PaymentTasksAnswer, SaleAnswer, SalesAnswer,
+                 AuditAnswer, EventsAnswer, UndeliveredAnswer, OutboxAnswer, DeliveredAnswer, LockAnswer>;
 
 }  // namespace firstcome

@@ -24,7 +24,7 @@ void answer_events(Call& call) {
 
 }  // namespace
 
-void list_events(Call& call) { call.ask(ReadEvents{call.query.after_as_number, call.query.limit}, answer_events); }
+void list_events(Call& call) { call.ask(ReadEvents{{}, call.query.after_as_number, call.query.limit}, answer_events); }
 
 void get_orders(Call& call) {
   call.refuse(Code::not_supported, {.detail = "No order service is attached to this server."});

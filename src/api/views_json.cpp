@@ -1,6 +1,7 @@
 #include "api/views_json.hpp"
 
 #include "api/words.hpp"
+#include "events/event.hpp"
 
 namespace firstcome::api {
 
@@ -144,7 +145,7 @@ void write_event(JsonWriter& json, const EventView& event, engine::ReservationId
   json.begin_object();
   count(json, "sequence", event.sequence);
   count(json, "sale_sequence", event.sale_sequence);
-  text(json, "type", word(event.type));
+  text(json, "type", events::word(event.type));
   text(json, "sale", event.sale_id);
   json.key("at");
   json.instant(event.at);

@@ -64,27 +64,6 @@ constexpr auto payment_modes = std::to_array<Word<PaymentMode>>({
     {PaymentMode::automatic, "auto"},
 });
 
-constexpr auto event_types = std::to_array<Word<EventType>>({
-    {EventType::sale_created, "sale-created"},
-    {EventType::stock_changed, "stock-changed"},
-    {EventType::sale_changed, "sale-changed"},
-    {EventType::sale_closed, "sale-closed"},
-    {EventType::waiting_refused, "waiting-refused"},
-    {EventType::reservation_queued, "reservation-queued"},
-    {EventType::reservation_held, "reservation-held"},
-    {EventType::reservation_confirmed, "reservation-confirmed"},
-    {EventType::reservation_cancelled, "reservation-cancelled"},
-    {EventType::reservation_expired, "reservation-expired"},
-    {EventType::reservation_refused, "reservation-refused"},
-    {EventType::reservation_returned, "reservation-returned"},
-    {EventType::reservation_paid_unfulfilled, "reservation-paid-unfulfilled"},
-    {EventType::payment_begun, "payment-begun"},
-    {EventType::payment_failed, "payment-failed"},
-    {EventType::payment_unreachable, "payment-unreachable"},
-    {EventType::refund_due, "refund-due"},
-    {EventType::refund_done, "refund-done"},
-});
-
 }  // namespace
 
 std::string_view word(SaleKind kind) { return text_of(kinds, kind); }
@@ -92,7 +71,6 @@ std::string_view word(SaleState state) { return text_of(sale_states, state); }
 std::string_view word(ReservationState state) { return text_of(reservation_states, state); }
 std::string_view word(Reason reason) { return text_of(reasons, reason); }
 std::string_view word(PaymentMode mode) { return text_of(payment_modes, mode); }
-std::string_view word(EventType type) { return text_of(event_types, type); }
 
 std::optional<SaleKind> read_kind(std::string_view text) { return value_of(kinds, text); }
 std::optional<PaymentMode> read_payment_mode(std::string_view text) { return value_of(payment_modes, text); }

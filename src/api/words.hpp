@@ -19,7 +19,6 @@ std::string_view word(ReservationState state);
 std::string_view word(Reason reason);
 /// `client` or `auto`.
 std::string_view word(PaymentMode mode);
-std::string_view word(EventType type);
 
 std::optional<SaleKind> read_kind(std::string_view text);
 std::optional<PaymentMode> read_payment_mode(std::string_view text);

@@ -36,6 +36,10 @@ class DrivenEngine : public Engine {
   virtual const StoreSecret& secret() const = 0;
 
   virtual std::vector<EngineFigure> figures() const = 0;
+
+  /// `notify` is called, from the engine's thread, after a commit that wrote events to a stream of the outbox, with
+  /// that stream (see whole_store). It must return at once. Set it before the first submit.
+  virtual void on_events(std::function<void(SaleHandle)> notify) = 0;
 };
 
 }  // namespace firstcome::engine

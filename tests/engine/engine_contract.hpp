@@ -138,7 +138,7 @@ TYPED_TEST_P(EngineContract, TellsEveryEventOnceAndInOrder) {
   for (const std::string_view customer : {"a", "b", "c"}) this->reserve(customer);
   std::vector<EventView> events;
   for (std::uint64_t after = 0, more = 1; more != 0; after = more) {
-    const EventsAnswer page = this->ask(ReadEvents{after, 2});
+    const EventsAnswer page = this->ask(ReadEvents{{}, after, 2});
     events.insert(events.end(), page.items.begin(), page.items.end());
     more = page.next;
     if (more == 0) break;

@@ -95,6 +95,7 @@ EmbeddedEngine::~EmbeddedEngine() = default;
 void EmbeddedEngine::submit(Operation& operation) { impl_->submit(operation); }
 Readiness EmbeddedEngine::readiness() const { return impl_->readiness(); }
 void EmbeddedEngine::on_payment_work(std::function<void()> notify) { impl_->payment_work = std::move(notify); }
+void EmbeddedEngine::on_events(std::function<void(SaleHandle)> notify) { impl_->events_written = std::move(notify); }
 void EmbeddedEngine::on_ready(std::function<void()> wake) { impl_->wake = std::move(wake); }
 std::optional<std::chrono::steady_clock::time_point> EmbeddedEngine::turn() noexcept { return impl_->turn(); }
 EmbeddedCounters EmbeddedEngine::counters() const { return impl_->counters(); }

@@ -84,6 +84,7 @@ class EmbeddedEngine final : public DrivenEngine {
   EmbeddedCounters counters() const;
   const StoreSecret& secret() const override;
   std::vector<EngineFigure> figures() const override;
+  void on_events(std::function<void(SaleHandle)> notify) override;
 
  private:
   struct Impl;

@@ -94,6 +94,7 @@ struct EmbeddedEngine::Impl {
   OperationQueue queue;
   std::function<void()> payment_work = [] {};
   std::function<void()> wake = [] {};
+  std::function<void(SaleHandle)> events_written = [](SaleHandle) {};
   std::atomic<std::thread::id> owner{};
 
   // --- the owner's ---

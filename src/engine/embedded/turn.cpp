@@ -21,6 +21,10 @@ bool starts_a_turn(const Operation& operation) { return std::holds_alternative<D
 template <class C>
 concept NeedsARead = std::is_same_v<C, AuditSale> || std::is_same_v<C, ReadEvents>;
 
+template <class C>
+concept IsDelivery =
+    std::is_same_v<C, FindUndelivered> || std::is_same_v<C, ReadOutbox> || std::is_same_v<C, DeliverEvents>;
+
 }  // namespace
 
 std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::turn() {
@@ -92,6 +96,9 @@ EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply(Operation& operation, 
           return Applied::needs_a_read;
         } else if constexpr (std::is_same_v<typename C::Answer, LockAnswer>) {
           return apply_to_locks(operation, now);
+        } else if constexpr (IsDelivery<C>) {
+          operation.answer = std::unexpected(Failure{FailureCode::not_supported, "deliveries"});
+          return Applied::answered;
         } else {
           operation.answer = ledger.apply(command, now);
           return Applied::answered;

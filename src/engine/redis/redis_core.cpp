@@ -139,7 +139,8 @@ void RedisCore::submit(Operation& operation) {
           audit(operation, command);
         } else if constexpr (std::is_same_v<C, TakePaymentTasks>) {
           take_tasks(operation, command);
-        } else if constexpr (std::is_same_v<C, ReadEvents>) {
+        } else if constexpr (std::is_same_v<C, ReadEvents> || std::is_same_v<C, FindUndelivered> ||
+                             std::is_same_v<C, ReadOutbox> || std::is_same_v<C, DeliverEvents>) {
           complete_now(operation, std::unexpected(not_supported("feed of events yet")));
         } else if constexpr (has_sale<C>) {
           to_desk(operation,

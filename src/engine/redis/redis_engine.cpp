@@ -60,6 +60,7 @@ struct RedisEngine::Impl {
   RedisCoreCounters told;
   std::function<void()> wake;
   std::function<void()> payment_work;
+  std::function<void(SaleHandle)> events_written;
 
   std::vector<Operation*> completing;  // the turn's alone
   std::vector<Operation*> fresh;       // the loop's alone: done, and not flushed
@@ -171,6 +172,11 @@ Readiness RedisEngine::readiness() const {
 void RedisEngine::on_payment_work(std::function<void()> notify) {
   const std::lock_guard guard(impl_->mutex);
   impl_->payment_work = std::move(notify);
+}
+
+void RedisEngine::on_events(std::function<void(SaleHandle)> notify) {
+  const std::lock_guard guard(impl_->mutex);
+  impl_->events_written = std::move(notify);
 }
 
 void RedisEngine::on_ready(std::function<void()> wake) {

@@ -48,6 +48,7 @@ class RedisEngine final : public DrivenEngine {
   std::optional<std::chrono::steady_clock::time_point> turn() noexcept override;
   const StoreSecret& secret() const override;
   std::vector<EngineFigure> figures() const override;
+  void on_events(std::function<void(SaleHandle)> notify) override;
 
  private:
   struct Impl;

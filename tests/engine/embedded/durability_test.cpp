@@ -41,7 +41,7 @@ std::string everything(EmbeddedHarness& harness) {
     for (const ReservationView& view : reservations.items) write(out, view);
     EXPECT_TRUE(harness.ask(AuditSale{sale.terms.id}).value().ok) << sale.terms.id;
   }
-  const EventsAnswer events = harness.ask(ReadEvents{0, 1'000}).value();
+  const EventsAnswer events = harness.ask(ReadEvents{{}, 0, 1'000}).value();
   for (const EventView& event : events.items)
     out << "event " << event.sequence << ' ' << event.sale_sequence << ' ' << static_cast<int>(event.type) << ' '
         << value(event.ref.number) << ' ' << event.customer << ' ' << event.value.value_or(-1) << '\n';
