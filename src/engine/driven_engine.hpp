@@ -23,6 +23,9 @@ struct EngineFigure {
   std::function<double()> read;  ///< from any thread, while the engine lives
 };
 
+/// Whether somebody brings the events of the outbox to where they belong. Then a sale is not deleted before.
+enum class Deliveries : std::uint8_t { none, expected };
+
 class DrivenEngine : public Engine {
  public:
   /// Called, from any thread, when a turn has something to do. Set before use.

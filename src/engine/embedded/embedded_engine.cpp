@@ -34,6 +34,7 @@ std::expected<firstcome::Answer, Failure> answer_of(sqlite::Result<Answer> resul
 
 std::expected<Answer, Failure> read(sqlite::Connection& connection, const Command& command) {
   if (const auto* sale = std::get_if<AuditSale>(&command)) return answer_of(audit(connection, *sale));
+  if (const auto* outbox = std::get_if<ReadOutbox>(&command)) return answer_of(read_outbox(connection, *outbox));
   return answer_of(read_events(connection, std::get<ReadEvents>(command)));
 }
 
@@ -72,7 +73,9 @@ Clock steady_wall_clock() {
 }
 
 EmbeddedOptions::EmbeddedOptions()
-    : queue_operations(limits::queue_operations), turn_operations(limits::turn_operations) {}
+    : queue_operations(limits::queue_operations),
+      turn_operations(limits::turn_operations),
+      outbox_keep(limits::outbox_keep) {}
 
 std::expected<std::unique_ptr<EmbeddedEngine>, Failure> EmbeddedEngine::open(EmbeddedOptions options) {
   if (auto made = make_folder(options.data); !made) return std::unexpected(std::move(made.error()));
@@ -82,7 +85,7 @@ std::expected<std::unique_ptr<EmbeddedEngine>, Failure> EmbeddedEngine::open(Emb
   if (auto made = create_if_missing(options, path); !made) return std::unexpected(std::move(made.error()));
   auto found = recover({path, options.vfs, options.clock()});
   if (!found) return std::unexpected(std::move(found.error()));
-  auto store = Store::open(path, options.vfs, found->last_sequence);
+  auto store = Store::open(path, options.vfs, found->outbox, options.outbox_keep);
   if (!store)
     return std::unexpected(refused(fmt::format("{} cannot be written: {}", path.string(), store.error().text)));
   return std::unique_ptr<EmbeddedEngine>(new EmbeddedEngine(
@@ -120,6 +123,7 @@ EmbeddedEngine::Impl::Impl(EmbeddedOptions given, DataLock taken, Recovered foun
   }
   restore_locks(found);
   counted.reservations = found.reservations;
+  counted.undelivered = store.outbox().undelivered();
   for (const SaleHandle sale : found.leaving) removals.push_back({sale, 1, 0});
 }
 
@@ -158,6 +162,7 @@ EmbeddedCounters EmbeddedEngine::Impl::counters() const {
   counters.wal_bytes = counted.log_bytes;
   counters.locks_held = counted.locks_held;
   counters.locks_waiting = counted.locks_waiting;
+  counters.undelivered = counted.undelivered;
   return counters;
 }
 

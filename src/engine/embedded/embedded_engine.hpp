@@ -40,9 +40,12 @@ Clock steady_wall_clock();
 struct EmbeddedOptions {
   std::filesystem::path data;  ///< made if missing; holds `lock` and `firstcome.db`
   Clock clock = steady_wall_clock();
-  std::size_t queue_operations;                 ///< limits::queue_operations
-  std::size_t turn_operations;                  ///< limits::turn_operations
-  std::string vfs;                              ///< a registered SQLite VFS; empty: the default one
+  std::size_t queue_operations;    ///< limits::queue_operations
+  std::size_t turn_operations;     ///< limits::turn_operations
+  std::string vfs;                 ///< a registered SQLite VFS; empty: the default one
+  std::uint64_t outbox_keep;       ///< delivered events that stay for the feed; limits::outbox_keep
+  std::uint64_t outbox_limit = 0;  ///< undelivered events, from which on nothing is sold; 0: no limit
+  Deliveries deliveries = Deliveries::none;
   std::shared_ptr<LockObserver> lock_observer;  ///< of the lock service, told after the commit; may be none
 
   EmbeddedOptions();
@@ -59,6 +62,7 @@ struct EmbeddedCounters {
   std::uint64_t wal_bytes = 0;
   std::uint64_t locks_held = 0;
   std::uint64_t locks_waiting = 0;
+  std::uint64_t undelivered = 0;  ///< events
 };
 
 /// Thread safety: `submit`, `readiness`, `counters`, `name` from any thread; `turn` from the owner only, which is the

@@ -76,6 +76,12 @@ struct EmbeddedEngine::Impl {
   void tell_of_locks();
   void fail_lock_waiters(const Failure& failure);
 
+  // --- the owner's: deliveries (delivery.cpp) ---
+  bool outbox_full() const;
+  SaleAnswer apply_to_sale(const DeleteSale& command, Instant now);
+  UndeliveredAnswer find_undelivered() const;
+  DeliveredAnswer apply_to_outbox(const DeliverEvents& command);
+
   // --- the owner's: when the disk fails (trouble.cpp) ---
   void handle_failed_write(const Written& written);
   std::optional<SteadyTime> refuse_and_probe();
@@ -103,6 +109,7 @@ struct EmbeddedEngine::Impl {
   Instant last_now;
   std::vector<Operation*> batch;
   std::vector<Operation*> rejected;
+  std::uint64_t delivering = 0;   ///< the watermark that the next commit stores; 0: as it is
   std::vector<Operation*> reads;  ///< of this batch, to be read after its commit
   lock::LockBook locks{limits::locks_waiting};
   std::unordered_map<std::uint64_t, Operation*> lock_waiters;  ///< by lock::Waiting
@@ -122,7 +129,7 @@ struct EmbeddedEngine::Impl {
 
   struct {
     std::atomic<std::uint64_t> turns{0}, commits{0}, operations{0}, overloaded{0}, failed_commits{0}, reservations{0},
-        log_bytes{0}, locks_held{0}, locks_waiting{0};
+        log_bytes{0}, locks_held{0}, locks_waiting{0}, undelivered{0};
   } counted;
 
   // The threads last: they end before what they use.

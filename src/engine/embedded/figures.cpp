@@ -18,6 +18,7 @@ std::vector<EngineFigure> EmbeddedEngine::figures() const {
       {gauge, "firstcome_engine_reservations", "Reservations stored", read(&Counters::reservations)},
       {gauge, "firstcome_engine_waiting", "Operations not decided yet", read(&Counters::waiting)},
       {gauge, "firstcome_engine_log_bytes", "Size of the write-ahead log", read(&Counters::wal_bytes)},
+      {gauge, "firstcome_outbox_undelivered", "Events that were not delivered yet", read(&Counters::undelivered)},
   };
 }
 

@@ -2,19 +2,27 @@
 
 #include "engine/embedded/rows.hpp"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
+#include <vector>
 
 namespace firstcome::engine {
 namespace {
 
-// The columns of `outbox` first, in their order, as read_event wants them.
+using sqlite::Connection;
+using sqlite::Result;
+using sqlite::Statement;
+
+// The columns of `outbox` first, in their order, as read_event wants them. ?3: of this sale only, NULL: of all.
 constexpr std::string_view joined_sql = R"sql(
-SELECT o.*, s.id, s.currency, s.unit_price, r.customer, r.reference, CASE WHEN r.id IS NOT NULL THEN ifnull(r.quantity, 1) END
+SELECT o.*, s.id, s.currency, s.unit_price, r.customer, r.reference,
+  CASE WHEN r.id IS NOT NULL THEN ifnull(r.quantity, 1) END, r.payment_id, r.account_number
 FROM outbox o JOIN sale s ON s.handle = o.sale LEFT JOIN reservation r ON r.id = (o.sale << 40) + o.number
-WHERE o.seq > ?1 ORDER BY o.seq LIMIT ?2
+WHERE o.seq > ?1 AND (?3 IS NULL OR o.sale = ?3) ORDER BY o.seq LIMIT ?2
 )sql";
 
-EventView view_of(const sqlite::Statement& row, std::uint64_t sequence, const sale::EventRecord& event) {
+EventView view_of(const Statement& row, std::uint64_t sequence, const sale::EventRecord& event) {
   EventView view;
   view.sequence = sequence;
   view.sale_sequence = event.sale_sequence;
@@ -28,30 +36,130 @@ EventView view_of(const sqlite::Statement& row, std::uint64_t sequence, const sa
   view.reference = row.text(12);
   view.quantity = row.integer(13);
   view.amount = view.quantity * row.integer(10);
+  if (!row.is_null(14)) view.payment = Payment{std::string(row.text(14)), std::string(row.text(15))};
   return view;
 }
 
-}  // namespace
+struct Wanted {
+  std::uint64_t after = 0;
+  std::uint32_t limit = 0;
+  std::optional<SaleHandle> sale;
+};
 
-sqlite::Result<EventsAnswer> read_events(sqlite::Connection& connection, const ReadEvents& command) {
+Result<std::vector<EventView>> read_joined(Connection& connection, const Wanted& wanted) {
   auto statement = connection.prepare(joined_sql);
   if (!statement) return std::unexpected(std::move(statement.error()));
-  statement->bind(1, command.after);
-  statement->bind(2, std::uint64_t{command.limit} + 1);  // one more tells whether there are more
-  EventsAnswer answer;
+  statement->bind(1, wanted.after);
+  statement->bind(2, std::uint64_t{wanted.limit});
+  if (wanted.sale) statement->bind(3, value(*wanted.sale));
+  std::vector<EventView> events;
   std::uint64_t sequence = 0;
   sale::EventRecord event;
   int code = SQLITE_DONE;
   while ((code = statement->step()) == SQLITE_ROW) {
     if (read_event(*statement, sequence, event) == RowCheck::damaged)
       return std::unexpected(sqlite::Error{SQLITE_CORRUPT, "an outbox row has a wrong checksum"});
-    if (answer.items.size() == command.limit) {
-      answer.next = answer.items.empty() ? command.after : answer.items.back().sequence;
-      break;
-    }
-    answer.items.push_back(view_of(*statement, sequence, event));
+    events.push_back(view_of(*statement, sequence, event));
   }
-  if (code != SQLITE_DONE && code != SQLITE_ROW) return std::unexpected(statement->error());
+  if (code != SQLITE_DONE) return std::unexpected(statement->error());
+  return events;
+}
+
+/// Of one that is there; a deleted one has left its name to others.
+Result<std::optional<SaleHandle>> handle_of(Connection& connection, const std::string& sale) {
+  auto statement = connection.prepare("SELECT handle FROM sale WHERE id = ? AND deleted IS NULL");
+  if (!statement) return std::unexpected(std::move(statement.error()));
+  statement->bind(1, std::string_view(sale));
+  const int code = statement->step();
+  if (code == SQLITE_DONE) return std::nullopt;
+  if (code != SQLITE_ROW) return std::unexpected(statement->error());
+  return SaleHandle{statement->natural(0)};
+}
+
+Result<std::uint64_t> delivered_upto(Connection& connection) {
+  auto statement = connection.prepare(select_delivery_sql);
+  if (!statement) return std::unexpected(std::move(statement.error()));
+  const int code = statement->step();
+  if (code == SQLITE_DONE) return 0;
+  std::uint64_t upto = 0;
+  if (code != SQLITE_ROW) return std::unexpected(statement->error());
+  if (read_delivery(*statement, upto) == RowCheck::damaged)
+    return std::unexpected(sqlite::Error{SQLITE_CORRUPT, "the row of the table delivery has a wrong checksum"});
+  return upto;
+}
+
+Result<std::vector<StockLevel>> read_levels(Connection& connection, const std::vector<EventView>& events) {
+  std::vector<SaleHandle> sales;
+  for (const EventView& event : events) {
+    if (sales.empty() || sales.back() != event.ref.sale) sales.push_back(event.ref.sale);
+  }
+  std::ranges::sort(sales);
+  const auto repeated = std::ranges::unique(sales);
+  sales.erase(repeated.begin(), repeated.end());
+
+  auto statement = connection.prepare(select_sale_sql);
+  if (!statement) return std::unexpected(std::move(statement.error()));
+  std::vector<StockLevel> levels;
+  SaleRow row;
+  for (const SaleHandle sale : sales) {
+    statement->bind(1, value(sale));
+    const int code = statement->step();
+    if (code != SQLITE_ROW && code != SQLITE_DONE) return std::unexpected(statement->error());
+    if (code == SQLITE_ROW) {
+      if (read_sale(*statement, row) == RowCheck::damaged)
+        return std::unexpected(sqlite::Error{SQLITE_CORRUPT, "the row of a sale has a wrong checksum"});
+      const sale::SaleRecord& record = row.record;
+      levels.push_back(
+          {record.terms.id, record.events, record.terms.stock, record.available, record.held, record.sold});
+    }
+    statement->reset();
+  }
+  return levels;
+}
+
+}  // namespace
+
+Result<EventsAnswer> read_events(Connection& connection, const ReadEvents& command) {
+  Wanted wanted{command.after, command.limit + 1, {}};  // one more tells whether there are more
+  EventsAnswer answer;
+  if (!command.sale.empty()) {
+    const auto handle = handle_of(connection, command.sale);
+    if (!handle) return std::unexpected(handle.error());
+    if (!*handle) {
+      answer.outcome = Outcome::sale_not_found;
+      return answer;
+    }
+    wanted.sale = *handle;
+  }
+  const auto oldest = connection.integer("SELECT ifnull(min(seq), 0) FROM outbox");
+  if (!oldest) return std::unexpected(oldest.error());
+  answer.oldest = static_cast<std::uint64_t>(*oldest);
+  auto events = read_joined(connection, wanted);
+  if (!events) return std::unexpected(std::move(events.error()));
+  answer.items = std::move(*events);
+  if (answer.items.size() > command.limit) {
+    answer.items.pop_back();
+    answer.next = answer.items.empty() ? command.after : answer.items.back().sequence;
+  }
+  return answer;
+}
+
+Result<OutboxAnswer> read_outbox(Connection& connection, const ReadOutbox& command) {
+  OutboxAnswer answer;
+  if (command.stream != whole_store) {
+    answer.outcome = Outcome::sale_not_found;
+    return answer;
+  }
+  const auto delivered = delivered_upto(connection);
+  if (!delivered) return std::unexpected(delivered.error());
+  auto events = read_joined(connection, {*delivered, command.limit, {}});
+  if (!events) return std::unexpected(std::move(events.error()));
+  answer.items = std::move(*events);
+  if (answer.items.empty()) return answer;
+  answer.upto = answer.items.back().sequence;
+  auto levels = read_levels(connection, answer.items);
+  if (!levels) return std::unexpected(std::move(levels.error()));
+  answer.levels = std::move(*levels);
   return answer;
 }
 

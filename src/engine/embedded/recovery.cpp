@@ -136,6 +136,7 @@ class Loader {
     if (auto read = load_sales(); !read) return std::unexpected(std::move(read.error()));
     if (auto read = load_reservations(); !read) return std::unexpected(std::move(read.error()));
     if (auto read = load_locks(); !read) return std::unexpected(std::move(read.error()));
+    if (auto read = load_marks(); !read) return std::unexpected(std::move(read.error()));
     for (const auto& [handle, sale] : sales_)
       if (sale.life == SaleRow::Life::kept && sale.stored != sale.last_number)
         return damaged(options_, fmt::format("sale {} gave {} numbers, and {} reservations are stored", handle,
@@ -215,9 +216,9 @@ class Loader {
   }
 
   Checked<void> load_locks() {
-    const auto there = connection_.integer("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'lock'");
-    if (!there) return refuse(options_, there.error());
-    if (*there == 0) return {};  // a store of schema 1
+    const auto there = has_table("lock");  // a store of schema 1 has none
+    if (!there) return std::unexpected(there.error());
+    if (!*there) return {};
     auto statement = connection_.prepare(select_locks_sql);
     if (!statement) return refuse(options_, statement.error());
     lock::BookedGrant grant;
@@ -231,6 +232,57 @@ class Loader {
         found_.locks.push_back(grant);
       }
     }
+    if (code != SQLITE_DONE) return refuse(options_, statement->error());
+    return {};
+  }
+
+  Checked<bool> has_table(std::string_view name) {
+    const std::string sql =
+        fmt::format("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '{}'", name);
+    const auto there = connection_.integer(sql.c_str());
+    if (!there) return refuse(options_, there.error());
+    return *there != 0;
+  }
+
+  Checked<void> load_marks() {
+    OutboxMarks& marks = found_.outbox;
+    for (const auto& [mark, sql] : {std::pair{&marks.oldest, "SELECT ifnull(min(seq), 0) FROM outbox"},
+                                    std::pair{&marks.last, "SELECT ifnull(max(seq), 0) FROM outbox"}}) {
+      const auto found = connection_.integer(sql);
+      if (!found) return refuse(options_, found.error());
+      *mark = static_cast<std::uint64_t>(*found);
+    }
+    if (auto read = load_delivered(); !read) return read;
+    if (marks.delivered > marks.last)
+      return damaged(options_, fmt::format("the outbox ends at {}, and is said to be delivered up to {}", marks.last,
+                                           marks.delivered));
+    if (marks.oldest > marks.delivered + 1)
+      return damaged(options_, fmt::format("the outbox begins at {}, and is delivered up to {} only", marks.oldest,
+                                           marks.delivered));
+    return load_last_of_sales();
+  }
+
+  Checked<void> load_delivered() {
+    const auto there = has_table("delivery");  // a store of schema 2 has none
+    if (!there) return std::unexpected(there.error());
+    if (!*there) return {};
+    auto statement = connection_.prepare(select_delivery_sql);
+    if (!statement) return refuse(options_, statement.error());
+    const int code = statement->step();
+    if (code == SQLITE_DONE) return {};
+    if (code != SQLITE_ROW) return refuse(options_, statement->error());
+    if (read_delivery(*statement, found_.outbox.delivered) == RowCheck::damaged)
+      return damaged(options_, "the row of the table delivery has a wrong checksum");
+    return {};
+  }
+
+  Checked<void> load_last_of_sales() {
+    auto statement = connection_.prepare("SELECT sale, max(seq) FROM outbox WHERE seq > ? GROUP BY sale");
+    if (!statement) return refuse(options_, statement.error());
+    statement->bind(1, found_.outbox.delivered);
+    int code = SQLITE_DONE;
+    while ((code = statement->step()) == SQLITE_ROW)
+      found_.outbox.last_of_sale[statement->natural(0)] = statement->natural(1);
     if (code != SQLITE_DONE) return refuse(options_, statement->error());
     return {};
   }
@@ -273,7 +325,7 @@ class Loader {
 
   const RecoveryOptions& options_;
   Connection& connection_;
-  Recovered found_{{}, sale::Ledger(with_random_seed()), {}, 0, {}, 0, 0, {}};
+  Recovered found_{{}, sale::Ledger(with_random_seed()), {}, 0, {}, {}, 0, {}};
   std::map<std::uint64_t, Sale> sales_;  ///< by handle
   SaleHandle last_handle_{};
   Sale* last_sale_ = nullptr;
@@ -296,19 +348,13 @@ std::expected<Recovered, Failure> recover(const RecoveryOptions& options) {
   if (!outbox) return std::unexpected(std::move(outbox.error()));
   if (!loaded) return loaded;
   if (auto wrong = loader.compare(*outbox)) return damaged(options, *wrong);
-  loaded->last_sequence = outbox->last_sequence;
   return loaded;
 }
 
 std::expected<Recovered, Failure> rebuild(const RecoveryOptions& options) {
   auto connection = open_to_read(options);
   if (!connection) return std::unexpected(std::move(connection.error()));
-  auto loaded = Loader(options, *connection).load();
-  if (!loaded) return loaded;
-  const auto last = connection->integer("SELECT ifnull(max(seq), 0) FROM outbox");
-  if (!last) return refuse(options, last.error());
-  loaded->last_sequence = static_cast<std::uint64_t>(*last);
-  return loaded;
+  return Loader(options, *connection).load();
 }
 
 }  // namespace firstcome::engine

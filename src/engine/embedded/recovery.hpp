@@ -5,6 +5,7 @@
 // and then checks the sum of every outbox row.
 #pragma once
 
+#include "engine/embedded/outbox_marks.hpp"
 #include "engine/embedded/schema.hpp"
 #include "lock/lock_book.hpp"
 #include "sale/ledger.hpp"
@@ -26,8 +27,8 @@ struct Recovered {
   sale::Ledger ledger;
   std::vector<lock::BookedGrant> locks;
   std::uint64_t last_lock_token = 0;
-  Instant now;                      ///< of the last commit; the engine's time goes on from there at the earliest
-  std::uint64_t last_sequence = 0;  ///< of the outbox
+  Instant now;  ///< of the last commit; the engine's time goes on from there at the earliest
+  OutboxMarks outbox;
   std::uint64_t reservations = 0;   ///< stored
   std::vector<SaleHandle> leaving;  ///< deleted sales whose reservations are still to be removed
 };

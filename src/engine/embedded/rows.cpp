@@ -289,6 +289,16 @@ RowCheck read_event(const Statement& statement, std::uint64_t& sequence, sale::E
   return check_sum(statement.integer(7), sum_of(sequence, event));
 }
 
+void bind_delivery(Statement& statement, std::uint64_t upto) {
+  statement.bind(1, upto);
+  statement.bind(2, std::int64_t{(RowSum() << upto).stored()});
+}
+
+RowCheck read_delivery(const Statement& statement, std::uint64_t& upto) {
+  upto = statement.natural(0);
+  return check_sum(statement.integer(1), (RowSum() << upto).stored());
+}
+
 void bind_lock(Statement& statement, const lock::BookedGrant& grant) {
   statement.bind(1, std::string_view(grant.name));
   statement.bind(2, std::string_view(grant.lease));

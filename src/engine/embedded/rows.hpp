@@ -57,6 +57,11 @@ inline constexpr std::string_view select_events_sql = "SELECT * FROM outbox WHER
 void bind_event(sqlite::Statement& statement, std::uint64_t sequence, const sale::EventRecord& event);
 RowCheck read_event(const sqlite::Statement& statement, std::uint64_t& sequence, sale::EventRecord& event);
 
+inline constexpr std::string_view replace_delivery_sql = "REPLACE INTO delivery VALUES(1,?,?)";
+inline constexpr std::string_view select_delivery_sql = "SELECT upto, crc FROM delivery";
+void bind_delivery(sqlite::Statement& statement, std::uint64_t upto);
+RowCheck read_delivery(const sqlite::Statement& statement, std::uint64_t& upto);
+
 inline constexpr std::string_view replace_lock_sql = "REPLACE INTO lock VALUES(?,?,?,?,?,?)";
 inline constexpr std::string_view delete_lock_sql = "DELETE FROM lock WHERE name = ?";
 inline constexpr std::string_view select_locks_sql = "SELECT * FROM lock";

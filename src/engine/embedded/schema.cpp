@@ -113,6 +113,9 @@ sqlite::Error from_errno(const char* what, const std::filesystem::path& path) {
   return {SQLITE_IOERR, fmt::format("{} {}: {}", what, path.string(), std::strerror(errno))};
 }
 
+constexpr const char* delivery_table =
+    "CREATE TABLE delivery(id INTEGER PRIMARY KEY CHECK (id = 1), upto INTEGER NOT NULL, crc INTEGER NOT NULL);";
+
 /// Of a file or a folder, so that a rename in it is for good.
 sqlite::Result<void> sync_path(const std::filesystem::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -134,8 +137,9 @@ void remove_leftovers(const std::filesystem::path& path) {
 sqlite::Result<void> fill(sqlite::Connection& connection, const StoreMeta& meta) {
   const std::string sql = fmt::format(
       "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; BEGIN; PRAGMA application_id = {}; "
-      "PRAGMA user_version = {}; {} {} {} {} {}",
-      application_id, schema_version, tables, sales_view(), reservations_view(), events_view(), locks_table_and_view());
+      "PRAGMA user_version = {}; {} {} {} {} {} {}",
+      application_id, schema_version, tables, sales_view(), reservations_view(), events_view(), locks_table_and_view(),
+      delivery_table);
   if (auto made = connection.execute(sql.c_str()); !made) return made;
   if (auto written = write_meta(connection, meta); !written) return written;
   if (auto committed = connection.execute("COMMIT"); !committed) return committed;
@@ -151,8 +155,9 @@ sqlite::Result<void> upgrade_store(sqlite::Connection& connection) {
   const auto version = connection.integer("PRAGMA user_version");
   if (!version) return std::unexpected(version.error());
   if (*version == schema_version) return {};
+  const std::string locks = *version < 2 ? locks_table_and_view() : std::string();
   const std::string sql =
-      fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT", locks_table_and_view(), schema_version);
+      fmt::format("BEGIN IMMEDIATE; {} {} PRAGMA user_version = {}; COMMIT", locks, delivery_table, schema_version);
   return connection.execute(sql.c_str());
 }
 

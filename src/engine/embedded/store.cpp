@@ -4,6 +4,7 @@
 #include "engine/embedded/log_vfs.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace firstcome::engine {
@@ -18,7 +19,7 @@ using sqlite::Result;
 constexpr const char* writer_settings =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA locking_mode = NORMAL; "
     "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 62914560; PRAGMA cache_size = -16384; "
-    "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF;";
+    "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = FAST;";
 
 int count_frames(void* frames, sqlite3*, const char*, int count) {
   *static_cast<std::uint64_t*>(frames) = static_cast<std::uint64_t>(count);
@@ -38,20 +39,25 @@ bool surely_before_sync(const Error& error) {
   }
 }
 
+/// Rows that are removed from the outbox in one transaction, and how many there are before it is worth one.
+constexpr std::uint64_t trimmed_at_once = 8'192;
+constexpr std::uint64_t worth_trimming = 1'024;
+
 bool leaves(const sale::Changes& changes, SaleHandle sale) {
   return std::ranges::find(changes.deleted, sale) != changes.deleted.end();
 }
 
 }  // namespace
 
-Store::Store(std::filesystem::path path, std::string vfs, std::uint64_t last_sequence)
+Store::Store(std::filesystem::path path, std::string vfs, OutboxMarks outbox, std::uint64_t keep)
     : path_(std::move(path)),
       vfs_(std::move(vfs)),
-      last_sequence_(last_sequence),
+      outbox_(std::move(outbox)),
+      keep_(std::max<std::uint64_t>(keep, 1)),
       log_frames_(std::make_unique<std::uint64_t>(0)) {}
 
-Result<Store> Store::open(std::filesystem::path path, std::string vfs, std::uint64_t last_sequence) {
-  Store store(std::move(path), std::move(vfs), last_sequence);
+Result<Store> Store::open(std::filesystem::path path, std::string vfs, OutboxMarks outbox, std::uint64_t keep) {
+  Store store(std::move(path), std::move(vfs), std::move(outbox), keep);
   if (auto opened = store.reopen(); !opened) return std::unexpected(std::move(opened.error()));
   return store;
 }
@@ -79,6 +85,8 @@ Result<void> Store::reopen() {
       {&statements.insert_event, insert_event_sql},
       {&statements.replace_lock, replace_lock_sql},
       {&statements.delete_lock, delete_lock_sql},
+      {&statements.replace_delivery, replace_delivery_sql},
+      {&statements.trim_outbox, "DELETE FROM outbox WHERE seq < ?"},
   };
   for (const auto& [statement, sql] : wanted) {
     auto prepared = connection->prepare(sql);
@@ -109,18 +117,48 @@ Written Store::roll_back(Fate fate, Error error) {
 }
 
 Written Store::write(const sale::Ledger& ledger, const sale::Changes& changes, const lock::LockBook& locks,
-                     Instant now) {
-  const std::uint64_t sequence_before = last_sequence_;
+                     std::uint64_t delivered, Instant now) {
+  const auto [oldest, last, delivered_before] = std::tuple(outbox_.oldest, outbox_.last, outbox_.delivered);
   Written written = transaction([&]() -> Result<void> {
     if (auto done = write_reservations(ledger, changes); !done) return done;
     if (auto done = write_sales(ledger, changes, now); !done) return done;
     if (auto done = write_events(changes); !done) return done;
-    if (locks.changed().empty()) return {};
-    if (auto done = write_locks(locks); !done) return done;
+    if (delivered > delivered_before) {
+      if (auto done = write_delivered(delivered); !done) return done;
+    }
+    if (!locks.changed().empty()) {
+      if (auto done = write_locks(locks); !done) return done;
+    }
     return changes.sales.empty() ? touch_meta(now) : Result<void>{};  // the instant of each commit is known later
   });
-  if (written.fate != Fate::committed) last_sequence_ = sequence_before;
+  if (written.fate == Fate::committed) {
+    note_events(changes, last);
+  } else {
+    std::tie(outbox_.oldest, outbox_.last, outbox_.delivered) = std::tie(oldest, last, delivered_before);
+  }
   return written;
+}
+
+/// Events of one sale mostly come in runs.
+void Store::note_events(const sale::Changes& changes, std::uint64_t last_before) {
+  std::uint64_t sequence = last_before;
+  std::uint64_t* last_of_sale = nullptr;
+  SaleHandle sale{};
+  for (const sale::EventRecord& event : changes.events) {
+    if (last_of_sale == nullptr || event.sale != sale) last_of_sale = &outbox_.last_of_sale[value(event.sale)];
+    sale = event.sale;
+    *last_of_sale = ++sequence;
+  }
+}
+
+Result<void> Store::write_delivered(std::uint64_t upto) {
+  outbox_.delivered = upto;
+  bind_delivery(statements_.replace_delivery, upto);
+  if (auto done = statements_.replace_delivery.run(); !done) return done;
+  if (upto < outbox_.oldest + keep_ + worth_trimming) return {};
+  outbox_.oldest = std::min(upto + 1 - keep_, outbox_.oldest + trimmed_at_once);
+  statements_.trim_outbox.bind(1, outbox_.oldest);
+  return statements_.trim_outbox.run();
 }
 
 Result<void> Store::write_reservations(const sale::Ledger& ledger, const sale::Changes& changes) {
@@ -151,9 +189,10 @@ Result<void> Store::write_sales(const sale::Ledger& ledger, const sale::Changes&
 
 Result<void> Store::write_events(const sale::Changes& changes) {
   for (const sale::EventRecord& event : changes.events) {
-    bind_event(statements_.insert_event, ++last_sequence_, event);
+    bind_event(statements_.insert_event, ++outbox_.last, event);
     if (auto done = statements_.insert_event.run(); !done) return done;
   }
+  if (outbox_.oldest == 0 && outbox_.last != 0) outbox_.oldest = 1;
   return {};
 }
 

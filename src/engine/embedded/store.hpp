@@ -5,6 +5,7 @@
 // surely not committed; a failed sync, and whatever else can fail there, leaves it unknown.
 #pragma once
 
+#include "engine/embedded/outbox_marks.hpp"
 #include "engine/embedded/rows.hpp"
 #include "engine/embedded/sqlite.hpp"
 #include "sale/ledger.hpp"
@@ -33,12 +34,15 @@ struct Written {
 /// For the owner's thread only. After a transaction that was not committed, `reopen` before the next.
 class Store {
  public:
-  /// REQUIRES: the file was checked (see recovery.hpp) and holds `last_sequence` as its last outbox row.
-  static sqlite::Result<Store> open(std::filesystem::path path, std::string vfs, std::uint64_t last_sequence);
+  /// REQUIRES: the file was checked (see recovery.hpp); `outbox` is what was found. Of what is delivered, the last
+  /// `keep` events stay.
+  static sqlite::Result<Store> open(std::filesystem::path path, std::string vfs, OutboxMarks outbox,
+                                    std::uint64_t keep);
 
-  /// Stores what `changes` names, as the ledger knows it, and what has changed in the book of locks, in one
-  /// transaction.
-  Written write(const sale::Ledger& ledger, const sale::Changes& changes, const lock::LockBook& locks, Instant now);
+  /// Stores what `changes` names, as the ledger knows it, what has changed in the book of locks, and that the outbox is
+  /// delivered up to `delivered` (as far as it was: nothing to store), in one transaction.
+  Written write(const sale::Ledger& ledger, const sale::Changes& changes, const lock::LockBook& locks,
+                std::uint64_t delivered, Instant now);
 
   /// A write that changes nothing that anybody reads: whether the file takes writes again.
   Written probe(Instant now);
@@ -53,8 +57,10 @@ class Store {
 
   /// A new connection, after a failure.
   sqlite::Result<void> reopen();
+  /// As of the last commit.
+  const OutboxMarks& outbox() const { return outbox_; }
   /// After the file was read again.
-  void set_last_sequence(std::uint64_t sequence) { last_sequence_ = sequence; }
+  void set_outbox(OutboxMarks outbox) { outbox_ = std::move(outbox); }
 
   /// Folds the log into the file as far as that is possible without waiting. The log starts over with the next
   /// transaction if all of it was folded. Returns how many of its frames are folded.
@@ -71,10 +77,10 @@ class Store {
   struct Statements {
     sqlite::Statement begin, commit, rollback;
     sqlite::Statement insert_reservation, replace_reservation, replace_sale, select_sale, insert_event, replace_lock,
-        delete_lock;
+        delete_lock, replace_delivery, trim_outbox;
   };
 
-  Store(std::filesystem::path path, std::string vfs, std::uint64_t last_sequence);
+  Store(std::filesystem::path path, std::string vfs, OutboxMarks outbox, std::uint64_t keep);
 
   template <class Body>
   Written transaction(Body body);
@@ -82,6 +88,8 @@ class Store {
   sqlite::Result<void> write_reservations(const sale::Ledger& ledger, const sale::Changes& changes);
   sqlite::Result<void> write_sales(const sale::Ledger& ledger, const sale::Changes& changes, Instant now);
   sqlite::Result<void> write_events(const sale::Changes& changes);
+  void note_events(const sale::Changes& changes, std::uint64_t last_before);
+  sqlite::Result<void> write_delivered(std::uint64_t upto);
   sqlite::Result<void> write_locks(const lock::LockBook& locks);
   sqlite::Result<SaleRow> sale_row(SaleHandle sale);
   sqlite::Result<void> mark(SaleHandle sale, SaleRow::Life life, Instant now);
@@ -89,7 +97,8 @@ class Store {
 
   std::filesystem::path path_;
   std::string vfs_;
-  std::uint64_t last_sequence_;
+  OutboxMarks outbox_;
+  std::uint64_t keep_;
   std::unique_ptr<std::uint64_t> log_frames_;  // its address is SQLite's to keep
   std::int64_t page_bytes_ = 4096;
   sqlite::Connection connection_;

@@ -98,7 +98,7 @@ void EmbeddedEngine::Impl::finish_rebuild() {
   ledger = std::move(found->ledger);
   restore_locks(*found);
   counted.reservations = found->reservations;
-  store.set_last_sequence(found->last_sequence);
+  store.set_outbox(std::move(found->outbox));
   removals.clear();
   for (const SaleHandle sale : found->leaving) removals.push_back({sale, 1, 0});
   condition = Condition::serving;

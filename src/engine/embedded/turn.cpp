@@ -19,11 +19,7 @@ constexpr std::uint64_t removed_at_once = 4096;
 bool starts_a_turn(const Operation& operation) { return std::holds_alternative<DeleteSale>(operation.command); }
 
 template <class C>
-concept NeedsARead = std::is_same_v<C, AuditSale> || std::is_same_v<C, ReadEvents>;
-
-template <class C>
-concept IsDelivery =
-    std::is_same_v<C, FindUndelivered> || std::is_same_v<C, ReadOutbox> || std::is_same_v<C, DeliverEvents>;
+concept NeedsARead = std::is_same_v<C, AuditSale> || std::is_same_v<C, ReadEvents> || std::is_same_v<C, ReadOutbox>;
 
 }  // namespace
 
@@ -87,7 +83,11 @@ void EmbeddedEngine::Impl::apply_batch(Instant now) {
 
 EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply(Operation& operation, Instant now) {
   if (const auto* reserve = std::get_if<Reserve>(&operation.command)) {  // the hot one
-    operation.answer = ledger.apply(*reserve, now);
+    if (outbox_full()) {
+      operation.answer = std::unexpected(Failure{FailureCode::outbox_full, "too many events wait to be delivered"});
+    } else {
+      operation.answer = ledger.apply(*reserve, now);
+    }
     return Applied::answered;
   }
   return std::visit(
@@ -96,24 +96,27 @@ EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply(Operation& operation, 
           return Applied::needs_a_read;
         } else if constexpr (std::is_same_v<typename C::Answer, LockAnswer>) {
           return apply_to_locks(operation, now);
-        } else if constexpr (IsDelivery<C>) {
-          operation.answer = std::unexpected(Failure{FailureCode::not_supported, "deliveries"});
-          return Applied::answered;
+        } else if constexpr (std::is_same_v<C, DeleteSale>) {
+          operation.answer = apply_to_sale(command, now);
+        } else if constexpr (std::is_same_v<C, FindUndelivered>) {
+          operation.answer = find_undelivered();
+        } else if constexpr (std::is_same_v<C, DeliverEvents>) {
+          operation.answer = apply_to_outbox(command);
         } else {
           operation.answer = ledger.apply(command, now);
-          return Applied::answered;
         }
+        return Applied::answered;
       },
       operation.command);
 }
 
 bool EmbeddedEngine::Impl::commit(Instant now) {
   const sale::Changes& changes = ledger.changes();
-  if (changes.empty() && locks.changed().empty()) {
+  if (changes.empty() && locks.changed().empty() && delivering == 0) {
     ledger.clear_changes();
     return true;
   }
-  const Written written = store.write(ledger, changes, locks, now);
+  const Written written = store.write(ledger, changes, locks, std::exchange(delivering, 0), now);
   if (written.fate != Fate::committed) {
     handle_failed_write(written);
     return false;
@@ -121,6 +124,8 @@ bool EmbeddedEngine::Impl::commit(Instant now) {
   counted.commits.fetch_add(1, std::memory_order_relaxed);
   counted.reservations.fetch_add(changes.inserted.size(), std::memory_order_relaxed);
   counted.log_bytes.store(store.log_bytes(), std::memory_order_relaxed);
+  counted.undelivered.store(store.outbox().undelivered(), std::memory_order_relaxed);
+  if (!changes.events.empty()) events_written(whole_store);
   for (const SaleHandle sale : changes.deleted) removals.push_back({sale, 1, 0});
   ledger.clear_changes();
   locks.clear_changed();
@@ -145,7 +150,7 @@ void EmbeddedEngine::Impl::complete_batch() {
 
 void EmbeddedEngine::Impl::start_reads() {
   for (Operation* operation : reads) {
-    if (std::holds_alternative<ReadEvents>(operation->command)) {
+    if (!std::holds_alternative<AuditSale>(operation->command)) {
       event_reader.submit(*operation);
     } else if (auditor.running() == 0) {
       auditor.submit(*operation);

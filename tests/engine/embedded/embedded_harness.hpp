@@ -4,6 +4,8 @@
 #include "engine/asking.hpp"
 #include "engine/embedded/embedded_engine.hpp"
 
+#include <firstcome/limits.hpp>
+
 #include <chrono>
 #include <memory>
 #include <stdexcept>
@@ -34,6 +36,9 @@ class EmbeddedHarness {
     options.vfs = vfs_;
     if (queue_operations != 0) options.queue_operations = queue_operations;
     options.lock_observer = lock_observer;
+    options.outbox_keep = outbox_keep;
+    options.outbox_limit = outbox_limit;
+    options.deliveries = deliveries;
     return options;
   }
 
@@ -76,7 +81,10 @@ class EmbeddedHarness {
   }
 
   std::size_t queue_operations = 0;             ///< 0: the usual; before `reopen`
-  std::shared_ptr<LockObserver> lock_observer;  ///< before `reopen`
+  std::shared_ptr<LockObserver> lock_observer;  ///< before `reopen`, and so the following
+  std::uint64_t outbox_keep = limits::outbox_keep;
+  std::uint64_t outbox_limit = 0;
+  engine::Deliveries deliveries = engine::Deliveries::none;
 
  private:
   TemporaryFolder folder_;

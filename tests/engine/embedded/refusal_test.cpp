@@ -66,7 +66,7 @@ TEST_F(Refusal, OfAnotherProgramsDatabase) {
 }
 
 TEST_F(Refusal, OfALaterSchema) {
-  change("PRAGMA user_version = 3");
+  change(("PRAGMA user_version = " + std::to_string(engine::schema_version + 1)).c_str());
   expect_refusal("later version");
 }
 

@@ -1,0 +1,202 @@
+// The outbox as the relay sees it: the watermark, what comes behind it, what stays of what is before it.
+#include "engine/embedded/embedded_harness.hpp"
+#include "engine/embedded/sqlite.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace firstcome::test {
+namespace {
+
+using engine::sqlite::Access;
+using engine::sqlite::Connection;
+
+class Delivery : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(harness.ask(CreateSale{terms_of("s", 100'000)})); }
+
+  OutboxAnswer behind(std::uint32_t limit = 1'000) { return harness.ask(ReadOutbox{whole_store, limit}).value(); }
+  DeliveredAnswer deliver(std::uint64_t upto) { return harness.ask(DeliverEvents{whole_store, upto, 0}).value(); }
+  EventsAnswer feed(std::uint64_t after = 0, std::uint32_t limit = 1'000) {
+    return harness.ask(ReadEvents{{}, after, limit}).value();
+  }
+  void reserve(int count) {
+    for (int i = 0; i < count; ++i) ASSERT_TRUE(harness.reserve("c" + std::to_string(i)));
+  }
+  void change_file(const std::string& sql) {
+    harness.close();
+    auto connection = Connection::open(harness.file(), Access::read_write, {}).value();
+    ASSERT_TRUE(connection.execute(sql.c_str()));
+  }
+
+  EmbeddedHarness harness;
+};
+
+TEST_F(Delivery, ReadsWhatComesBehindTheWatermarkAndOnlyThat) {
+  reserve(3);
+  ASSERT_EQ(behind().items.size(), 4U);
+  EXPECT_EQ(behind(2).items.size(), 2U);
+  EXPECT_EQ(behind(2).upto, 2U);
+  EXPECT_EQ(deliver(2).outcome, Outcome::done);
+  const OutboxAnswer rest = behind();
+  ASSERT_EQ(rest.items.size(), 2U);
+  EXPECT_EQ(rest.items[0].sequence, 3U);
+  EXPECT_EQ(rest.items[0].customer, "c1");
+  EXPECT_EQ(rest.upto, 4U);
+  EXPECT_EQ(deliver(4).outcome, Outcome::done);
+  EXPECT_EQ(behind().upto, 0U);
+  EXPECT_EQ(harness.ask(FindUndelivered{}).value().events, 0U);
+}
+
+TEST_F(Delivery, TellsTheStockAsItIsWithTheLastEventAsItsVersion) {
+  reserve(3);
+  const OutboxAnswer page = behind(1);
+  ASSERT_EQ(page.levels.size(), 1U);
+  EXPECT_EQ(page.levels[0].sale_id, "s");
+  EXPECT_EQ(page.levels[0].version, 4U);
+  EXPECT_EQ(page.levels[0].held, 3);
+  EXPECT_EQ(page.levels[0].available, 99'997);
+  EXPECT_EQ(page.levels[0].sold, 0);
+}
+
+TEST_F(Delivery, TellsWhatAReservationWasPaidWith) {
+  const ReservationRef ref = harness.reserve("a").value().ref;
+  ASSERT_TRUE(harness.ask(BeginPayment{ref}));
+  ASSERT_TRUE(harness.ask(FinishPayment{ref, Charge::charged, {"p-1", "110"}}));
+  const EventView confirmed = behind().items.back();
+  EXPECT_EQ(confirmed.type, EventType::reservation_confirmed);
+  EXPECT_EQ(confirmed.payment, (Payment{"p-1", "110"}));
+}
+
+TEST_F(Delivery, MovesTheWatermarkForwardOnlyAndNeverPastTheEnd) {
+  reserve(3);
+  EXPECT_EQ(deliver(3).upto, 3U);
+  EXPECT_EQ(deliver(2).outcome, Outcome::unchanged);
+  EXPECT_EQ(deliver(2).upto, 3U);
+  EXPECT_EQ(deliver(1'000'000).upto, 4U);
+  reserve(5);
+  EXPECT_EQ(behind().items.size(), 5U);
+}
+
+TEST_F(Delivery, RemembersTheWatermarkAcrossARestart) {
+  reserve(3);
+  deliver(3);
+  harness.reopen();
+  EXPECT_EQ(behind().items.front().sequence, 4U);
+  EXPECT_EQ(harness.ask(FindUndelivered{}).value().events, 1U);
+  EXPECT_THAT(harness.ask(FindUndelivered{}).value().streams, ::testing::ElementsAre(whole_store));
+}
+
+TEST_F(Delivery, TrimsWhatIsDeliveredAndKeepsTheLatestForTheFeed) {
+  harness.outbox_keep = 10;
+  harness.reopen();
+  reserve(3'000);
+  deliver(1'005);
+  EXPECT_EQ(feed(0, 1).oldest, 1U) << "not worth it yet";
+  deliver(1'500);
+  EXPECT_EQ(feed(0, 1).oldest, 1'491U);
+  EXPECT_EQ(feed(0, 1).items.front().sequence, 1'491U);
+  deliver(3'001);
+  EXPECT_EQ(feed(0, 1).oldest, 2'992U);
+  EXPECT_EQ(feed(3'000).items.size(), 1U);
+  harness.reopen();  // the file is as it should be
+  reserve(3'001);
+  EXPECT_EQ(behind().items.front().sequence, 3'002U);
+  EXPECT_TRUE(harness.ask(AuditSale{"s"}).value().ok);
+}
+
+TEST_F(Delivery, NeverTrimsWhatIsNotDelivered) {
+  harness.outbox_keep = 0;  // the last stays all the same
+  harness.reopen();
+  reserve(2'000);
+  EXPECT_EQ(feed(0, 1).oldest, 1U);
+  deliver(1'500);
+  EXPECT_EQ(feed(0, 1).oldest, 1'500U);
+  EXPECT_EQ(behind(1).items.front().sequence, 1'501U);
+  deliver(2'001);
+  harness.reopen();
+  EXPECT_EQ(behind().upto, 0U);
+}
+
+TEST_F(Delivery, TellsWhomeverItConcernsAfterEachCommitThatWroteEvents) {
+  int rings = 0;
+  harness.engine().on_events([&](SaleHandle stream) {
+    EXPECT_EQ(stream, whole_store);
+    ++rings;
+  });
+  harness.reserve("a").value();
+  EXPECT_EQ(rings, 1);
+  harness.ask(GetSale{"s"}).value();
+  deliver(2);
+  EXPECT_EQ(rings, 1);
+}
+
+TEST_F(Delivery, SellsNothingWhileTheOutboxIsFullAndGoesOnWhenItIsNot) {
+  harness.outbox_limit = 3;
+  harness.reopen();
+  const ReservationRef ref = harness.reserve("a").value().ref;
+  harness.reserve("b").value();
+  const auto refused = harness.reserve("c");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, FailureCode::outbox_full);
+  EXPECT_EQ(harness.ask(Cancel{ref}).value().outcome, Outcome::done) << "what was begun goes on";
+  EXPECT_EQ(harness.engine().counters().undelivered, 4U);
+  deliver(2);
+  EXPECT_TRUE(harness.reserve("c"));
+}
+
+TEST_F(Delivery, KeepsASaleUntilItsEventsAreDelivered) {
+  harness.deliveries = engine::Deliveries::expected;
+  harness.reopen();
+  const ReservationRef ref = harness.reserve("a").value().ref;
+  harness.ask(Cancel{ref}).value();
+  PatchSale close;
+  close.sale = "s";
+  close.close = PatchSale::Close::now;
+  harness.ask(close).value();
+  EXPECT_EQ(harness.ask(DeleteSale{"s"}).value().outcome, Outcome::sale_active);
+  harness.reopen();
+  EXPECT_EQ(harness.ask(DeleteSale{"s"}).value().outcome, Outcome::sale_active) << "known again after a restart";
+  deliver(behind().upto);
+  EXPECT_EQ(harness.ask(DeleteSale{"s"}).value().outcome, Outcome::done);
+}
+
+TEST_F(Delivery, TheFeedOfOneSaleLeavesTheOthersOut) {
+  ASSERT_TRUE(harness.ask(CreateSale{terms_of("other", 5)}));
+  reserve(2);
+  const EventsAnswer page = harness.ask(ReadEvents{"s", 1, 1'000}).value();
+  ASSERT_EQ(page.items.size(), 2U);
+  EXPECT_EQ(page.items[0].sequence, 3U);
+  EXPECT_EQ(harness.ask(ReadEvents{"nobody-knows", 0, 1}).value().outcome, Outcome::sale_not_found);
+}
+
+TEST_F(Delivery, AStoreOfBeforeThereWereDeliveriesIsBroughtUpToDate) {
+  reserve(2);
+  change_file("DROP TABLE delivery; PRAGMA user_version = 2");
+  harness.reopen();
+  EXPECT_EQ(behind().items.size(), 3U);
+  EXPECT_EQ(deliver(3).outcome, Outcome::done);
+  harness.reopen();
+  EXPECT_EQ(behind().items.size(), 0U);
+}
+
+TEST_F(Delivery, AWatermarkThatCannotBeIsRefused) {
+  reserve(3);
+  deliver(3);
+  change_file("UPDATE delivery SET upto = 2");
+  EXPECT_THAT(harness.refusal(), ::testing::HasSubstr("delivery has a wrong checksum"));
+}
+
+TEST_F(Delivery, EventsThatAreMissingBehindTheWatermarkAreNoticed) {
+  reserve(3);
+  deliver(1);
+  change_file("DELETE FROM outbox WHERE seq < 3");
+  EXPECT_THAT(harness.refusal(), ::testing::HasSubstr("the outbox begins at 3, and is delivered up to 1 only"));
+}
+
+}  // namespace
+}  // namespace firstcome::test
