@@ -1,10 +1,10 @@
 #include "payment/payment_service.hpp"
 
+#include "engine/drive_until.hpp"
+
 #include <boost/asio/executor_work_guard.hpp>
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -28,21 +28,7 @@ struct PaymentService::Impl {
   std::thread thread;
 };
 
-namespace {
-
-/// Drives the engine until `reached` or `deadline`. Looks once a millisecond: this is the end of a process.
-template <typename Condition>
-void drive_until(const Condition& reached, steady_clock::time_point deadline, const std::function<void()>& meanwhile) {
-  std::mutex mutex;
-  std::condition_variable nobody;
-  std::unique_lock lock(mutex);
-  while (!reached() && steady_clock::now() < deadline) {
-    if (meanwhile) meanwhile();
-    nobody.wait_for(lock, std::chrono::milliseconds{1}, reached);
-  }
-}
-
-}  // namespace
+namespace {}  // namespace
 
 MakeGateway simulated(SimulatedGatewayOptions options) {
   return [options](IoExecutor executor) { return std::make_unique<SimulatedGateway>(executor, options); };
@@ -80,7 +66,7 @@ void PaymentService::stop(steady_clock::time_point deadline, const std::function
     closed = true;
   });
   const auto finished = [&] { return closed && impl.idle(); };
-  drive_until(finished, deadline, meanwhile);
+  engine::drive_until(finished, deadline, meanwhile);
 
   std::atomic<bool> abandoned = false;
   asio::post(impl.io, [&] {
@@ -88,7 +74,7 @@ void PaymentService::stop(steady_clock::time_point deadline, const std::function
     abandoned = true;
   });
   const auto silent = [&] { return abandoned && impl.engine_calls() == 0; };
-  drive_until(silent, no_deadline, meanwhile);
+  engine::drive_until(silent, no_deadline, meanwhile);
   impl.io.stop();
   impl.thread.join();
 }

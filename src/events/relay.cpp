@@ -1,0 +1,288 @@
+#include "events/relay.hpp"
+
+#include "engine/drive_until.hpp"
+#include "events/blocking_caller.hpp"
+#include "events/stream_leases.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <stop_token>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace firstcome::events {
+
+using SteadyClock = std::chrono::steady_clock;
+
+struct Relay::Impl {
+  Impl(Engine& its_engine, engine::ReservationIds its_ids, std::unique_ptr<EventSink> its_sink,
+       std::unique_ptr<LockSpace> locks, RelayOptions its_options)
+      : options(its_options),
+        caller(its_engine),
+        ids(std::move(its_ids)),
+        sink(std::move(its_sink)),
+        leases(std::move(locks), [this] { wake(); }) {}
+
+  /// One stream in a round.
+  struct Page {
+    SaleHandle stream;
+    std::uint64_t token = 0;
+    std::uint64_t upto = 0;
+  };
+
+  // --- from any thread ---
+  void ring(SaleHandle stream);
+  void wake();
+
+  // --- the thread's ---
+  void run(const std::stop_token& stop);
+  void wait(const std::stop_token& stop);
+  void look_through();
+  void stand_by();
+  std::vector<Page> begin_round();
+  void round(const std::stop_token& stop);
+  void read(std::vector<Page>& pages);
+  bool bring(const std::stop_token& stop);
+  void move_watermarks(const std::vector<Page>& pages);
+  void done_with(SaleHandle stream);
+  void hold_back();
+  void failed(std::string sentence);
+  void succeeded();
+
+  const RelayOptions options;
+  BlockingCaller caller;
+  engine::ReservationIds ids;
+  const std::unique_ptr<EventSink> sink;
+
+  // The thread's.
+  std::set<SaleHandle> due;    ///< to be delivered, not held yet
+  std::set<SaleHandle> ready;  ///< held, and not known to be empty
+  std::vector<Event> events;   ///< of this round
+  std::vector<StockLevel> levels;
+  SteadyClock::time_point look_at{};
+  SteadyClock::time_point pause_until{};
+  std::chrono::milliseconds pause{0};
+
+  mutable std::mutex mutex;  ///< protects what follows
+  std::condition_variable_any changed;
+  std::set<SaleHandle> rung;
+  bool woken = false;
+  std::string trouble;
+
+  std::atomic<std::uint64_t> events_delivered{0}, rounds{0}, failures{0}, streams{0};
+
+  StreamLeases leases;  ///< its callback uses the above
+  std::jthread thread;
+};
+
+void Relay::Impl::ring(SaleHandle stream) {
+  const std::lock_guard guard(mutex);
+  if (!rung.insert(stream).second) return;
+  woken = true;
+  changed.notify_one();
+}
+
+void Relay::Impl::wake() {
+  const std::lock_guard guard(mutex);
+  woken = true;
+  changed.notify_one();
+}
+
+void Relay::Impl::run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    wait(stop);
+    if (SteadyClock::now() >= look_at) look_through();
+    stand_by();
+    if (!ready.empty() && SteadyClock::now() >= pause_until) round(stop);
+  }
+}
+
+/// Until there is something to do. While the relay holds itself back, a ring is none.
+void Relay::Impl::wait(const std::stop_token& stop) {
+  std::unique_lock guard(mutex);
+  const bool held_back = SteadyClock::now() < pause_until;
+  if (held_back || ready.empty()) {
+    const auto until = ready.empty() ? look_at : std::min(look_at, pause_until);
+    changed.wait_until(guard, stop, until, [&] { return woken && !held_back; });
+  }
+  woken = false;
+  due.insert(rung.begin(), rung.end());
+  rung.clear();
+}
+
+void Relay::Impl::look_through() {
+  const auto found = caller.ask(FindUndelivered{});
+  look_at = SteadyClock::now() + options.look_through;
+  if (!found) return;  // the engine tells of its own troubles
+  due.insert(found->streams.begin(), found->streams.end());
+}
+
+void Relay::Impl::stand_by() {
+  for (auto stream = due.begin(); stream != due.end() && leases.wanted() < options.standing_by;) {
+    if (leases.holds(*stream)) {
+      ready.insert(*stream);
+    } else {
+      leases.want(*stream);
+    }
+    stream = due.erase(stream);
+  }
+  std::vector<SaleHandle> granted;
+  leases.take_granted(granted);
+  ready.insert(granted.begin(), granted.end());
+  streams.store(leases.wanted(), std::memory_order_relaxed);
+}
+
+std::vector<Relay::Impl::Page> Relay::Impl::begin_round() {
+  std::vector<Page> pages;
+  for (auto stream = ready.begin(); stream != ready.end() && pages.size() < options.streams;) {
+    if (leases.holds(*stream)) {
+      pages.push_back({*stream, leases.token(*stream), 0});
+      ++stream;
+    } else {
+      due.insert(*stream);  // behind whoever has it now
+      stream = ready.erase(stream);
+    }
+  }
+  return pages;
+}
+
+void Relay::Impl::round(const std::stop_token& stop) {
+  std::vector<Page> pages = begin_round();
+  events.clear();
+  levels.clear();
+  read(pages);
+  if (!events.empty() || !levels.empty()) {
+    if (!bring(stop)) return;
+  }
+  move_watermarks(pages);
+}
+
+/// What cannot be read now is looked for again; it keeps nothing else back.
+void Relay::Impl::read(std::vector<Page>& pages) {
+  std::vector<ReadOutbox> commands;
+  for (const Page& page : pages) commands.push_back({page.stream, options.page});
+  auto answers = caller.ask_all(std::move(commands));
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    if (!answers[i]) {
+      failed("the outbox cannot be read: " + answers[i].error().detail);
+      continue;
+    }
+    OutboxAnswer& answer = *answers[i];
+    pages[i].upto = answer.upto;
+    for (const EventView& view : answer.items) {
+      if (leaves_the_house(view.type)) events.push_back(event_of(view, ids));
+    }
+    std::ranges::move(answer.levels, std::back_inserter(levels));
+  }
+}
+
+bool Relay::Impl::bring(const std::stop_token& stop) {
+  const auto brought = sink->deliver(events, levels, stop);
+  if (!brought) {
+    hold_back();
+    if (!stop.stop_requested()) failed("events cannot be delivered: " + brought.error());
+    return false;
+  }
+  succeeded();
+  rounds.fetch_add(1, std::memory_order_relaxed);
+  events_delivered.fetch_add(events.size(), std::memory_order_relaxed);
+  return true;
+}
+
+void Relay::Impl::move_watermarks(const std::vector<Page>& pages) {
+  std::vector<DeliverEvents> commands;
+  for (const Page& page : pages) {
+    if (page.upto == 0) {
+      done_with(page.stream);
+    } else {
+      commands.push_back({page.stream, page.upto, page.token});
+    }
+  }
+  const auto answers = caller.ask_all(commands);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const SaleHandle stream = commands[i].stream;
+    if (!answers[i]) {
+      failed("the mark of what is delivered cannot be stored: " + answers[i].error().detail);
+      done_with(stream);
+    } else if (answers[i]->outcome == Outcome::sale_not_found) {
+      done_with(stream);
+    } else if (answers[i]->outcome == Outcome::lease_lost) {
+      done_with(stream);
+      due.insert(stream);
+    }
+  }
+}
+
+/// Empty when it was read (who wrote since has rung since), or in trouble (found again by looking through).
+void Relay::Impl::done_with(SaleHandle stream) {
+  ready.erase(stream);
+  leases.give_back(stream);
+}
+
+void Relay::Impl::hold_back() {
+  pause = std::clamp(pause * 2, options.first_pause, options.longest_pause);
+  pause_until = SteadyClock::now() + pause;
+}
+
+void Relay::Impl::failed(std::string sentence) {
+  failures.fetch_add(1, std::memory_order_relaxed);
+  const std::lock_guard guard(mutex);
+  if (trouble.empty()) spdlog::warn("relay: {}; it is tried again until it works", sentence);
+  trouble = std::move(sentence);
+}
+
+void Relay::Impl::succeeded() {
+  pause = {};
+  const std::lock_guard guard(mutex);
+  if (!trouble.empty()) spdlog::info("relay: events are delivered again");
+  trouble.clear();
+}
+
+Relay::Relay(Engine& engine, engine::ReservationIds ids, std::unique_ptr<EventSink> sink,
+             std::unique_ptr<LockSpace> locks, RelayOptions options)
+    : impl_(std::make_unique<Impl>(engine, std::move(ids), std::move(sink), std::move(locks), options)) {}
+
+Relay::~Relay() {
+  stop([] {});
+}
+
+std::function<void(SaleHandle)> Relay::doorbell() {
+  return [impl = impl_.get()](SaleHandle stream) { impl->ring(stream); };
+}
+
+void Relay::start() {
+  impl_->thread = std::jthread([impl = impl_.get()](const std::stop_token& stop) { impl->run(stop); });
+}
+
+void Relay::stop(const std::function<void()>& meanwhile) {
+  if (!impl_->thread.joinable()) return;
+  std::atomic<bool> ended = false;
+  impl_->thread.request_stop();
+  const std::jthread joiner([&] {
+    impl_->thread.join();
+    ended = true;
+  });
+  engine::drive_until([&] { return ended.load(); }, SteadyClock::time_point::max(), meanwhile);
+}
+
+RelayCounters Relay::counters() const {
+  RelayCounters counters;
+  counters.events = impl_->events_delivered;
+  counters.rounds = impl_->rounds;
+  counters.failures = impl_->failures;
+  counters.streams = impl_->streams;
+  return counters;
+}
+
+std::string Relay::trouble() const {
+  const std::lock_guard guard(impl_->mutex);
+  return impl_->trouble;
+}
+
+}  // namespace firstcome::events
