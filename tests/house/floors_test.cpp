@@ -105,6 +105,7 @@ TEST(Floors, LibrariesStayWhereTheyAreAtHome) {
        {"src/net/", "src/lock/", "src/engine/", "tests/"},
        "ids and hashes are made in engine/reservation_id.hpp and lock/identity.hpp"},
       {"<hiredis/", {"src/net/", "tests/"}, "talk to Redis through net/redis/client.hpp"},
+      {"<soci/", {"src/events/orders/", "tests/", "bench/"}, "store orders through events/orders/order_store.hpp"},
       {"<prometheus/", {"src/api/"}, "keep a plain counter and let api/ show it"},
       {"<CLI/", {"src/cli/"}, "options are read in cli/ and passed down as a struct"},
       {"<sys/epoll.h>", {"src/net/", "src/rush/", "tests/", "bench/"}, "use net/http_server.hpp"},

@@ -1,0 +1,242 @@
+#include "events/orders/sql_order_store.hpp"
+
+#include "events/orders/order_schema.hpp"
+
+#include <fmt/format.h>
+
+#include <cassert>
+
+namespace firstcome::events {
+
+using Fault = SqlFailure::Fault;
+namespace {
+
+FailedEvent failed_from(const Event& event, std::string error, Instant now) {
+  FailedEvent failed;
+  failed.id = id_for_storing(event.id, 64);
+  failed.reservation = id_for_storing(event.reservation, 64);
+  failed.sale = id_for_storing(event.sale, 64);
+  failed.sequence = event.sequence;
+  failed.type = word(event.type);
+  failed.body = to_json(event);
+  failed.error = std::move(error);
+  failed.first_failed_at = failed.last_failed_at = failed.next_try_at = now;
+  return failed;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<OrderStore>, std::string> OrderStore::open(OrderStoreOptions options) {
+  assert(options.now && "an order store needs a clock");
+  auto store = std::make_unique<SqlOrderStore>(std::move(options));
+  try {
+    store->connect();
+  } catch (const SqlFailure& failure) {
+    return std::unexpected(store->trouble_of(failure).sentence);
+  }
+  return store;
+}
+
+void SqlOrderStore::connect() {
+  auto session = std::make_unique<SqlSession>(options_);
+  if (options_.tables == OrderStoreOptions::Tables::make) {
+    make_tables(*session, order_schema());
+  } else {
+    expect_tables(*session, order_schema());
+  }
+  session_ = std::move(session);
+}
+
+Trouble SqlOrderStore::trouble_of(const SqlFailure& failure) const {
+  return {failure.kind, fmt::format("order database {}: {}", options_.database.text(), failure.sentence)};
+}
+
+SqlOrderStore::Result<Stored> SqlOrderStore::store(std::span<const Event> events) {
+  if (events.empty()) return Stored{};
+  return with_session([&](SqlSession& session) {
+    try {
+      return store_all(session, events, Refusals::fail);
+    } catch (const SqlFailure& failure) {
+      if (failure.fault == Fault::database) throw;
+    }
+    return store_all(session, events, Refusals::park);
+  });
+}
+
+namespace {
+
+/// Takes those out that have to wait behind a failed event of their reservation.
+std::vector<OrderUnit> take_blocked(FailedEvents& failed, std::vector<OrderUnit>& units) {
+  std::vector<OrderUnit> behind;
+  const auto blocked = failed.blocked(units);
+  if (blocked.empty()) return behind;
+  std::vector<OrderUnit> rest;
+  for (OrderUnit& unit : units) (blocked.contains(unit.reservation) ? behind : rest).push_back(std::move(unit));
+  units = std::move(rest);
+  return behind;
+}
+
+}  // namespace
+
+Stored SqlOrderStore::store_all(SqlSession& session, std::span<const Event> events, Refusals refusals) {
+  SqlTransaction transaction(session);
+  FailedEvents failed(session);
+  std::vector<OrderUnit> units = units_of(events);
+  const std::vector<OrderUnit> behind = take_blocked(failed, units);
+  OrderWriter writer(session, options_.now());
+  Refused refused;
+  if (refusals == Refusals::fail) {
+    writer.write(units);
+  } else {
+    refused = writer.write_all_but(units);
+    if (refused.all_unknown) throw SqlFailure::database(Trouble::Kind::other, refused.blamed.front().error);
+  }
+  Stored stored = park_all(session, behind, refused.blamed);
+  transaction.commit();
+  stored.written = events.size() - stored.parked;
+  return stored;
+}
+
+Stored SqlOrderStore::park_all(SqlSession& session, const std::vector<OrderUnit>& behind,
+                               const std::vector<Blamed>& blamed) {
+  FailedEvents failed(session);
+  Stored stored;
+  const Instant now = options_.now();
+  const auto keep = [&](const FailedEvent& event) {
+    if (failed.add(event) == FailedEvents::Kept::now) ++stored.parked;
+  };
+  for (const OrderUnit& unit : behind) {
+    for (const Event* event : unit.events) {
+      keep(failed_from(*event, "waits behind an event of its reservation that could not be stored", now));
+    }
+  }
+  for (const Blamed& one : blamed) {
+    for (std::size_t i = one.index; i < one.unit->events.size(); ++i) {
+      const Event& event = *one.unit->events[i];
+      FailedEvent parked =
+          failed_from(event, i == one.index ? one.error : "waits behind " + one.unit->events[one.index]->id, now);
+      if (i == one.index) parked.attempts = 1;
+      parked.next_try_at = now + pause_after(1);
+      keep(parked);
+    }
+  }
+  return stored;
+}
+
+SqlOrderStore::Result<void> SqlOrderStore::park(const NoEvent& what) {
+  return with_session([&](SqlSession& session) {
+    SqlTransaction transaction(session);
+    FailedEvent failed;
+    failed.id = id_for_storing(what.id, 300);
+    failed.body = what.body;
+    failed.error = what.error;
+    failed.attempts = 1;
+    failed.source = id_for_storing(what.source, 300);
+    failed.first_failed_at = failed.last_failed_at = options_.now();
+    failed.next_try_at = failed.first_failed_at + pause_after(1);
+    FailedEvents(session).add(failed);
+    transaction.commit();
+  });
+}
+
+// --- failed events ----------------------------------------------------------------------------------------------
+
+namespace {
+
+/// What a failed event says, if it says something by now: a later firstcome may understand what an earlier one did not.
+struct Readable {
+  const FailedEvent* failed = nullptr;
+  Event event;
+};
+
+/// Those of one line of waiting, in order.
+std::vector<OrderUnit> units_of_readable(const std::vector<Readable>& readable) {
+  std::vector<OrderUnit> units;
+  for (std::size_t i = 0; i < readable.size();) {
+    std::vector<const Event*> events;
+    const std::size_t first = i;
+    for (; i < readable.size() && readable[i].event.reservation == readable[first].event.reservation; ++i) {
+      events.push_back(&readable[i].event);
+    }
+    units.push_back(unit_of(std::move(events)));
+  }
+  return units;
+}
+
+}  // namespace
+
+SqlOrderStore::Result<Retried> SqlOrderStore::retry_due(Instant now, std::size_t limit) {
+  return with_session([&](SqlSession& session) { return retry(session, now, limit); });
+}
+
+Retried SqlOrderStore::retry(SqlSession& session, Instant now, std::size_t limit) {
+  SqlTransaction transaction(session);
+  FailedEvents failed(session);
+  Retried retried;
+  const std::vector<FailedEvent> due = failed.due(now, limit);
+  std::vector<Readable> readable;
+  for (const FailedEvent& one : due) {
+    auto event = event_from_json(one.body);
+    if (event) {
+      readable.push_back({&one, std::move(*event)});
+    } else {
+      failed.fail_again(one, event.error(), now);
+      ++retried.failed;
+    }
+  }
+  const std::vector<OrderUnit> units = units_of_readable(readable);
+  const std::vector<Blamed> blamed = OrderWriter(session, now).write_all_but(units).blamed;
+  std::set<const Event*> still;
+  for (const Blamed& one : blamed)
+    still.insert(one.unit->events.begin() + std::ptrdiff_t(one.index), one.unit->events.end());
+  std::vector<const FailedEvent*> done;
+  for (const Readable& one : readable) {
+    if (!still.contains(&one.event)) done.push_back(one.failed);
+  }
+  failed.remove(done);
+  for (const Blamed& one : blamed) {
+    const Event* const first = one.unit->events[one.index];
+    for (const Readable& candidate : readable) {
+      if (&candidate.event == first) failed.fail_again(*candidate.failed, one.error, now);
+    }
+  }
+  transaction.commit();
+  retried.stored = done.size();
+  retried.failed += still.size();
+  return retried;
+}
+
+SqlOrderStore::Result<std::uint64_t> SqlOrderStore::failed_count() {
+  return with_session([](SqlSession& session) { return FailedEvents(session).count(); });
+}
+
+SqlOrderStore::Result<FailedPage> SqlOrderStore::failed(const std::string& after, std::size_t limit) {
+  return with_session([&](SqlSession& session) {
+    FailedPage page;
+    page.items = FailedEvents(session).page(after, limit + 1);
+    if (page.items.size() <= limit) return page;
+    page.items.pop_back();
+    page.next = page.items.back().id + " " + page.items.back().reservation;
+    return page;
+  });
+}
+
+SqlOrderStore::Result<std::uint64_t> SqlOrderStore::retry_now(const std::optional<std::string>& id) {
+  return with_session([&](SqlSession& session) {
+    SqlTransaction transaction(session);
+    const std::uint64_t count = FailedEvents(session).retry_now(id, options_.now());
+    transaction.commit();
+    return count;
+  });
+}
+
+SqlOrderStore::Result<std::uint64_t> SqlOrderStore::discard(const std::string& id, const Discard& why) {
+  return with_session([&](SqlSession& session) {
+    SqlTransaction transaction(session);
+    const std::uint64_t count = FailedEvents(session).discard(id, why, options_.now());
+    transaction.commit();
+    return count;
+  });
+}
+
+}  // namespace firstcome::events

@@ -1,0 +1,73 @@
+#include "events/orders/sql_session.hpp"
+
+#include <cassert>
+#include <charconv>
+
+namespace firstcome::events {
+
+SqlSession::SqlSession(const OrderStoreOptions& options) : dialect_(dialect_of(options.database.kind)) {
+  try {
+    session_ = dialect_.connect(options);
+  } catch (const std::exception& error) {
+    throw dialect_.failure_of(error, nullptr);
+  }
+}
+
+void SqlSession::run(std::string_view sql) {
+  try {
+    session_->once << sql;
+  } catch (const std::exception& error) {
+    throw dialect_.failure_of(error, session_.get());
+  }
+}
+
+std::vector<SqlSession::Row> SqlSession::ask(const std::string& sql, std::size_t columns) {
+  std::vector<Row> rows;
+  try {
+    std::vector<std::string> cells(columns);
+    std::vector<soci::indicator> indicators(columns, soci::i_ok);
+    soci::statement statement(*session_);
+    for (std::size_t i = 0; i < columns; ++i) statement.exchange(soci::into(cells[i], indicators[i]));
+    statement.alloc();
+    // Asked once, so that the server need not keep it.
+    statement.prepare(sql, soci::details::st_one_time_query);
+    statement.define_and_bind();
+    statement.execute();
+    while (statement.fetch()) {
+      Row& row = rows.emplace_back(columns);
+      for (std::size_t i = 0; i < columns; ++i) {
+        if (indicators[i] == soci::i_ok) row[i] = cells[i];
+      }
+    }
+  } catch (const std::exception& error) {
+    throw dialect_.failure_of(error, session_.get());
+  }
+  return rows;
+}
+
+std::uint64_t SqlSession::ask_number(const std::string& sql) {
+  const auto rows = ask(sql, 1);
+  return rows.empty() ? 0 : static_cast<std::uint64_t>(number_in(rows[0][0]));
+}
+
+SqlTransaction::~SqlTransaction() {
+  if (!open_) return;
+  try {
+    session_.run("ROLLBACK");
+  } catch (const SqlFailure&) {
+    // The connection is gone, and the transaction with it; or it was rolled back by what failed.
+  }
+}
+
+void SqlTransaction::commit() {
+  session_.run("COMMIT");
+  open_ = false;
+}
+
+std::int64_t number_in(const std::optional<std::string>& cell) {
+  std::int64_t number = 0;
+  if (cell) std::from_chars(cell->data(), cell->data() + cell->size(), number);
+  return number;
+}
+
+}  // namespace firstcome::events

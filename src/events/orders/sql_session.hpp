@@ -1,0 +1,53 @@
+// One connection to the order database: text in, rows of text out.
+#pragma once
+
+#include "events/orders/sql_dialect.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace firstcome::events {
+
+/// All functions block, and throw SqlFailure. Not thread-safe.
+class SqlSession {
+ public:
+  using Row = std::vector<std::optional<std::string>>;
+
+  /// Connects.
+  explicit SqlSession(const OrderStoreOptions& options);
+
+  void run(std::string_view sql);
+  /// REQUIRES: the query has so many columns.
+  std::vector<Row> ask(const std::string& sql, std::size_t columns);
+  std::uint64_t ask_number(const std::string& sql);
+
+  const SqlDialect& dialect() const { return dialect_; }
+
+ private:
+  const SqlDialect& dialect_;
+  std::unique_ptr<soci::session> session_;
+};
+
+/// A transaction that is rolled back unless it was committed.
+class SqlTransaction {
+ public:
+  explicit SqlTransaction(SqlSession& session) : session_(session) { session.run(session.dialect().begin()); }
+  ~SqlTransaction();
+  SqlTransaction(const SqlTransaction&) = delete;
+  SqlTransaction& operator=(const SqlTransaction&) = delete;
+
+  void commit();
+
+ private:
+  SqlSession& session_;
+  bool open_ = true;
+};
+
+/// Reads one column; REQUIRES: it is a number.
+std::int64_t number_in(const std::optional<std::string>& cell);
+
+}  // namespace firstcome::events
