@@ -14,6 +14,7 @@ using std::chrono::seconds;
 constexpr std::uint64_t page_records = 400;
 constexpr std::uint32_t page_entries = 64;
 constexpr seconds page_patience{10};
+constexpr int most_attempts = 3;
 
 }  // namespace
 
@@ -67,9 +68,22 @@ void RedisAudit::take(const CountedPage& page, const CallHead& head) {
     }
     next_ += page_records;
   } else {
+    if (page.reached == 0) return begin_again();
     events_seen_ = page.reached;
     if (page.reached == page.events) return finish(page, head);
   }
+  ask();
+}
+
+/// What changed meanwhile cannot be told any more.
+void RedisAudit::begin_again() {
+  if (++attempts_ == most_attempts) {
+    return fail(
+        {FailureCode::overloaded, "the outbox keeps fewer delivered events than there are while it is counted"});
+  }
+  facts_.clear();
+  next_ = 1;
+  last_ = UINT64_MAX;
   ask();
 }
 

@@ -2,7 +2,8 @@
 //
 // Mechanism: pages of records are read one after the other, each as it is at its own instant. Then, again and again,
 // the records that the outbox tells changed meanwhile; the last of these replies also has the sale's counters, and all
-// records together are what they were at its instant.
+// records together are what they were at its instant. Where events that tell so were trimmed meanwhile, it begins
+// again.
 #pragma once
 
 #include "engine/redis/sale_desk.hpp"
@@ -36,6 +37,7 @@ class RedisAudit : public std::enable_shared_from_this<RedisAudit> {
   void ask();
   void take(const CountedPage& page, const CallHead& head);
   void finish(const CountedPage& page, const CallHead& head);
+  void begin_again();
   void fail(const Failure& failure);
 
   const std::shared_ptr<SaleDesk> desk_;
@@ -44,7 +46,8 @@ class RedisAudit : public std::enable_shared_from_this<RedisAudit> {
   std::vector<Fact> facts_;
   std::uint64_t next_ = 1;           // the first that was not read
   std::uint64_t last_ = UINT64_MAX;  // the last there is, from the first reply on
-  std::uint64_t events_seen_ = 0;    // all that changed up to it is in the facts
+  int attempts_ = 0;
+  std::uint64_t events_seen_ = 0;  // all that changed up to it is in the facts
 };
 
 }  // namespace firstcome::engine

@@ -66,8 +66,8 @@ Failure undecided(Failure failure) {
   return failure;
 }
 
-Failure not_supported(const char* what) {
-  return {FailureCode::not_supported, std::string("the redis engine has no ") + what};
+Failure no_locks() {
+  return {FailureCode::not_supported, "the redis engine has no locks of its own: serve with --locks"};
 }
 
 }  // namespace
@@ -84,7 +84,8 @@ RedisCore::RedisCore(net::RedisClient& client, net::IoExecutor executor, RedisCo
               .executor = executor,
               .node = random_node(),
               .durability = options.durability,
-              .refusal_seed = random_seed()},
+              .refusal_seed = random_seed(),
+              .outbox_limit = options.outbox_limit},
       poll_timer_(executor),
       watch_timer_(executor) {
   office_.complete = [this](Operation& operation) { complete(operation, std::move(operation.answer)); };
@@ -139,16 +140,21 @@ void RedisCore::submit(Operation& operation) {
           audit(operation, command);
         } else if constexpr (std::is_same_v<C, TakePaymentTasks>) {
           take_tasks(operation, command);
-        } else if constexpr (std::is_same_v<C, ReadEvents> || std::is_same_v<C, FindUndelivered> ||
-                             std::is_same_v<C, ReadOutbox> || std::is_same_v<C, DeliverEvents>) {
-          complete_now(operation, std::unexpected(not_supported("feed of events yet")));
+        } else if constexpr (std::is_same_v<C, ReadEvents>) {
+          read_events(operation, command);
+        } else if constexpr (std::is_same_v<C, FindUndelivered>) {
+          find_undelivered(operation);
+        } else if constexpr (std::is_same_v<C, ReadOutbox>) {
+          read_outbox(operation, command);
+        } else if constexpr (std::is_same_v<C, DeliverEvents>) {
+          deliver(operation, command);
         } else if constexpr (has_sale<C>) {
           to_desk(operation,
                   {.id = std::string(command.sale), .handle = {}, .deadline = deadline_from_now(), .found = {}});
         } else if constexpr (has_ref<C>) {
           to_desk(operation, {.id = {}, .handle = command.ref.sale, .deadline = deadline_from_now(), .found = {}});
         } else {
-          complete_now(operation, std::unexpected(not_supported("locks of its own: serve with --locks")));
+          complete_now(operation, std::unexpected(no_locks()));
         }
       },
       operation.command);
@@ -271,12 +277,18 @@ void RedisCore::find_out(SaleHandle handle, std::move_only_function<void(DeskOff
                       const RegisteredSale* sale = registry_.find(registry_.id_of(handle));
                       if (sale != nullptr && sale->handle == handle && sale->phase == SalePhase::open)
                         return done(lost);
-                      if (const auto desk = desks_.find(value(handle)); desk != desks_.end()) {
-                        retired_.push_back(std::move(desk->second));
-                        desks_.erase(desk);
-                      }
+                      retire(handle);
                       done(erased);
                     });
+}
+
+/// It has been deleted.
+void RedisCore::retire(SaleHandle handle) {
+  marks_.erase(value(handle));
+  const auto desk = desks_.find(value(handle));
+  if (desk == desks_.end()) return;
+  retired_.push_back(std::move(desk->second));
+  desks_.erase(desk);
 }
 
 // --- time ---
@@ -286,6 +298,7 @@ void RedisCore::desk_changed(SaleHandle handle) {
   if (found == desks_.end()) return;
   const SaleDesk& desk = *found->second;
   if (desk.head().charges) want_payments(handle);
+  note_events(desk);
   SteadyTime& planned = planned_[value(handle)];
   polls_.erase({planned, value(handle)});
   planned = desk.next_poll();
@@ -353,6 +366,7 @@ RedisCoreCounters RedisCore::counters() const {
                              .commands = office_.commands_decided,
                              .rollbacks = office_.rollbacks,
                              .sales = desks_.size()};
+  counters.undelivered = undelivered();
   for (const auto& [handle, desk] : desks_) counters.waiting += desk->waiting();
   return counters;
 }

@@ -1,11 +1,15 @@
 // The Redis engine on its own thread: finds the sale that an operation is about, hands it to that sale's desk, and has
 // time and payments do their work in every sale.
 //
-// Split in files: redis_core.cpp (finding, polling), redis_sales.cpp (create, delete, list), redis_payments.cpp.
+// Split in files: redis_core.cpp (finding, polling), redis_sales.cpp (create, delete, list), redis_payments.cpp,
+// redis_outbox.cpp.
 #pragma once
 
+#include "engine/driven_engine.hpp"
 #include "engine/redis/redis_audit.hpp"
 #include "engine/redis/sale_desk.hpp"
+
+#include <firstcome/limits.hpp>
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -27,6 +31,9 @@ struct RedisCoreOptions {
   std::chrono::milliseconds patience{2'000};
   /// Whether every sale may be kept by another server, whose settings are to be checked too.
   enum class Servers : std::uint8_t { one, many } servers = Servers::one;
+  std::uint64_t outbox_keep = limits::outbox_keep;  ///< see RedisEngineOptions, as the next two
+  std::uint64_t outbox_limit = 0;
+  Deliveries deliveries = Deliveries::none;
 };
 
 /// What the core tells, on its thread.
@@ -34,6 +41,7 @@ struct RedisCoreEvents {
   std::function<void(Operation&)> complete = {};  ///< its answer is there
   std::function<void()> flush = {};               ///< no more of them for now
   std::function<void()> payment_work = {};
+  std::function<void(SaleHandle)> events_written = {};
   std::function<void(Readiness)> readiness = {};
 };
 
@@ -44,6 +52,7 @@ struct RedisCoreCounters {
   std::uint64_t rollbacks = 0;
   std::uint64_t sales = 0;
   std::uint64_t waiting = 0;
+  std::uint64_t undelivered = 0;
 };
 
 /// Not thread-safe: on the client's executor only.
@@ -71,7 +80,21 @@ class RedisCore {
     Found found;
     std::uint64_t round = 0;
   };
+  using Replied = std::move_only_function<void(std::expected<net::RedisReply, Failure>)>;
+  struct StreamQuestion {
+    std::string id = {};     // or
+    SaleHandle handle = {};  // where the id is empty
+    Answer not_there;
+    std::move_only_function<net::RedisCommand(const SaleKeys&)> command;
+    std::move_only_function<std::optional<Answer>(const net::RedisReply&, const KnownSale&)> take;
+  };
+  /// Of a sale, as last heard.
+  struct SeenMarks {
+    OutboxMarks marks;
+    std::uint64_t told = 0;  // up to where `events_written` told
+  };
   struct Listing;
+  struct Finding;
   class ViewRequest;
   class ForgottenRequest;
 
@@ -89,6 +112,7 @@ class RedisCore {
   void read_terms_of(SaleHandle handle, SteadyTime deadline);
   void desk_opened(SaleHandle handle, DeskOr desk);
   void find_out(SaleHandle handle, std::move_only_function<void(DeskOffice::Missing)> done);
+  void retire(SaleHandle handle);
 
   // --- time (redis_core.cpp) ---
   void desk_changed(SaleHandle handle);
@@ -112,6 +136,20 @@ class RedisCore {
   void take_tasks(Operation& operation, const TakePaymentTasks& command);
   void keep_new_tasks(std::vector<PaymentTask>& tasks);
   void rescue_payments();
+
+  // --- events (redis_outbox.cpp) ---
+  void ask_sale(SaleHandle handle, net::RedisCommand command, SteadyTime deadline, Replied done);
+  void ask_again_soon(SaleHandle handle, net::RedisCommand command, SteadyTime deadline, Replied done);
+  void ask_stream(Operation& operation, StreamQuestion question);
+  void read_events(Operation& operation, const ReadEvents& command);
+  void read_outbox(Operation& operation, const ReadOutbox& command);
+  void deliver(Operation& operation, const DeliverEvents& command);
+  void find_undelivered(Operation& operation);
+  void ask_marks(const std::shared_ptr<Finding>& finding);
+  void found_undelivered(const Finding& finding);
+  void note_marks(SaleHandle handle, const OutboxMarks& marks);
+  void note_events(const SaleDesk& desk);
+  std::uint64_t undelivered() const;
 
   net::RedisClient& client_;
   const net::IoExecutor executor_;
@@ -139,6 +177,9 @@ class RedisCore {
   std::deque<PaymentTask> forgotten_;
   std::unordered_map<std::uint64_t, std::uint64_t> forgotten_from_;
   std::map<std::pair<ReservationRef, PaymentTask::Action>, SteadyTime> handed_out_;
+
+  std::unordered_map<std::uint64_t, SeenMarks> marks_;
+  SaleHandle told_upto_{};  // where the next who look for undelivered events begin
 
   std::shared_ptr<RedisAudit> audit_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();

@@ -27,7 +27,10 @@ RedisCoreOptions core_options(const RedisEngineOptions& options) {
   const bool cluster = options.url.topology == net::RedisUrl::Topology::cluster;
   return {.durability = options.durability,
           .patience = options.patience,
-          .servers = cluster ? RedisCoreOptions::Servers::many : RedisCoreOptions::Servers::one};
+          .servers = cluster ? RedisCoreOptions::Servers::many : RedisCoreOptions::Servers::one,
+          .outbox_keep = options.outbox_keep,
+          .outbox_limit = options.outbox_limit,
+          .deliveries = options.deliveries};
 }
 
 }  // namespace
@@ -39,7 +42,8 @@ struct RedisEngine::Impl {
   void take_submitted();
   void completed(Operation& operation);
   void flush();
-  void call(std::function<void()> Impl::* hook);
+  template <class... Arguments>
+  void call(std::function<void(Arguments...)> Impl::* hook, Arguments... arguments);
   RedisCoreCounters counters();
 
   const RedisEngineOptions options;
@@ -94,6 +98,7 @@ std::expected<void, Failure> RedisEngine::Impl::open() {
     events.complete = [this](Operation& operation) { completed(operation); };
     events.flush = [this] { flush(); };
     events.payment_work = [this] { call(&Impl::payment_work); };
+    events.events_written = [this](SaleHandle stream) { call(&Impl::events_written, stream); };
     events.readiness = [this](Readiness readiness) {
       const RedisCoreCounters now = core->counters();
       const std::lock_guard guard(mutex);
@@ -155,13 +160,14 @@ void RedisEngine::Impl::flush() {
 }
 
 /// What it wakes may come from another thread: it is copied, and called without the mutex.
-void RedisEngine::Impl::call(std::function<void()> Impl::* hook) {
-  std::function<void()> present;
+template <class... Arguments>
+void RedisEngine::Impl::call(std::function<void(Arguments...)> Impl::* hook, Arguments... arguments) {
+  std::function<void(Arguments...)> present;
   {
     const std::lock_guard guard(mutex);
     present = this->*hook;
   }
-  if (present) present();
+  if (present) present(arguments...);
 }
 
 Readiness RedisEngine::readiness() const {
@@ -214,6 +220,8 @@ std::vector<EngineFigure> RedisEngine::figures() const {
       {counter, "firstcome_engine_rollbacks_total", "Times the store had forgotten answers that were given",
        read(&RedisCoreCounters::rollbacks)},
       {gauge, "firstcome_engine_sales", "Sales that this node knows", read(&RedisCoreCounters::sales)},
+      {gauge, "firstcome_outbox_undelivered", "Events that were not delivered yet",
+       read(&RedisCoreCounters::undelivered)},
       {gauge, "firstcome_engine_waiting", "Operations that wait for Redis", read(&RedisCoreCounters::waiting)},
   };
 }

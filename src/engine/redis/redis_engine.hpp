@@ -29,6 +29,10 @@ struct RedisEngineOptions {
   std::size_t queue_operations = limits::queue_operations;
   /// How long a request waits for Redis before it is answered without an outcome.
   std::chrono::milliseconds patience{2'000};
+  std::uint64_t outbox_keep =
+      limits::outbox_keep;         ///< delivered events of each sale that stay at least; 1 where it is 0
+  std::uint64_t outbox_limit = 0;  ///< undelivered events of a sale, from which on it accepts nobody; 0: no limit
+  Deliveries deliveries = Deliveries::none;
 };
 
 /// Thread safety: as Engine; `turn` from one thread.

@@ -99,9 +99,9 @@ namespace {
 class EraseRequest final : public DeskRequest {
  public:
   using Done = std::move_only_function<void(std::expected<SaleAnswer, Failure>)>;
-  EraseRequest(const KnownSale& sale, Done done) : sale_(sale), done_(std::move(done)) {}
+  EraseRequest(const KnownSale& sale, Erased which, Done done) : sale_(sale), which_(which), done_(std::move(done)) {}
 
-  void add(net::RedisCommand& call) override { call.add(std::string_view{"E"}); }
+  void add(net::RedisCommand& call) override { add_erase_request(call, which_); }
   bool read(BinaryReader& reader, const CallHead& head) override {
     auto answer = read_answer(reader, DeleteSale{}, sale_, head.now);
     if (!answer) return false;
@@ -112,6 +112,7 @@ class EraseRequest final : public DeskRequest {
 
  private:
   const KnownSale& sale_;
+  const Erased which_;
   Done done_;
 };
 
@@ -124,17 +125,19 @@ void RedisCore::erase(Operation& operation, const DeleteSale& command) {
     if (!*desk) return complete_now(operation, SaleAnswer{});
     const SaleHandle handle = (*desk)->sale().handle;
     // From here on its keys may be missing without being lost.
-    registry_.set_phase(id, handle, SalePhase::erasing, deadline,
-                        [this, &operation, deadline, id, desk = *desk](const std::expected<void, Failure>& marked) {
-                          if (!marked) return complete_now(operation, std::unexpected(marked.error()));
-                          auto answered = [this, &operation, id,
-                                           handle = desk->sale().handle](std::expected<SaleAnswer, Failure> answer) {
-                            if (!answer) return complete_now(operation, std::unexpected(answer.error()));
-                            erased(id, handle, *answer);
-                            complete_now(operation, std::move(*answer));
-                          };
-                          desk->submit(std::make_unique<EraseRequest>(desk->sale(), std::move(answered)), deadline);
-                        });
+    registry_.set_phase(
+        id, handle, SalePhase::erasing, deadline,
+        [this, &operation, deadline, id, desk = *desk](const std::expected<void, Failure>& marked) {
+          if (!marked) return complete_now(operation, std::unexpected(marked.error()));
+          auto answered = [this, &operation, id,
+                           handle = desk->sale().handle](std::expected<SaleAnswer, Failure> answer) {
+            if (!answer) return complete_now(operation, std::unexpected(answer.error()));
+            erased(id, handle, *answer);
+            complete_now(operation, std::move(*answer));
+          };
+          const auto which = options_.deliveries == Deliveries::expected ? Erased::delivered_only : Erased::any;
+          desk->submit(std::make_unique<EraseRequest>(desk->sale(), which, std::move(answered)), deadline);
+        });
   };
   look_up({.id = command.sale, .handle = {}, .deadline = deadline, .found = std::move(found)});
 }
@@ -147,11 +150,7 @@ void RedisCore::erased(const std::string& id, SaleHandle handle, const SaleAnswe
                         if (!told)
                           spdlog::warn("sale {}: the list of sales is not up to date: {}", id, told.error().detail);
                       });
-  if (!gone) return;
-  if (const auto desk = desks_.find(value(handle)); desk != desks_.end()) {
-    retired_.push_back(std::move(desk->second));
-    desks_.erase(desk);
-  }
+  if (gone) retire(handle);
 }
 
 // --- list ---

@@ -44,6 +44,11 @@ Failure failure_of(const net::RedisFailure& failure) {
           "Redis: " + failure.detail};
 }
 
+bool passes(const net::RedisFailure& failure) {
+  constexpr std::array words{"READONLY", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS"};
+  return std::ranges::any_of(words, [&](std::string_view word) { return failure.is_refused(word); });
+}
+
 bool is_worth_repeating(const net::RedisResult& result, Registry::SteadyTime deadline) {
   return !result && result.error().kind == net::RedisFailure::Kind::unknown &&
          std::chrono::steady_clock::now() < deadline;

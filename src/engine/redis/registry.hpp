@@ -79,6 +79,8 @@ class Registry {
 
 /// What a failure of Redis means to those who asked.
 Failure failure_of(const net::RedisFailure& failure);
+/// The server answers, but serves nobody now; a later attempt may be served.
+bool passes(const net::RedisFailure& failure);
 /// Of a question that changes nothing: its connection broke, and there is time left.
 bool is_worth_repeating(const net::RedisResult& result, Registry::SteadyTime deadline);
 

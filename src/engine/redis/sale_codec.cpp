@@ -59,8 +59,6 @@ template <>
 constexpr char letter<GetSale> = 'V';
 template <>
 constexpr char letter<PatchSale> = 'P';
-template <>
-constexpr char letter<DeleteSale> = 'E';
 
 std::string_view word_of(Charge charge) {
   switch (charge) {
@@ -119,7 +117,6 @@ struct Adder {
     }
     call.add(std::string_view{command.close == PatchSale::Close::now ? "closed" : ""});
   }
-  void operator()(const DeleteSale&) {}
   void operator()(const auto&) {}
 
   void number(ReservationRef ref) { call.add(value(ref.number)); }
@@ -170,6 +167,8 @@ CallHead read_head(BinaryReader& reader) {
   head.unfinished = (work & 2U) != 0;
   const std::int64_t due_in = reader.signed_number();
   if (due_in >= 0) head.due_in = Milliseconds{due_in};
+  head.outbox.events = reader.number(6);
+  head.outbox.delivered = reader.number(6);
   head.sale = read_summary(reader);
   return head;
 }
@@ -375,6 +374,10 @@ std::optional<CountedPage> read_page(BinaryReader& reader, SaleHandle handle) {
   }
   if (!reader.ok()) return std::nullopt;
   return page;
+}
+
+void add_erase_request(net::RedisCommand& call, Erased which) {
+  call.add(std::string_view{"E"}).add(std::string_view{which == Erased::any ? "any" : "delivered"});
 }
 
 void add_forgotten_request(net::RedisCommand& call, std::uint64_t from, std::uint32_t limit, Instant granted_before) {

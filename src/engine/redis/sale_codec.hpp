@@ -7,6 +7,7 @@
 
 #include <firstcome/command.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -62,6 +63,17 @@ struct SaleSummary {
   std::optional<Instant> closes_at;
 };
 
+/// How far a sale's events are, and how far of them were delivered.
+struct OutboxMarks {
+  std::uint64_t events = 0;
+  std::uint64_t delivered = 0;
+
+  std::uint64_t undelivered() const { return events - std::min(events, delivered); }
+};
+
+/// The `outcome` of a ReserveAnswer that is none: the outbox is full, and nothing was decided.
+inline constexpr Outcome outbox_is_full{255};
+
 /// What every reply begins with.
 struct CallHead {
   Instant now;
@@ -72,6 +84,7 @@ struct CallHead {
   bool charges = false;       ///< holds wait to be charged
   bool unfinished = false;    ///< charges or refunds are under way
   std::optional<Milliseconds> due_in;
+  OutboxMarks outbox;
   SaleSummary sale;
 };
 
@@ -79,7 +92,7 @@ struct CallHead {
 CallHead read_head(BinaryReader& reader);
 SaleSummary read_summary(BinaryReader& reader);
 
-/// The answer to a command, as the reply goes on. REQUIRES: goes_to_sale. Nothing: that is no answer.
+/// The answer to a command, as the reply goes on. REQUIRES: goes_to_sale, or a DeleteSale. Nothing: that is no answer.
 /// `outcome` sale_not_found of a ReserveAnswer to a `remembered` one: the key made no reservation.
 std::optional<Answer> read_answer(BinaryReader& reader, const Command& command, const KnownSale& sale, Instant now);
 
@@ -100,10 +113,14 @@ struct CountedPage {
   std::uint64_t events = 0;  ///< the sale's last
   std::uint64_t sold_out_upto = 0;
   std::uint64_t closed_upto = 0;
-  std::uint64_t reached = 0;  ///< of changes: the last event that was looked at
+  std::uint64_t reached = 0;  ///< of changes: the last event that was looked at; 0: what was asked for is not kept
   std::vector<sale::ReservationRecord> records;
 };
 std::optional<CountedPage> read_page(BinaryReader& reader, SaleHandle handle);
+
+/// Deletes the sale: only where all its events were delivered, or also where they were not.
+enum class Erased : std::uint8_t { delivered_only, any };
+void add_erase_request(net::RedisCommand& call, Erased which);
 
 /// Asks again for charges of holds that somebody took and never claimed.
 void add_forgotten_request(net::RedisCommand& call, std::uint64_t from, std::uint32_t limit, Instant granted_before);

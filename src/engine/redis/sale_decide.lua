@@ -1,7 +1,8 @@
 -- Decides a batch of commands on one sale, in their order.
 --   ARGV: 1 node (8 bytes), 2 sequence of this call, from 1, 3 sequence of the last kept call that the node saw answered,
 --         4 steps that time may take, 5 'always' (write also where nothing changed, for WAIT to wait for) or 'changes',
---         6 the store that the sale must be of, then each command: its letter and its arguments
+--         6 the store that the sale must be of, 7 how many undelivered events make the outbox full (0: none do), then
+--         each command: its letter and its arguments
 --   Reply: a text, see `head`; kept under the node until its next call. The same call again gives the same text and
 --          has no effect. An error: NOSALE, no such keys; LATER, written by a later release; STALE, an older call than
 --          one that was answered.
@@ -10,7 +11,7 @@ local arguments_of = {
   G = 1, B = 2, F = 4,     -- get, begin and finish payment: number; by; charge, id, account
   C = 2, X = 1, T = 1,     -- confirm, cancel, return
   D = 1,                   -- finish refund
-  V = 0, P = 3, E = 0,     -- sale, patch, erase
+  V = 0, P = 3, E = 1,     -- sale, patch, erase: 'delivered' events only, or 'any'
   L = 2, M = 3,            -- list: after, limit; of a customer
   A = 2, S = 2,            -- records from, upto; records that changed since an event, at most so many entries
   W = 2, U = 3,            -- payment work: limit, claimed before; forgotten charges: from, limit, granted before
@@ -20,8 +21,8 @@ local node, sequence, answered = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 work = tonumber(ARGV[4])
 
 -- What all commands will look at, read at once.
-local first_command = 7
-local fields = {'f', 'm', 't', 'clock', 'store', 'n' .. node}
+local first_command = 8
+local fields = {'f', 'm', 't', 'w', 'clock', 'store', 'n' .. node}
 do
   local at = first_command
   while ARGV[at] do
@@ -54,6 +55,7 @@ if raw['n' .. node] then
   if seen > sequence then return redis.error_reply('STALE a later call was answered') end
 end
 load_sale()
+s.outbox_limit = tonumber(ARGV[7])
 
 local answers, decided = {}, 0
 if not is_due() or seldom().run_due() then
@@ -80,12 +82,12 @@ local writes = #changed > 0 or #dropped > 0 or #events > 0 or ARGV[5] == 'always
 
 -- head: now, commands decided (those behind are to be sent again), whether more is due, facts (1: the sale remembers
 -- less than the node was answered, 2: this call is kept), payment work (1: holds to charge, 2: charges or refunds under
--- way), in how many ms something is due (-1: never).
+-- way), in how many ms something is due (-1: never), events so far, and how many of them are delivered.
 local facts = (seen < answered and 1 or 0) + (writes and 2 or 0)
 local charges = t.automatic == 1 and s.held > 0 and s.charging <= s.serving
 local work_left = (charges and 1 or 0) + ((s.claims > 0 or s.refunds > 0) and 2 or 0)
-local reply = pack('<I6I4BBBl', now, decided, s.pending ~= idle and 1 or 0, facts, work_left, due_in())
-  .. show_sale() .. table.concat(answers)
+local reply = pack('<I6I4BBBlI6I6', now, decided, s.pending ~= idle and 1 or 0, facts, work_left, due_in(), s.events,
+  s.delivered) .. show_sale() .. table.concat(answers)
 
 if deleted then
   call('UNLINK', key, stream)

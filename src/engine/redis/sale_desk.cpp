@@ -31,12 +31,6 @@ unsigned weight_of(const Command& command) {
   return list == nullptr ? 1 : 1 + list->limit / 2;
 }
 
-/// The server answers, but serves nobody now; a later attempt may be served.
-bool passes(std::string_view code) {
-  constexpr std::array words{"READONLY", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS"};
-  return std::ranges::any_of(words, [code](std::string_view word) { return word == code; });
-}
-
 }  // namespace
 
 SaleDesk::SaleDesk(DeskOffice& office, KnownSale sale)
@@ -97,7 +91,8 @@ Asked SaleDesk::how_to_ask(const Entry& entry) const {
 net::RedisCommand SaleDesk::build_call() {
   const bool always = office_.durability == Durability::replicated || astray_;
   net::RedisCommand call(SaleScripts::standard().decide, {keys_.hash, keys_.stream}, office_.node, sequence_, answered_,
-                         steps_of_time, std::string_view{always ? "always" : "changes"}, office_.registry.store());
+                         steps_of_time, std::string_view{always ? "always" : "changes"}, office_.registry.store(),
+                         office_.outbox_limit);
   for (Entry& entry : under_way_) {
     if (entry.operation == nullptr) {
       entry.request->add(call);
@@ -155,7 +150,7 @@ void SaleDesk::failed(const net::RedisFailure& failure) {
     return again_soon();
   }
   if (failure.is_refused("NOSALE")) return missing();
-  if (failure.kind == Kind::refused && passes(failure.code) && in_time) return again_soon();
+  if (passes(failure) && in_time) return again_soon();
   if (failure.is_refused("STALE")) fate_ = Fate::may_have_run;
   give_up("Redis: " + failure.detail);
 }
@@ -273,6 +268,10 @@ SaleDesk::Given SaleDesk::give(Entry& entry, BinaryReader& reader) {
   auto answer = read_answer(reader, entry.operation->command, sale_, head_.now);
   if (!answer) return Given::unreadable;
   if (auto* reserve = std::get_if<ReserveAnswer>(&*answer)) {
+    if (reserve->outcome == outbox_is_full) {
+      complete(entry, std::unexpected(Failure{FailureCode::outbox_full, "too many events wait to be delivered"}));
+      return Given::answered;
+    }
     if (tell_refusal(entry, *reserve) == Given::ask_again) return Given::ask_again;
   }
   complete(entry, std::move(*answer));

@@ -49,6 +49,7 @@ struct DeskOffice {
   std::string node;  ///< 8 bytes that no other node has, ever
   Durability durability = Durability::memory;
   std::uint64_t refusal_seed = 0;
+  std::uint64_t outbox_limit = 0;  ///< undelivered events, from which on no Reserve is accepted; 0: no limit
   sale::RefusalMemory refusals{};
 
   /// An operation has its answer.

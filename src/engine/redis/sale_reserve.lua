@@ -31,7 +31,11 @@ local function refuse(outcome, quantity, reference, k, number, left)
   return answer
 end
 
+local outbox_is_full = 255  -- no outcome of a customer's
+
+-- What is accepted is an event; while nobody delivers those, nothing is.
 local function accept(outcome, customer, quantity, reference, k, units, open, previous)
+  if s.outbox_limit > 0 and s.events - s.delivered >= s.outbox_limit then return answer_reserve(outbox_is_full) end
   local number = s.last + 1
   local state, expires, position = queued, 0, 0
   s.last = number

@@ -16,6 +16,7 @@ std::string_view sale_views_lua();
 std::string_view sale_seldom_lua();
 std::string_view sale_decide_lua();
 std::string_view sale_create_lua();
+std::string_view sale_outbox_lua();
 std::string_view sale_registry_lua();
 
 namespace {
@@ -48,6 +49,7 @@ const SaleScripts& SaleScripts::standard() {
       script_of({sale_state_lua(), sale_clock_lua(), sale_reserve_lua(), seldom_begins, sale_line_lua(),
                  sale_time_lua(), sale_payment_lua(), sale_views_lua(), sale_seldom_lua(), seldom_ends,
                  sale_decide_lua()}),
+      script_of({sale_state_lua(), sale_outbox_lua()}),
       script_of({sale_registry_lua()}),
   };
   return all;

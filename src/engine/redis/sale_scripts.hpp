@@ -8,6 +8,7 @@ namespace firstcome::engine {
 struct SaleScripts {
   net::RedisScript create;    ///< sale_create.lua
   net::RedisScript decide;    ///< sale_decide.lua
+  net::RedisScript outbox;    ///< sale_outbox.lua
   net::RedisScript registry;  ///< sale_registry.lua
 
   static const SaleScripts& standard();

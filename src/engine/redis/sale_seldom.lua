@@ -25,8 +25,8 @@ local commands = {
   D = function(number) return decide_one(finish_refund, number) end,
   V = function() return show_sale() end,
   P = function(stock, closes, state) return pack('<B', patch(stock, closes, state)) .. show_sale() end,
-  E = function()
-    deleted = deletable()
+  E = function(events)
+    deleted = deletable() and (events == 'any' or s.delivered == s.events)
     return pack('<B', deleted and done or 61) .. show_sale()
   end,
   L = function(after, limit) return list(tonumber(after), tonumber(limit)) end,

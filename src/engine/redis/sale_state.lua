@@ -1,7 +1,8 @@
 -- A sale as scripts see it: two keys, made with the sale, of which nothing ever expires.
 --   KEYS[1], a hash: 'm' its counters, 't' its terms, 'r'NUMBER a reservation, 'c'CUSTOMER their counts, 'k'KEY the number
 --     that an idempotency key made, 'n'NODE the last call of a node and its answers, 'd' and 'D' who left the line out
---     of turn, 'g' the rate of the last minute, 'x' and 'y' running charges and refunds, in the order of their beginning
+--     of turn, 'g' the rate of the last minute, 'x' and 'y' running charges and refunds, in the order of their beginning,
+--     'w' the watermark: up to which event all were delivered, and the highest token of a relay (none: nothing was)
 --   KEYS[2], a stream: the outbox, one entry per call that changed something; its id is the last event's number
 -- Mechanism: everything is read through `get`, changed in memory, and written by `save` in one HSET and one XADD at the
 -- end. A script that fails before that has changed nothing.
@@ -94,6 +95,7 @@ local function load_sale()
   t.hold, t.limit, t.max_open, t.admit, t.tick, t.standby, t.automatic, t.opens, t.opens_at, t.created_at =
     parse(terms_layout, raw.t)
   t.queue = t.admit > 0
+  s.delivered = raw.w and parse('<I6', raw.w) or 0
   -- The server's clock may step back; a sale's does not.
   -- 'clock' is set by tests, in place of the server's.
   now = tonumber(raw.clock or nil)

@@ -72,9 +72,12 @@ local function show_records(from, upto)
 end
 
 -- Those that events after `after` tell of, from at most `most` entries of the outbox. Where that reaches the last event
--- of before this call, who has read all others has read them all as they are at this instant.
+-- of before this call, who has read all others has read them all as they are at this instant. Reached 0: some of those
+-- events were delivered and are kept no longer.
 local function show_records_since(after, most)
   local entries = call('XRANGE', stream, string.format('%.0f', after + 1), '+', 'COUNT', most)
+  local first_kept = entries[1] and parse('<I6', entries[1][2][2], 7) or s.events - #events + 1
+  if first_kept > after + 1 then return show_counted({}, 0) end
   local seen, fields, numbers, parts = {}, {}, {}, {}
   local reached = #entries < most and s.events - #events or after
   for _, entry in ipairs(entries) do

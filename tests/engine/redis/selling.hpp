@@ -128,6 +128,7 @@ struct HandMadeCall {
             "128",
             "changes",
             server.text({"HGET", "firstcome:sales", "store"}),
+            "0",
             "R",
             customer,
             "1",
