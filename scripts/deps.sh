@@ -18,7 +18,7 @@ if grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; then boost=1.81; fi
 
 build_packages=(g++ cmake ninja-build "libboost$boost-dev" "libboost-json$boost-dev" "libboost-url$boost-dev"
   "libboost-system$boost-dev" libsqlite3-dev libssl-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
-  libhiredis-dev libpq-dev libmariadb-dev libsoci-dev)
+  libhiredis-dev librdkafka-dev libpq-dev libmariadb-dev libsoci-dev)
 test_packages=(git ccache procps libgtest-dev libgmock-dev libyaml-cpp-dev libbenchmark-dev sqlite3 curl nginx-light wrk
   redis-server redis-sentinel postgresql mariadb-server maven default-jdk-headless clang-format-19 clang-tidy-19
   shellcheck)
