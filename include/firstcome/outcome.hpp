@@ -87,7 +87,7 @@ enum class FailureCode : std::uint8_t {
 
 struct Failure {
   FailureCode code = FailureCode::store_unavailable;
-  std::string detail;  ///< for the log and the operator; never needed to act
+  std::string detail;  ///< for the log and the operator, of not_supported also for who asked; never needed to act
 };
 
 }  // namespace firstcome

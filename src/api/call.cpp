@@ -95,7 +95,11 @@ void Call::route_and_handle() {
 void Call::completed() noexcept {
   asked_ = false;
   guard([this] {
-    if (!answer) return refuse(code_of(answer.error().code));
+    if (!answer) {
+      // Other details are for the log; this one says what to do instead.
+      const bool tells = answer.error().code == FailureCode::not_supported;
+      return refuse(code_of(answer.error().code), {.detail = tells ? answer.error().detail : std::string_view{}});
+    }
     then_(*this);
   });
 }

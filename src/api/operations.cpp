@@ -10,6 +10,7 @@ namespace {
 
 void answer_events(Call& call) {
   const auto said = call.take<EventsAnswer>();
+  if (said.outcome != Outcome::done) return call.refuse(code_of(said.outcome));
   net::JsonWriter json(call.out);
   json.begin_object();
   json.key("items");
@@ -18,13 +19,17 @@ void answer_events(Call& call) {
   json.end_array();
   json.key("next");
   said.next == 0 ? json.null() : json.string(std::to_string(said.next));
+  json.key("oldest");
+  said.oldest == 0 ? json.null() : json.unsigned_integer(said.oldest);
   json.end_object();
   call.respond(200);
 }
 
 }  // namespace
 
-void list_events(Call& call) { call.ask(ReadEvents{{}, call.query.after_as_number, call.query.limit}, answer_events); }
+void list_events(Call& call) {
+  call.ask(ReadEvents{call.query.sale, call.query.after_as_number, call.query.limit}, answer_events);
+}
 
 void get_orders(Call& call) {
   call.refuse(Code::not_supported, {.detail = "No order service is attached to this server."});

@@ -54,6 +54,12 @@ std::optional<BadInput> take(std::string_view value, unsigned allowed, unsigned&
     if (fits_customer(value)) return std::nullopt;
     return bad(query, "customer must be 1 to 128 bytes without control characters.");
   }
+  if (is("sale", sale_filter)) {
+    if (again(sale_filter)) return bad(query, "sale must come once.");
+    query.sale = value;
+    if (fits_sale_id(value)) return std::nullopt;
+    return bad(query, "sale must be a sale's id.");
+  }
   if (is("deep", deep_audit)) {
     if (again(deep_audit)) return bad(query, "deep must come once.");
     query.deep = value == "true";

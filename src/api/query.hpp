@@ -25,6 +25,7 @@ enum QueryParameter : std::uint8_t {
   page_limit = 4,
   customer_filter = 8,
   deep_audit = 16,
+  sale_filter = 32,
 };
 
 struct Query {
@@ -32,6 +33,7 @@ struct Query {
   std::uint64_t after_as_number = 0;
   std::uint32_t limit = limits::page_default;
   std::optional<std::string> customer;
+  std::string sale;  ///< empty: any
   bool deep = false;
 
   std::string name;  ///< the parameter being read; a BadInput views it

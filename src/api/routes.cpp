@@ -25,7 +25,7 @@ constexpr auto table = std::to_array<Route>({
     {get, "/v1/sales/{id}/audit", audit_sale, deep_audit},
     {get, "/v1/sales", list_sales, after_text | page_limit},
     {post, "/v1/sales", create_sale},
-    {get, "/v1/events", list_events, after_number | page_limit},
+    {get, "/v1/events", list_events, after_number | page_limit | sale_filter},
     {get, "/v1/orders", get_orders, customer_filter | after_text | page_limit},
     {get, "/v1/orders/{reservation}", get_orders},
     {post, "/v1/locks/{name}/acquire", acquire_lock},

@@ -71,6 +71,17 @@ void write_terms(JsonWriter& json, const SaleTerms& terms) {
   text(json, "payment", word(terms.payment));
 }
 
+/// `payment` null: there is none.
+void write_payment(JsonWriter& json, const Payment* payment, Money amount) {
+  json.key("payment");
+  if (payment == nullptr) return json.null();
+  json.begin_object();
+  text(json, "id", payment->id);
+  integer(json, "amount", amount);
+  text_or_null(json, "account_number", payment->account_number);
+  json.end_object();
+}
+
 bool is_of_a_reservation(EventType type) { return type >= EventType::reservation_queued; }
 
 }  // namespace
@@ -104,16 +115,7 @@ void write_reservation(JsonWriter& json, const ReservationText& reservation) {
   instant_or_null(json, "expires_at", reservation.expires_at);
   duration_or_null(json, "expires_in_ms", reservation.expires_in);
   text_or_null(json, "reason", reservation.reason == Reason::none ? "" : word(reservation.reason));
-  json.key("payment");
-  if (reservation.payment != nullptr) {
-    json.begin_object();
-    text(json, "id", reservation.payment->id);
-    integer(json, "amount", reservation.amount);
-    text_or_null(json, "account_number", reservation.payment->account_number);
-    json.end_object();
-  } else {
-    json.null();
-  }
+  write_payment(json, reservation.payment, reservation.amount);
   integer_or_null(json, "position", reservation.position);
   duration_or_null(json, "eta_ms", reservation.eta);
   json.end_object();
@@ -160,6 +162,7 @@ void write_event(JsonWriter& json, const EventView& event, engine::ReservationId
     text_or_null(json, "reference", event.reference);
     integer(json, "amount", event.amount);
     text(json, "currency", event.currency);
+    write_payment(json, event.payment ? &*event.payment : nullptr, event.amount);
   }
   json.end_object();
 }

@@ -260,6 +260,10 @@ TEST_F(BadInput, QueryParameters) {
       {"/v1/sales/s/reservations?customer=%0a", "customer"},
       {"/v1/sales/s/reservations?customer=%zz", "customer"},
       {"/v1/events?after=-1", "after"},
+      {"/v1/events?sale=", "sale"},
+      {"/v1/events?sale=No%20id", "sale"},
+      {"/v1/events?sale=s&sale=s", "sale"},
+      {"/v1/sales?sale=s", "sale"},
       {"/healthz?x=1", "x"},
   };
   for (const Case& bad : cases) {

@@ -209,6 +209,7 @@ TEST_F(Contract, DocumentsTheQueryParametersThatAreRead) {
     if ((route.query & page_limit) != 0) read.insert("limit");
     if ((route.query & customer_filter) != 0) read.insert("customer");
     if ((route.query & deep_audit) != 0) read.insert("deep");
+    if ((route.query & sale_filter) != 0) read.insert("sale");
     EXPECT_EQ(documented, read) << route.pattern;
   }
 }
@@ -298,6 +299,7 @@ TEST_F(Contract, AnswersAsItSays) {
   ask("GET", lock, "a", "", "?x=1");
   ask("GET", "/v1/events", "");
   ask("GET", "/v1/events", "", "", "?x=1");
+  ask("GET", "/v1/events", "", "", "?sale=nobody");
   for (const std::string plain :
        {"/v1/orders", "/v1/orders/{reservation}", "/healthz", "/readyz", "/metrics", "/openapi.yaml"}) {
     ask("GET", plain, "x");

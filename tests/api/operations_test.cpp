@@ -66,6 +66,30 @@ TEST_F(Operations, EventsTellWhatHappenedInOrder) {
   EXPECT_EQ(feed.body.at("items").at(6).at("value").as_int64(), 9);
 }
 
+TEST_F(Operations, EventsOfOneSaleTellWhatItsReservationsWerePaidWith) {
+  create("other", 2);
+  create("s", 2, R"("unit_price":5)");
+  reserved("other", "x");
+  const std::string paid = reserved("s", "a");
+  act(paid, "payment");
+  reserved("s", "b");
+  const Reply feed = client.get("/v1/events?sale=s");
+  EXPECT_EQ(feed.status, 200U);
+  const auto& items = feed.body.at("items").as_array();
+  ASSERT_EQ(items.size(), 5U) << feed.text;
+  for (const auto& event : items) EXPECT_EQ(event.at("sale").as_string(), "s");
+  EXPECT_FALSE(items.at(0).as_object().contains("payment")) << "it is of the sale";
+  const auto& payment = items.at(3).at("payment").as_object();
+  EXPECT_EQ(payment.at("id").as_string(),
+            client.get("/v1/reservations/" + paid).body.at("payment").at("id").as_string());
+  EXPECT_EQ(payment.at("amount").as_int64(), 5);
+  EXPECT_TRUE(items.at(4).at("payment").is_null());
+  EXPECT_EQ(feed.body.at("oldest").as_int64(), 1);
+  expect_problem(client.get("/v1/events?sale=nobody"), 404, "sale-not-found");
+}
+
+TEST_F(Operations, TheFeedOfAnEmptyStoreHasNoOldest) { EXPECT_TRUE(client.get("/v1/events").null("oldest")); }
+
 TEST_F(Operations, EventsArePagedBySequence) {
   create("s", 9, R"("hold_ms":0)");
   for (int i = 0; i < 4; ++i) reserved("s", "c");
