@@ -7,13 +7,14 @@
 //   void finish(const Asked& asked);    drives or waits until it is done
 //   void advance(Milliseconds by);      lets time pass
 //   void reopen();                      as after a restart of everything
-//   static constexpr bool has_feed      whether it answers ReadEvents
+//   static constexpr bool has_feed      whether one feed tells of all sales
 #pragma once
 
 #include "engine/asking.hpp"
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,6 +40,30 @@ class EngineContract : public testing::Test {
     return ask(Reserve{"s", customer, quantity, "ref", key});
   }
   void create(SaleTerms terms) { ASSERT_EQ(ask(CreateSale{std::move(terms)}).outcome, Outcome::done); }
+
+  /// Of the one sale that there is.
+  SaleHandle stream() {
+    const UndeliveredAnswer found = ask(FindUndelivered{});
+    EXPECT_EQ(found.streams.size(), 1U);
+    return found.streams.empty() ? whole_store : found.streams.front();
+  }
+  /// As a relay does, so many events at a time.
+  std::vector<EventView> deliver_all(SaleHandle from, std::uint32_t limit) {
+    std::vector<EventView> events;
+    for (;;) {
+      const OutboxAnswer read = ask(ReadOutbox{from, limit});
+      EXPECT_EQ(read.outcome, Outcome::done);
+      if (read.upto == 0) return events;
+      EXPECT_LE(read.items.size(), limit);
+      events.insert(events.end(), read.items.begin(), read.items.end());
+      const DeliveredAnswer moved = ask(DeliverEvents{from, read.upto, 1});
+      EXPECT_EQ(moved.upto, read.upto);
+      if (moved.outcome != Outcome::done) {
+        ADD_FAILURE() << "the watermark did not move";
+        return events;
+      }
+    }
+  }
 
   Harness harness;
 };
@@ -191,9 +216,112 @@ TYPED_TEST_P(EngineContract, LetsACompletionSubmitAgain) {
   EXPECT_EQ(this->ask(GetSale{"s"}).sale.held, 3);
 }
 
+TYPED_TEST_P(EngineContract, DeliversEveryEventOnceAlsoAfterARestart) {
+  this->create(terms_of("s", 4));
+  const ReservationRef a = this->reserve("a", 2).ref;
+  this->ask(Confirm{a, "paid"});
+  this->reserve("b");
+  const SaleHandle stream = this->stream();
+  EXPECT_EQ(this->ask(FindUndelivered{}).events, 4U);
+  const std::vector<EventView> events = this->deliver_all(stream, 3);
+  ASSERT_EQ(events.size(), 4U);
+  for (std::uint64_t i = 0; i < events.size(); ++i) {
+    EXPECT_EQ(events[i].sale_sequence, i + 1);
+    EXPECT_GT(events[i].sequence, i == 0 ? 0 : events[i - 1].sequence);
+  }
+  EXPECT_EQ(events[2].type, EventType::reservation_confirmed);
+  EXPECT_EQ(events[2].ref, a);
+  EXPECT_EQ(events[2].customer, "a");
+  EXPECT_EQ(events[2].amount, 2'000);
+  EXPECT_EQ(events[2].payment, (Payment{"paid", {}}));
+  EXPECT_FALSE(events[3].payment);
+  this->harness.reopen();
+  EXPECT_TRUE(this->ask(FindUndelivered{}).streams.empty());
+  this->reserve("c");
+  const OutboxAnswer rest = this->ask(ReadOutbox{stream});
+  ASSERT_EQ(rest.items.size(), 1U);
+  EXPECT_EQ(rest.items[0].customer, "c");
+  ASSERT_EQ(rest.levels.size(), 1U);
+  EXPECT_EQ(rest.levels[0].sale_id, "s");
+  EXPECT_EQ(rest.levels[0].version, 5U);
+  EXPECT_EQ(rest.levels[0].stock, 4);
+  EXPECT_EQ(rest.levels[0].held, 2);
+  EXPECT_EQ(rest.levels[0].sold, 2);
+  EXPECT_EQ(rest.levels[0].available, 0);
+}
+
+TYPED_TEST_P(EngineContract, MovesItsWatermarkOnlyForwardAndNeverPastTheEnd) {
+  this->create(terms_of("s", 4));
+  for (const std::string_view customer : {"a", "b", "c"}) this->reserve(customer);
+  const SaleHandle stream = this->stream();
+  const std::uint64_t half = this->ask(ReadOutbox{stream, 2}).upto;
+  EXPECT_EQ(this->ask(DeliverEvents{stream, half, 1}).outcome, Outcome::done);
+  EXPECT_EQ(this->ask(DeliverEvents{stream, half, 1}).outcome, Outcome::unchanged);
+  const DeliveredAnswer back = this->ask(DeliverEvents{stream, half - 1, 1});
+  EXPECT_EQ(back.outcome, Outcome::unchanged);
+  EXPECT_EQ(back.upto, half);
+  const OutboxAnswer rest = this->ask(ReadOutbox{stream});
+  EXPECT_EQ(rest.items.size(), 2U);
+  EXPECT_EQ(this->ask(DeliverEvents{stream, rest.upto + 1'000, 1}).upto, rest.upto);
+  EXPECT_EQ(this->ask(ReadOutbox{stream}).upto, 0U);
+  this->reserve("d");
+  EXPECT_EQ(this->ask(ReadOutbox{stream}).items.size(), 1U) << "it was delivered before it happened";
+}
+
+TYPED_TEST_P(EngineContract, TellsTheStreamOfWhatItHasWritten) {
+  struct Told {
+    std::atomic<int> times = 0;
+    std::atomic<SaleHandle> stream{};
+  };
+  const auto told = std::make_shared<Told>();  // the engine lives longer than this test
+  this->harness.engine().on_events([told](SaleHandle stream) {
+    told->stream = stream;
+    ++told->times;
+  });
+  this->create(terms_of("s", 1));
+  const int created = told->times;
+  EXPECT_GE(created, 1);
+  this->reserve("a");
+  const int reserved = told->times;
+  EXPECT_GT(reserved, created);
+  EXPECT_EQ(this->reserve("b").outcome, Outcome::sold_out_holds_pending);
+  EXPECT_EQ(told->times, reserved) << "a refusal is no event";
+  EXPECT_EQ(told->stream.load(), this->stream());
+}
+
+TYPED_TEST_P(EngineContract, SaysThatThereIsNoSuchStream) {
+  this->create(terms_of("s", 1));
+  const SaleHandle nobody{77};
+  EXPECT_EQ(this->ask(ReadOutbox{nobody}).outcome, Outcome::sale_not_found);
+  EXPECT_EQ(this->ask(DeliverEvents{nobody, 1, 1}).outcome, Outcome::sale_not_found);
+}
+
+TYPED_TEST_P(EngineContract, TellsTheEventsOfOneSaleInPages) {
+  this->create(terms_of("other", 1));
+  this->create(terms_of("s", 9));
+  for (const std::string_view customer : {"a", "b", "c", "d"}) this->reserve(customer);
+  std::vector<EventView> events;
+  for (std::uint64_t after = 0;;) {
+    const EventsAnswer page = this->ask(ReadEvents{"s", after, 2});
+    EXPECT_EQ(page.oldest, 1U);
+    events.insert(events.end(), page.items.begin(), page.items.end());
+    if (page.next <= after) break;
+    after = page.next;
+  }
+  ASSERT_EQ(events.size(), 5U);
+  for (std::uint64_t i = 0; i < events.size(); ++i) {
+    EXPECT_EQ(events[i].sale_id, "s");
+    EXPECT_EQ(events[i].sale_sequence, i + 1);
+  }
+  EXPECT_EQ(this->ask(ReadEvents{"nobody-knows"}).outcome, Outcome::sale_not_found);
+}
+
 REGISTER_TYPED_TEST_SUITE_P(EngineContract, SellsTheStockAndNotOneMore, DecidesThoseThatWaitTogetherInTheirOrder,
                             GivesTheSameKeyTheSameAnswerAlsoAfterARestart, EndsAHoldWhenItSaysSo, ChargesAHoldOnce,
                             AuditsASaleThatAddsUp, TellsEveryEventOnceAndInOrder,
-                            ForgetsADeletedSaleAndNeverGivesItsHandleAgain, LetsACompletionSubmitAgain);
+                            ForgetsADeletedSaleAndNeverGivesItsHandleAgain, LetsACompletionSubmitAgain,
+                            DeliversEveryEventOnceAlsoAfterARestart, MovesItsWatermarkOnlyForwardAndNeverPastTheEnd,
+                            TellsTheStreamOfWhatItHasWritten, SaysThatThereIsNoSuchStream,
+                            TellsTheEventsOfOneSaleInPages);
 
 }  // namespace firstcome::test
