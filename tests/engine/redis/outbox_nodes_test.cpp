@@ -53,8 +53,8 @@ std::vector<EventView> deliver_all(RedisNode& node, SaleHandle stream, std::uint
 
 TEST_F(RedisOutboxNodes, OneNodeDeliversWhatAllHaveWritten) {
   create_sale(*first_, 100);
-  RedisNode second(options());
   std::atomic<int> told = 0;
+  RedisNode second(options());
   second.engine().on_events([&](SaleHandle) { ++told; });
   for (int i = 0; i < 20; ++i) {
     ASSERT_TRUE((i % 2 == 0 ? *first_ : second).reserve("c" + std::to_string(i)));

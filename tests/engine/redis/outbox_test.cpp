@@ -290,24 +290,24 @@ TEST_F(RedisOutbox, SaysThatAStreamIsNotThere) {
 }
 
 TEST_F(RedisOutbox, TellsTheStreamWhenACallHasWrittenEvents) {
-  std::atomic<int> told = 0;
-  std::atomic<std::uint64_t> stream = 0;
-  redis_->engine().on_events([&](SaleHandle written) {
-    ++told;
-    stream = value(written);
+  const auto told = std::make_shared<std::atomic<int>>(0);  // the engine lives longer than this test
+  const auto stream = std::make_shared<std::atomic<SaleHandle>>();
+  redis_->engine().on_events([told, stream](SaleHandle written) {
+    *stream = written;
+    ++*told;
   });
   const SaleHandle sale = create(terms_of("s", 1));
-  EXPECT_GE(told, 1);
-  EXPECT_EQ(stream, value(sale));
-  int before = told;
+  EXPECT_GE(*told, 1);
+  EXPECT_EQ(stream->load(), sale);
+  int before = *told;
   EXPECT_EQ(reserve("a").outcome, Outcome::done);
-  EXPECT_EQ(told, before + 1);
-  before = told;
+  EXPECT_EQ(*told, before + 1);
+  before = *told;
   EXPECT_EQ(reserve("b").outcome, Outcome::sold_out_holds_pending);
   ask(GetSale{"s"});
-  EXPECT_EQ(told, before) << "nothing has happened";
+  EXPECT_EQ(*told, before) << "nothing has happened";
   redis_->advance(60s);
-  EXPECT_TRUE(eventually([&] { return told > before; })) << "the end of a hold, which nobody asked for";
+  EXPECT_TRUE(eventually([&] { return *told > before; })) << "the end of a hold, which nobody asked for";
 }
 
 TEST_F(RedisOutbox, AcceptsNobodyWhileItIsFullButGoesOnWithTheRest) {
