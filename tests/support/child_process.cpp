@@ -85,7 +85,11 @@ std::optional<std::string> ChildProcess::read_line(std::chrono::milliseconds tim
 }
 
 void ChildProcess::signal(int number) const {
-  if (!status_) ::kill(pid_, number);
+  if (status_) return;
+  ::kill(pid_, number);
+  if (number != SIGSTOP) return;
+  siginfo_t stopped{};
+  waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WEXITED | WNOWAIT);  // leaves its end to `wait`
 }
 
 std::optional<int> ChildProcess::wait(std::chrono::milliseconds timeout) {

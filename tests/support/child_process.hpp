@@ -38,6 +38,8 @@ class ChildProcess {
   /// The next line of its standard output, without the newline; nothing at its end or when `timeout` is over.
   std::optional<std::string> read_line(std::chrono::milliseconds timeout);
 
+  /// SIGSTOP: returns when all its threads have stopped, or it has ended; until then they may go on, for a while on a
+  /// busy machine.
   void signal(int number) const;
 
   /// Waits for its end. The exit code, or 128 + the signal that ended it; nothing when `timeout` is over.

@@ -92,7 +92,7 @@ TEST_F(FifoFaults, AStoppedHeadOfTheQueueCostsItsClaimOnce) {
   lease->release();
   const Acquired got = next.take();
   ASSERT_TRUE(got);
-  EXPECT_GT(BootClock::now() - released, 1s);
+  EXPECT_GT(BootClock::now() - released, 990ms);  // its claim of 1 s, of whole milliseconds of the server's
   EXPECT_LT(BootClock::now() - released, 5 * 2s);
   // Woken, it finds that it has lost its place, and waits again.
   head->signal(SIGCONT);
