@@ -3,54 +3,68 @@
 --   ARGV: 1 process, 2 inbox, 3 trust (see grant_next), 4 number, 5 lease ms, 6 'wait' or 'once', 7 claim ms,
 --         8 waiter lease ms, 9 keep ms, 10 most waiters, 11 'first' or 'again' (sent before, and not answered)
 --   Reply: outcome, last token, ms left of the present grant, my ticket, waiters before me, whether I have it for sure,
---          a grant to this process
+--          a grant to this process; or, where it was free and is mine for all of the lease: token, lease ms, my ticket
 -- Keeps: nobody passes a ticket that waits; who asks again has the effect of the first time and no other.
+--@ key
+--@ clock
 local process, inbox, trust, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local lease, claim, waiter_lease = tonumber(ARGV[5]), ARGV[7], tonumber(ARGV[8])
-local keep, bound = tonumber(ARGV[9]), tonumber(ARGV[10])
+local fields = call('HMGET', key, 's', 'f' .. process)
+local packed, given_up = fields[1], fields[2]
+--@ state
 local me = process .. ':' .. number
-
 local grant = false
-end_lapsed()
-if owner == '' and head < tail then grant = grant_next(process, inbox, trust) end
+local changed = false
+local outcome, ticket, before, mine
 
-local function answer(outcome, ticket, before)
-  if changed then save() end
-  return {outcome, token, left(), ticket, before, sure, grant}
-end
-
-if ARGV[11] == 'again' then
-  if owner == me then
-    grant = false
-    return answer('granted', head, 0)
+if owner ~= '' or head < tail then
+  --@ end_lapsed
+  if owner == '' and head < tail then
+    --@ grant_next
+    changed = false
   end
-  local mine = call('HGET', key, 'o' .. me)
-  if mine then
-    call('HSET', key, 'p' .. process, now + waiter_lease)
-    save_and_keep(now + lease, keep)
-    return answer('queued', tonumber(mine), mine - head - 1)
+  if ARGV[11] == 'again' then
+    if owner == me then
+      outcome, ticket, before = 'granted', head, 0
+      grant = false
+    else
+      mine = tonumber(call('HGET', key, 'o' .. me))
+    end
   end
 end
 
-local given_up = call('HGET', key, 'f' .. process)
-if given_up and tonumber(number) <= tonumber(given_up) then return answer('refused', 0, 0) end
-
-if owner == '' and head == tail then
-  mint()
+if outcome then
+  -- it is mine already
+elseif mine then
+  outcome, ticket, before = 'queued', mine, mine - head - 1
+  call('HSET', key, 'p' .. process, now + ARGV[8])
+elseif given_up and tonumber(number) <= tonumber(given_up) then
+  outcome, ticket, before = 'refused', 0, 0
+elseif owner == '' and head == tail then
+  --@ mint
   tail = tail + 1
   head = tail
   owner = me
-  length = lease
-  till = now + lease
+  length = tonumber(ARGV[5])
+  till = now + length
   sure = 1
-  save_and_keep(till, keep)
-  return answer('granted', head, 0)
+  local need, keep = till, ARGV[9]
+  --@ save_and_keep
+  return {token, length, head}
+elseif ARGV[6] == 'once' then
+  outcome, ticket, before = 'busy', 0, tail - head
+elseif tail - head >= tonumber(ARGV[10]) then
+  outcome, ticket, before = 'full', 0, tail - head
+else
+  tail = tail + 1
+  outcome, ticket, before = 'queued', tail, tail - head - 1
+  call('HSET', key, 'w' .. tail, me .. ' ' .. ARGV[7], 'o' .. me, tail, 'p' .. process, now + ARGV[8])
 end
 
-if ARGV[6] == 'once' then return answer('busy', 0, tail - head) end
-if tail - head >= bound then return answer('full', 0, tail - head) end
-
-tail = tail + 1
-call('HSET', key, 'w' .. tail, me .. ' ' .. claim, 'o' .. me, tail, 'p' .. process, now + waiter_lease)
-save_and_keep(now + lease, keep)
-return answer('queued', tail, tail - head - 1)
+if outcome == 'queued' then
+  local need, keep = now + ARGV[5], ARGV[9]
+  --@ save_and_keep
+elseif changed then
+  --@ save
+end
+--@ left
+return {outcome, token, left, ticket, before, sure, grant}

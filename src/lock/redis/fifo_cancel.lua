@@ -5,7 +5,10 @@
 -- Keeps: afterwards this number neither has the lock nor waits nor ever will: what was not found may still be lying in
 -- a dead connection's buffer, and is refused when it comes. That note may make the key, which must end some day: hence
 -- keep.
-local process = ARGV[1]
+--@ key
+--@ clock
+--@ read
+local process, inbox, trust = ARGV[1], ARGV[2], ARGV[3]
 local me = process .. ':' .. ARGV[4]
 local ticket = call('HGET', key, 'o' .. me)
 
@@ -14,12 +17,14 @@ if ticket then
   return {'left', token, false}
 end
 if owner == me then
-  owner = ''
-  return {'gave', token, grant_next(process, ARGV[2], ARGV[3])}
+  local grant = false
+  --@ grant_next
+  return {'gave', token, grant}
 end
 local given_up = call('HGET', key, 'f' .. process)
 if not given_up or tonumber(given_up) < tonumber(ARGV[4]) then
   call('HSET', key, 'f' .. process, ARGV[4])
-  save_and_keep(now, tonumber(ARGV[5]))
+  local need, keep = now, ARGV[5]
+  --@ save_and_keep
 end
 return {'nothing', token, false}

@@ -1,3 +1,7 @@
 #!lua flags=no-writes
 -- A look. Reply: owner (empty: nobody), last token, ms left, latest grant's ticket, last ticket, lapse, whether sure
-return {left() > 0 and owner or '', token, left(), head, tail, lapse, sure}
+--@ key
+--@ clock
+--@ read
+--@ left
+return {left > 0 and owner or '', token, left, head, tail, lapse, sure}

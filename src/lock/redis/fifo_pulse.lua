@@ -4,16 +4,23 @@
 --   Reply: 1 if the process was still known (else its waiters must ask again), last token, ms left of the present
 --          grant, its owner, whether that is sure, tickets that wait, the latest grant's ticket, a grant to this process
 -- Keeps: a process whose claim has just lapsed is told that it is not known.
-local process = ARGV[1]
-end_lapsed()
-local alive = call('HGET', key, 'p' .. process)
-local known = alive and tonumber(alive) > now and 1 or 0
-call('HSET', key, 'p' .. process, now + tonumber(ARGV[4]))
+--@ key
+--@ clock
+--@ read
+local process, inbox, trust = ARGV[1], ARGV[2], ARGV[3]
+local changed = false
+--@ end_lapsed
+local alive_till = call('HGET', key, 'p' .. process)
+local known = alive_till and tonumber(alive_till) > now and 1 or 0
+call('HSET', key, 'p' .. process, now + ARGV[4])
 local grant = false
 if owner == '' and head < tail then
-  grant = grant_next(process, ARGV[2], ARGV[3])
+  --@ grant_next
+  changed = false
 end
-if changed or not packed or kept - math.max(now, till) < tonumber(ARGV[5]) / 2 then
-  save_and_keep(now, tonumber(ARGV[5]))
+if changed or not packed or kept - math.max(now, till) < ARGV[5] / 2 then
+  local need, keep = now, ARGV[5]
+  --@ save_and_keep
 end
-return {known, token, left(), owner, sure, tail - head, head, grant}
+--@ left
+return {known, token, left, owner, sure, tail - head, head, grant}

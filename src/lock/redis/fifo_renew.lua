@@ -4,11 +4,15 @@
 --   Reply: ms from now on, 0: lost; last token
 -- Keeps: what has ended, even unnoticed, does not come back. The key outlives the lease: a holder alone renews for days
 -- while nobody acquires, which is why keep is needed here too.
+--@ key
+--@ clock
+--@ read
 if owner == ARGV[1] .. ':' .. ARGV[2] and token == tonumber(ARGV[3]) and till > now then
   length = tonumber(ARGV[4])
   till = now + length
   sure = 1
-  save_and_keep(till, tonumber(ARGV[5]))
+  local need, keep = till, ARGV[5]
+  --@ save_and_keep
   return {length, token}
 end
 return {0, token}

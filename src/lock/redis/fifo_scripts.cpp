@@ -1,6 +1,8 @@
 #include "lock/redis/fifo_scripts.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
 #include <utility>
 
@@ -36,6 +38,34 @@ RedisScript with_common(std::string_view common, std::string_view script) {
   text += common;
   text += script.substr(end);
   return RedisScript(std::move(text));
+}
+
+/// What stands in `parts` below "--# NAME".
+std::string_view part(std::string_view parts, std::string_view name) {
+  constexpr std::string_view mark = "\n--# ";
+  const std::size_t line = parts.find(std::string(mark) + std::string(name) + "\n");
+  assert(line != parts.npos && "a script names a part that there is");
+  const std::size_t begin = line + mark.size() + name.size() + 1;
+  const std::size_t end = std::min(parts.find(mark, begin), parts.size() - 1);
+  return parts.substr(begin, parts.find_last_not_of('\n', end) + 2 - begin);
+}
+
+/// With the parts in place of the lines "--@ NAME" that stand for them, as far in as those lines.
+std::string with_parts(std::string_view parts, std::string_view script, std::size_t margin = 0) {
+  constexpr std::string_view mark = "--@ ";
+  std::string text;
+  while (!script.empty()) {
+    const std::string_view line = script.substr(0, script.find('\n'));
+    script.remove_prefix(line.size() + 1);
+    const std::size_t inner = line.find_first_not_of(' ');
+    if (inner != line.npos && line.substr(inner).starts_with(mark)) {
+      text += with_parts(parts, part(parts, line.substr(inner + mark.size())), margin + inner);
+    } else {
+      if (!line.empty()) text.append(margin, ' ').append(line);
+      text += '\n';
+    }
+  }
+  return text;
 }
 
 RedisCommand& add_trust(RedisCommand& command, Trust trust) {
@@ -102,7 +132,7 @@ std::optional<Outcome> outcome_of(const RedisReply& reply, const std::array<std:
 }  // namespace
 
 FifoScripts FifoScripts::standard() {
-  const auto script = [](std::string_view text) { return with_common(fifo_common_lua(), text); };
+  const auto script = [](std::string_view text) { return RedisScript(with_parts(fifo_common_lua(), text)); };
   static const FifoScripts all{script(fifo_acquire_lua()), script(fifo_release_lua()), script(fifo_renew_lua()),
                                script(fifo_cancel_lua()),  script(fifo_pulse_lua()),   script(fifo_inspect_lua())};
   return all;
@@ -181,6 +211,13 @@ RedisCommand capacity_command(const PermitScripts& scripts, const FifoPlace& pla
 }
 
 std::optional<AcquireReply> read_acquire(const RedisReply& reply) {
+  if (reply.at(0).is_integer() && reply.elements.size() == 3) {  // it was free
+    return AcquireReply{.outcome = AcquireReply::Outcome::granted,
+                        .token = number(reply.at(0)),
+                        .left = time(reply.at(1)),
+                        .ticket = number(reply.at(2)),
+                        .mine = number(reply.at(0))};
+  }
   constexpr std::array<std::string_view, 7> words{"granted", "queued", "busy", "refused", "full", "weight", "capacity"};
   const auto outcome = outcome_of<AcquireReply::Outcome>(reply.at(0), words);
   if (!is_array_of(reply, 6) || !outcome) return {};
@@ -196,6 +233,7 @@ std::optional<AcquireReply> read_acquire(const RedisReply& reply) {
 }
 
 std::optional<ReleaseReply> read_release(const RedisReply& reply) {
+  if (reply.is_integer()) return ReleaseReply{.outcome = ReleaseReply::Outcome::released, .token = number(reply)};
   constexpr std::array<std::string_view, 3> words{"released", "lost", "unknown"};
   const auto outcome = outcome_of<ReleaseReply::Outcome>(reply.at(0), words);
   if (!is_array_of(reply, 2) || !outcome) return {};

@@ -1,6 +1,7 @@
 // The scripts of the FIFO lock, and those of permits, as commands, and their replies as values. No I/O.
 //
-// The texts are the .lua files beside this one, each with fifo_common.lua (or permits_common.lua) after its first line.
+// The texts are the .lua files beside this one: those of the lock with the parts of fifo_common.lua that they name,
+// those of permits each with permits_common.lua after its first line.
 // Both sets take the same arguments and answer alike, so that one client serves both; permits have a few more.
 #pragma once
 
