@@ -144,6 +144,8 @@ struct Contention {
 struct ShareName {
   Share::Of of = Share::Of::lock;
   std::string name;
+
+  bool operator==(const ShareName&) const = default;
 };
 
 class LockBackend {

@@ -3,14 +3,13 @@
 --   ARGV: 1 process, 2 inbox, 3 trust (see grant_next), 4 number, 5 lease ms, 6 'wait' or 'once', 7 claim ms,
 --         8 waiter lease ms, 9 keep ms, 10 most waiters, 11 'first' or 'again' (sent before, and not answered)
 --   Reply: outcome, last token, ms left of the present grant, my ticket, waiters before me, whether I have it for sure,
---          a grant to this process; or, where it was free and is mine for all of the lease: token, lease ms, my ticket
+--          a grant to this process; or, where it was free and is mine for all of the lease: the token alone
 -- Keeps: nobody passes a ticket that waits; who asks again has the effect of the first time and no other.
 --@ key
 --@ clock
 local process, inbox, trust, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local fields = call('HMGET', key, 's', 'f' .. process)
-local packed, given_up = fields[1], fields[2]
 --@ state
+local given_up = noted ~= 0 and call('HGET', key, 'f' .. process)
 local me = process .. ':' .. number
 local grant = false
 local changed = false
@@ -49,7 +48,7 @@ elseif owner == '' and head == tail then
   sure = 1
   local need, keep = till, ARGV[9]
   --@ save_and_keep
-  return {token, length, head}
+  return token
 elseif ARGV[6] == 'once' then
   outcome, ticket, before = 'busy', 0, tail - head
 elseif tail - head >= tonumber(ARGV[10]) then

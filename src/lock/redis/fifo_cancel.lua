@@ -7,7 +7,7 @@
 -- keep.
 --@ key
 --@ clock
---@ read
+--@ state
 local process, inbox, trust = ARGV[1], ARGV[2], ARGV[3]
 local me = process .. ':' .. ARGV[4]
 local ticket = call('HGET', key, 'o' .. me)
@@ -24,6 +24,7 @@ end
 local given_up = call('HGET', key, 'f' .. process)
 if not given_up or tonumber(given_up) < tonumber(ARGV[4]) then
   call('HSET', key, 'f' .. process, ARGV[4])
+  noted = 1
   local need, keep = now, ARGV[5]
   --@ save_and_keep
 end

@@ -7,7 +7,7 @@
 --   w<ticket>    who waits with it: "OWNER CLAIM_MS"
 --   o<owner>     the ticket of that waiter; w and o come and go in pairs
 --   p<process>   until when (server ms) a process that waits counts as alive
---   f<process>   the highest number that was given up before the server had seen it
+--   f<process>   the highest number that was given up before the server had seen it; none while `noted` is 0
 -- An owner is "PROCESS:NUMBER". All tickets up to `head` are finished; waiters have tickets in (head, tail].
 --
 -- A write comes after everything that can fail has been read. State that changed is written in one piece.
@@ -19,10 +19,11 @@ local call, key = redis.call, KEYS[1]
 -- Where it is needed; once.
 local clock = call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
-local now = math.floor(micros / 1000)
+local now = (micros - micros % 1000) / 1000
 
 --# state
--- What `packed`, the field s, says. Values in a row: to unpack an array would make a table, which costs much.
+local packed = call('HGET', key, 's')
+-- Numbers of 8 bytes and a text, which takes the least time of all forms; an array would make a table.
 local owner = ''  -- empty: nobody
 local till = 0    -- server ms, when the present grant ends by itself
 local token = 0   -- of the latest grant
@@ -32,14 +33,14 @@ local tail = 0    -- ticket given last
 local sure = 1    -- 0: the present grant is a claim
 local kept = 0    -- server ms, until when the key is known to live
 local length = 0  -- ms of the present grant
-if packed then owner, till, token, lapse, head, tail, sure, kept, length = cmsgpack.unpack(packed) end
-
---# read
-local packed = call('HGET', key, 's')
---@ state
+local noted = 0   -- 1: there may be fields f
+if packed then
+  till, token, lapse, head, tail, sure, kept, length, noted, owner = struct.unpack('<ddddddddds', packed)
+end
 
 --# save
-call('HSET', key, 's', cmsgpack.pack(owner, till, token, lapse, head, tail, sure, kept, length))
+local state = struct.pack('<ddddddddds', till, token, lapse, head, tail, sure, kept, length, noted, owner)
+call('HSET', key, 's', state)
 
 --# save_and_keep
 -- The key must outlive `need` (server ms) by at least half of `keep`; it is moved by so much that this is rare.
@@ -72,7 +73,7 @@ local left = owner ~= '' and math.max(till - now, 0) or 0
 --# mint
 -- Rises also where the key was lost, unless the clock is behind the last token. Exact in a double until 2255.
 if token == 0 then lapse = micros - 1 end  -- of older ones nothing is known
-token = math.max(token + 1, micros)
+token = token < micros and micros or token + 1
 
 --# grant_next
 -- Gives the lock to the first live ticket and tells it; to nobody where there is none. Saves. The grant is in `grant` if

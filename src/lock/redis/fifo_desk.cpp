@@ -37,7 +37,7 @@ ReleaseOutcome outcome_of(const ReleaseReply& reply) {
 
 FifoDesk::FifoDesk(FifoOffice& office, ShareName name, FifoPlace place)
     : office_(office),
-      name_(std::move(name)),
+      name_(std::make_shared<const ShareName>(std::move(name))),
       place_(std::move(place)),
       line_(office.process(), office.options().times),
       timer_(office.loop().executor()) {}
@@ -97,7 +97,7 @@ void FifoDesk::asked(const Seat& seat, std::uint64_t number, BootTime sent, Aski
     asking.second(lock_failure(result.error()));
     return settle();
   }
-  const std::optional<AcquireReply> reply = read_acquire(*result);
+  const std::optional<AcquireReply> reply = read_acquire(*result, seat->lease);
   if (!reply) {
     asking.second(nonsense(place_));
     return settle();
@@ -154,7 +154,7 @@ Impossible FifoDesk::impossible(const Seat& seat, const AcquireReply& reply) con
   using Why = NotAcquired::Why;
   // What nobody has acquired yet is as large as the caller says.
   const std::uint32_t capacity = reply.capacity != 0 ? reply.capacity : seat->share.capacity;
-  const std::string has = "the semaphore " + name_.name + " has " + std::to_string(capacity) + " permits";
+  const std::string has = "the semaphore " + name_->name + " has " + std::to_string(capacity) + " permits";
   if (reply.outcome == AcquireReply::Outcome::capacity) {
     return {{Why::other_capacity, has + ", not " + std::to_string(seat->share.capacity)}};
   }
@@ -357,13 +357,12 @@ void FifoDesk::carry_out(FifoSteps steps) {
   settle();
 }
 
-/// Sees to the next pulse, and to the end of this desk where nobody needs it.
+/// Sees to the next pulse, and tells the office where nobody needs this desk.
 void FifoDesk::settle() {
   if (closed_) return;
   if (seats_.empty() && line_.is_empty() && busy_ == 0) {
-    timer_.cancel();
-    armed_.reset();
-    return office_.remove(*this);
+    if (std::exchange(armed_, std::nullopt)) timer_.cancel();
+    return office_.idle(*this);
   }
   const std::optional<BootTime> wake = line_.wake();
   // One that rings too early is set again then.

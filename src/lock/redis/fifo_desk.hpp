@@ -5,7 +5,7 @@
 #include "lock/redis/fifo_office.hpp"
 
 #include <atomic>
-#include <deque>
+#include <forward_list>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -14,11 +14,15 @@
 
 namespace firstcome::lock {
 
-/// One acquisition. On the loop's thread, but for `owner` and `call_in_doubt`.
+/// One acquisition. On the loop's thread, but for `owner`, `call_in_doubt` and what never changes.
 class FifoSeat {
  public:
   FifoSeat(std::uint64_t first_number, std::string owner, const Contention& wanted, std::weak_ptr<ContenderEvents> told)
-      : number(first_number), lease(wanted.lease), share(wanted.share), events(std::move(told)) {
+      : name{wanted.share.of, wanted.name},
+        number(first_number),
+        lease(wanted.lease),
+        share(wanted.share),
+        events(std::move(told)) {
     rename(first_number, std::move(owner));
   }
 
@@ -28,7 +32,7 @@ class FifoSeat {
     number = new_number;
     token = 0;
     unsure = false;
-    owner_ = &owners_.emplace_back(std::move(owner));
+    owner_ = &owners_.emplace_front(std::move(owner));
   }
 
   void call_in_doubt(std::function<void()> call) {
@@ -43,6 +47,7 @@ class FifoSeat {
     if (call) call();
   }
 
+  const ShareName name;
   enum class Phase : std::uint8_t { fresh, asked, leaving, ended };
   Phase phase = Phase::fresh;
   std::uint64_t number;
@@ -54,7 +59,7 @@ class FifoSeat {
   const std::weak_ptr<ContenderEvents> events;
 
  private:
-  std::deque<std::string> owners_;  ///< references to them stay good
+  std::forward_list<std::string> owners_;  ///< references to them stay good
   std::atomic<const std::string*> owner_ = nullptr;
   std::mutex mutex_;  ///< protects what follows
   std::function<void()> in_doubt_;
@@ -83,6 +88,7 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   void heard_again();
   void close();
 
+  const ShareName& name() const { return *name_; }
   const FifoPlace& place() const { return place_; }
 
  private:
@@ -104,7 +110,7 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   void pulse();
 
   FifoOffice& office_;
-  const ShareName name_;
+  const std::shared_ptr<const ShareName> name_;
   const FifoPlace place_;
   FifoLine line_;
   std::unordered_map<std::uint64_t, Seat> seats_;  ///< by number

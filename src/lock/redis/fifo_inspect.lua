@@ -2,6 +2,6 @@
 -- A look. Reply: owner (empty: nobody), last token, ms left, latest grant's ticket, last ticket, lapse, whether sure
 --@ key
 --@ clock
---@ read
+--@ state
 --@ left
 return {left > 0 and owner or '', token, left, head, tail, lapse, sure}

@@ -13,12 +13,12 @@ namespace {
 /// Brings the calls to the loop's thread.
 class FifoContender final : public Contender {
  public:
-  FifoContender(std::shared_ptr<FifoOffice> office, ShareName name, FifoDesk::Seat seat)
-      : office_(std::move(office)), name_(std::move(name)), seat_(std::move(seat)) {}
+  FifoContender(std::shared_ptr<FifoOffice> office, FifoDesk::Seat seat)
+      : office_(std::move(office)), seat_(std::move(seat)) {}
   ~FifoContender() override {
-    office_->loop().post([office = office_, name = name_, seat = seat_] {
+    office_->loop().post([office = office_, seat = seat_] {
       const bool is_over = seat->phase == FifoSeat::Phase::ended || seat->phase == FifoSeat::Phase::fresh;
-      if (!is_over) office->desk(name)->leave(seat);
+      if (!is_over) office->desk(seat->name)->leave(seat);
     });
   }
 
@@ -52,13 +52,12 @@ class FifoContender final : public Contender {
  private:
   template <typename Answered, typename Work>
   void ask(Answer<Answered> done, Work work) {
-    ask_on_loop(office_, std::move(done), [name = name_, seat = seat_, work](FifoOffice& office, Answer<Answered> to) {
-      work(*office.desk(name), seat, std::move(to));
+    ask_on_loop(office_, std::move(done), [seat = seat_, work](FifoOffice& office, Answer<Answered> to) {
+      work(*office.desk(seat->name), seat, std::move(to));
     });
   }
 
   const std::shared_ptr<FifoOffice> office_;
-  const ShareName name_;
   const FifoDesk::Seat seat_;
 };
 
@@ -96,8 +95,7 @@ class FifoLocks final : public LockBackend {
   std::shared_ptr<Contender> contend(Contention contention, std::weak_ptr<ContenderEvents> events) override {
     const std::uint64_t number = office_->next_number();
     auto seat = std::make_shared<FifoSeat>(number, office_->owner(number), contention, std::move(events));
-    ShareName name{contention.share.of, std::move(contention.name)};
-    return std::make_shared<FifoContender>(office_, std::move(name), std::move(seat));
+    return std::make_shared<FifoContender>(office_, std::move(seat));
   }
 
   void inspect(const std::string& name, Answer<Viewed> done) override {

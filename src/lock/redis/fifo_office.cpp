@@ -4,14 +4,15 @@
 #include "lock/redis/fifo_desk.hpp"
 #include "lock/redis/redis_failure.hpp"
 
+#include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace firstcome::lock {
 
 namespace {
 
 constexpr std::size_t most_gone = 4'096;
+constexpr std::size_t most_desks = 256;                   // that are kept though nobody needs them
 constexpr std::chrono::milliseconds close_limit{250};     // for releases that leave with the space
 constexpr std::chrono::milliseconds replicas_limit{500};  // the connection serves nobody meanwhile
 /// So long after this process came back, others may be coming back as well.
@@ -63,8 +64,8 @@ void FifoOffice::told(std::string_view text) {
   if (const auto found = by_number_.find(grant->number); found != by_number_.end()) {
     const std::shared_ptr<FifoDesk> to = found->second;
     to->told(*grant);
-  } else if (const auto left = gone_.find(grant->number); left != gone_.end()) {
-    desk(left->second)->told(*grant);
+  } else if (const auto left = std::ranges::find(gone_, grant->number, &Gone::number); left != gone_.end()) {
+    desk(*left->name)->told(*grant);
   }
 }
 
@@ -113,33 +114,33 @@ void FifoOffice::when_replicated(const std::string& key,
 }
 
 FifoPlace FifoOffice::place(const ShareName& name) const {
-  const bool cluster = client_ && client_->publish_command() != "PUBLISH";
-  return fifo_place(name, process_, cluster ? Channels::by_name : Channels::one_for_all);
+  return fifo_place(name, process_, is_cluster() ? Channels::by_name : Channels::one_for_all);
 }
 
 std::shared_ptr<FifoDesk> FifoOffice::desk(const ShareName& name) {
-  FifoPlace at = place(name);
-  std::shared_ptr<FifoDesk>& desk = desks_[at.key];
-  if (!desk) desk = std::make_shared<FifoDesk>(*this, name, std::move(at));
+  std::shared_ptr<FifoDesk>& desk = desks_[name];
+  if (!desk) desk = std::make_shared<FifoDesk>(*this, name, place(name));
   return desk;
 }
 
 void FifoOffice::seated(std::uint64_t number, const std::shared_ptr<FifoDesk>& desk) { by_number_[number] = desk; }
 
-void FifoOffice::gone(std::uint64_t number, const ShareName& name) {
+void FifoOffice::gone(std::uint64_t number, std::shared_ptr<const ShareName> name) {
   by_number_.erase(number);
-  if (!gone_.emplace(number, name).second) return;
-  gone_order_.push_back(number);
-  if (gone_order_.size() <= most_gone) return;
-  gone_.erase(gone_order_.front());
-  gone_order_.pop_front();
+  Gone one{number, std::move(name)};
+  if (gone_.size() < most_gone) {
+    gone_.push_back(std::move(one));
+  } else {
+    gone_[oldest_gone_] = std::move(one);
+    oldest_gone_ = (oldest_gone_ + 1) % most_gone;
+  }
 }
 
-void FifoOffice::remove(const FifoDesk& desk) {
-  const auto found = desks_.find(desk.place().key);
+void FifoOffice::idle(const FifoDesk& desk) {
+  const auto found = desks_.find(desk.name());
   if (found == desks_.end() || found->second.get() != &desk) return;
-  inboxes_->idle(desk.place().channel(), BootClock::now());
-  desks_.erase(found);
+  if (is_cluster()) inboxes_->idle(desk.place().channel(), BootClock::now());  // else the one inbox stays
+  if (desks_.size() > most_desks) desks_.erase(found);
 }
 
 void FifoOffice::close() {

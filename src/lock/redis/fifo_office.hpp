@@ -8,12 +8,13 @@
 #include "net/redis/wire.hpp"
 
 #include <atomic>
-#include <deque>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace firstcome::lock {
 
@@ -53,12 +54,23 @@ class FifoOffice {
   /// Messages to this number are for that desk, from now on.
   void seated(std::uint64_t number, const std::shared_ptr<FifoDesk>& desk);
   /// No longer; but one may still come, and must then be declined.
-  void gone(std::uint64_t number, const ShareName& name);
-  /// Nobody needs that desk any more.
-  void remove(const FifoDesk& desk);
+  void gone(std::uint64_t number, std::shared_ptr<const ShareName> name);
+  /// Nobody needs that desk now. It stays for whoever wants the lock next, unless there are many.
+  void idle(const FifoDesk& desk);
 
  private:
+  struct HashOfName {
+    std::size_t operator()(const ShareName& name) const {
+      return std::hash<std::string>()(name.name) + static_cast<std::size_t>(name.of);
+    }
+  };
+  struct Gone {
+    std::uint64_t number;
+    std::shared_ptr<const ShareName> name;
+  };
+
   net::RedisClientEvents events();
+  bool is_cluster() const { return client_ && client_->publish_command() != "PUBLISH"; }
   void told(std::string_view text);
   void connected();
   void shut();
@@ -71,10 +83,10 @@ class FifoOffice {
   std::atomic<std::uint64_t> last_number_ = 0;
   std::unique_ptr<net::RedisClient> client_;  ///< none at the end
   std::optional<FifoInboxes> inboxes_;
-  std::unordered_map<std::string, std::shared_ptr<FifoDesk>> desks_;        ///< by key
+  std::unordered_map<ShareName, std::shared_ptr<FifoDesk>, HashOfName> desks_;
   std::unordered_map<std::uint64_t, std::shared_ptr<FifoDesk>> by_number_;  ///< who wants a lock, or has it
-  std::unordered_map<std::uint64_t, ShareName> gone_;                       ///< names, of the latest that gave up
-  std::deque<std::uint64_t> gone_order_;
+  std::vector<Gone> gone_;                                                  ///< the latest that ended, in a ring
+  std::size_t oldest_gone_ = 0;  ///< where the next one goes, once that is full
   bool was_connected_ = false;
   std::optional<net::RedisTimer> closing_;
   std::size_t under_way_ = 0;

@@ -6,7 +6,7 @@
 -- Keeps: a process whose claim has just lapsed is told that it is not known.
 --@ key
 --@ clock
---@ read
+--@ state
 local process, inbox, trust = ARGV[1], ARGV[2], ARGV[3]
 local changed = false
 --@ end_lapsed

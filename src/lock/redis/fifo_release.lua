@@ -6,7 +6,7 @@
 -- Keeps: owner and token must match, so it never ends a later grant. Only a repeated release may have been carried out
 -- before; a first one that finds another owner has lost, also where the server has forgotten (a restored older state).
 --@ key
---@ read
+--@ state
 local process, inbox, trust = ARGV[1], ARGV[2], ARGV[3]
 local mine = tonumber(ARGV[5])
 
@@ -18,10 +18,11 @@ if owner == process .. ':' .. ARGV[4] and token == mine then
     return {'released', token, grant}
   end
   owner = ''
-  --@ save
   -- Now and then, what processes left behind goes.
-  if tail % 64 == 0 and call('HLEN', key) > 1 then
-    local fields = call('HKEYS', key)
+  local fields = tail % 64 == 0 and call('HKEYS', key)
+  if fields then noted = 0 end
+  --@ save
+  if fields then
     for i = 1, #fields do
       if fields[i] ~= 's' then call('HDEL', key, fields[i]) end
     end

@@ -6,7 +6,7 @@
 -- while nobody acquires, which is why keep is needed here too.
 --@ key
 --@ clock
---@ read
+--@ state
 if owner == ARGV[1] .. ':' .. ARGV[2] and token == tonumber(ARGV[3]) and till > now then
   length = tonumber(ARGV[4])
   till = now + length

@@ -210,13 +210,10 @@ RedisCommand capacity_command(const PermitScripts& scripts, const FifoPlace& pla
   return command;
 }
 
-std::optional<AcquireReply> read_acquire(const RedisReply& reply) {
-  if (reply.at(0).is_integer() && reply.elements.size() == 3) {  // it was free
-    return AcquireReply{.outcome = AcquireReply::Outcome::granted,
-                        .token = number(reply.at(0)),
-                        .left = time(reply.at(1)),
-                        .ticket = number(reply.at(2)),
-                        .mine = number(reply.at(0))};
+std::optional<AcquireReply> read_acquire(const RedisReply& reply, Milliseconds lease) {
+  if (reply.is_integer()) {  // it was free
+    return AcquireReply{
+        .outcome = AcquireReply::Outcome::granted, .token = number(reply), .left = lease, .mine = number(reply)};
   }
   constexpr std::array<std::string_view, 7> words{"granted", "queued", "busy", "refused", "full", "weight", "capacity"};
   const auto outcome = outcome_of<AcquireReply::Outcome>(reply.at(0), words);

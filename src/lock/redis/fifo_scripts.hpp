@@ -125,9 +125,9 @@ struct AcquireReply {
   /// Of permits only: `weight` is more than there are, `capacity` is another than the caller said.
   enum class Outcome : std::uint8_t { granted, queued, busy, refused, full, weight, capacity };
   Outcome outcome = Outcome::busy;
-  std::uint64_t token = 0;  ///< the last
-  Milliseconds left{0};     ///< of the present grant; of permits: of this one's, else of the next that ends
-  std::uint64_t ticket = 0;
+  std::uint64_t token = 0;   ///< the last
+  Milliseconds left{0};      ///< of the present grant; of permits: of this one's, else of the next that ends
+  std::uint64_t ticket = 0;  ///< 0: it was free, so nobody is to know
   std::uint64_t before = 0;  ///< tickets that wait before this one
   bool sure = true;          ///< of `granted`: false for a claim
   std::vector<FifoGrant> grants = {};
@@ -184,7 +184,8 @@ struct InspectReply {
 };
 
 // Nothing: that is no reply of this script.
-std::optional<AcquireReply> read_acquire(const net::RedisReply& reply);
+/// `lease`: what was asked for.
+std::optional<AcquireReply> read_acquire(const net::RedisReply& reply, Milliseconds lease);
 std::optional<ReleaseReply> read_release(const net::RedisReply& reply);
 std::optional<RenewReply> read_renew(const net::RedisReply& reply);
 std::optional<CancelReply> read_cancel(const net::RedisReply& reply);

@@ -20,7 +20,7 @@ local key, holders = KEYS[1], KEYS[2]
 
 local clock = call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
-local now = math.floor(micros / 1000)
+local now = (micros - micros % 1000) / 1000
 
 local capacity = 0  -- 0: nobody has fixed it yet
 local declared = 0  -- the capacity that the first caller fixed

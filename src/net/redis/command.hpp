@@ -49,6 +49,7 @@ class RedisCommand {
   template <typename... Arguments>
   RedisCommand(RedisScript script, std::initializer_list<std::string_view> keys, const Arguments&... arguments)
       : script_(std::move(script)) {
+    arguments_.reserve(usual_size);
     add(keys.size());
     for (const std::string_view key : keys) add(key);
     (add(arguments), ...);
@@ -83,6 +84,8 @@ class RedisCommand {
   bool has_script() const { return script_.has_value(); }
 
  private:
+  static constexpr std::size_t usual_size = 256;  // of a script's arguments: one allocation for most
+
   RedisCommand& add_number(std::int64_t number);
   RedisCommand& add_unsigned(std::uint64_t number);
 

@@ -32,10 +32,10 @@ inline FifoScripts altered(const FifoScripts& scripts, std::string_view old_text
 
 /// With a clock that runs ahead of the server's by the milliseconds in the key `skew`.
 inline FifoScripts skewed(const FifoScripts& scripts) {
-  constexpr std::string_view now = "local now = math.floor(micros / 1000)";
+  constexpr std::string_view now = "local now = (micros - micros % 1000) / 1000";
   return altered(scripts, now,
                  "micros = micros + 1000 * tonumber(call('GET', 'skew') or 0)\n"
-                 "local now = math.floor(micros / 1000)");
+                 "local now = (micros - micros % 1000) / 1000");
 }
 
 /// One process that asks for the lock L, as a client of its own.
@@ -79,9 +79,8 @@ class FifoBench : public ::testing::Test {
     Trust trust = Trust::yes;
   };
   AcquireReply acquire(const Asker& who, std::uint64_t number, Terms terms) {
-    return read_acquire(run(acquire_command(scripts, place(who), times,
-                                            {number, terms.lease, terms.once, terms.repeated}, terms.trust)))
-        .value();
+    const AcquireRequest request{number, terms.lease, terms.once, terms.repeated};
+    return read_acquire(run(acquire_command(scripts, place(who), times, request, terms.trust)), terms.lease).value();
   }
   AcquireReply acquire(const Asker& who, std::uint64_t number) { return acquire(who, number, Terms{}); }
   AcquireReply again(const Asker& who, std::uint64_t number) {

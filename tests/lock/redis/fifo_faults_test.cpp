@@ -222,13 +222,17 @@ TEST_F(FifoFaults, ANumberThatIsRefusedWhileItIsWantedIsReplaced) {
   ASSERT_TRUE(is_free(*space));
   const std::size_t colon = owner.find(':');
   const std::string next = std::to_string(std::stoull(owner.substr(colon + 1)) + 1);
-  server->command({"HSET", "firstcome:lock:{crowd}", "f" + owner.substr(0, colon), next});
+  const auto give_up = [&](const std::string& number) {
+    server->command({"EVAL", FifoScripts::standard().cancel.text(), "1", "firstcome:lock:{crowd}",
+                     owner.substr(0, colon), "firstcome:inbox:", "0", number, "3600000"});
+  };
+  give_up(next);
   const Acquired lease = get(*space);
   ASSERT_TRUE(lease);
   EXPECT_GT(std::stoull(lease->owner().substr(colon + 1)), std::stoull(next));
   EXPECT_EQ(view(*space).owner, lease->owner());
   // A server that refuses all numbers is not asked for ever.
-  server->command({"HSET", "firstcome:lock:{crowd}", "f" + owner.substr(0, colon), "1000000"});
+  give_up("1000000");
   EXPECT_EQ(ask(*space, {.lease = 1s}).take().error().why, Why::timed_out);
 }
 

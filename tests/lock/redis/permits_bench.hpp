@@ -22,7 +22,8 @@ class PermitsBench : public FifoBench {
   AcquireReply take(const Asker& who, std::uint64_t number, Wanted wanted) {
     const Share share{Share::Of::semaphore, wanted.capacity, wanted.weight};
     const AcquireRequest request{number, wanted.lease, wanted.once, wanted.repeated, share};
-    return read_acquire(run(acquire_command(permits.same, semaphore(who), times, request, wanted.trust))).value();
+    return read_acquire(run(acquire_command(permits.same, semaphore(who), times, request, wanted.trust)), wanted.lease)
+        .value();
   }
   AcquireReply take(const Asker& who, std::uint64_t number) { return take(who, number, Wanted{}); }
   AcquireReply take_again(const Asker& who, std::uint64_t number, std::uint32_t weight = 1) {
