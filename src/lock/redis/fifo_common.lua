@@ -1,6 +1,6 @@
--- What the scripts of the FIFO lock share, as parts: a line "--@ NAME" stands for the part below "--# NAME". They are no
--- functions, because Redis runs all of a script at each call: each function would be made anew, which costs more than
--- what most calls do.
+-- What the scripts of the FIFO lock share, as parts: a line "--@ NAME" stands for the part below "--# NAME". They are
+-- no functions, because Redis runs all of a script at each call: each function would be made anew, which costs more
+-- than what most calls do.
 --
 -- KEYS[1]: the hash of one lock. Its fields:
 --   s            the state below, packed into one field because that is what a script costs
@@ -76,8 +76,8 @@ if token == 0 then lapse = micros - 1 end  -- of older ones nothing is known
 token = token < micros and micros or token + 1
 
 --# grant_next
--- Gives the lock to the first live ticket and tells it; to nobody where there is none. Saves. The grant is in `grant` if
--- it is the caller's: {NUMBER, token, claim ms, ticket}, which is not sent but returned.
+-- Gives the lock to the first live ticket and tells it; to nobody where there is none. Saves. A grant to the caller's
+-- process is not sent but left in `grant`: {NUMBER, token, claim ms, ticket}.
 --   process  the caller's
 --   inbox    what stands before a process in the name of its channel
 --   trust    '1': nobody heard the message means that the process is gone
