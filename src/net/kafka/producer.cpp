@@ -40,7 +40,6 @@ class KafkaProducer::Impl {
 
   std::atomic<std::uint64_t> sent = 0;
   std::atomic<std::uint64_t> fatal_errors = 0;
-  rd_kafka_t* native() const { return handle_->get(); }
 
  private:
   void open();
@@ -206,6 +205,5 @@ std::expected<void, std::string> KafkaProducer::send_all(std::span<const KafkaMe
 
 std::uint64_t KafkaProducer::sent() const { return impl_->sent.load(std::memory_order_relaxed); }
 std::uint64_t KafkaProducer::fatal_errors() const { return impl_->fatal_errors.load(std::memory_order_relaxed); }
-void* KafkaProducer::native() const { return impl_->native(); }
 
 }  // namespace firstcome::net

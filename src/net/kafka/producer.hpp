@@ -28,7 +28,7 @@ struct KafkaMessage {
 };
 
 struct KafkaProducerOptions {
-  std::chrono::milliseconds linger{5};          ///< how long a message waits for others to go with
+  std::chrono::milliseconds linger{1};  ///< how long a message waits for others; those of one call come together anyway
   std::size_t most_message_bytes = 1'000'000;   ///< of one message; a broker's own limit is about that
   std::size_t most_waiting_bytes = 64U << 20U;  ///< in the library; more waits in `send_all`
   std::function<void(std::string_view)> log{};  ///< told warnings, from any thread; empty: nobody
@@ -56,9 +56,6 @@ class KafkaProducer {
   std::uint64_t sent() const;
   /// Final errors of the library after which a new producer was made.
   std::uint64_t fatal_errors() const;
-
-  /// For tests: the library's own client, `rd_kafka_t*`.
-  void* native() const;
 
  private:
   class Impl;

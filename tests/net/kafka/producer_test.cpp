@@ -2,6 +2,8 @@
 #include "net/kafka/producer.hpp"
 
 #include "net/kafka/broker.hpp"
+#include "support/certificates.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <librdkafka/rdkafka.h>
@@ -102,6 +104,29 @@ TEST(KafkaProducer, IsRefusedWithAWrongPasswordAndTakenWithTheRightOne) {
   EXPECT_EQ(all_of(server, "t").size(), 1U);
 }
 
+TEST(KafkaProducer, SpeaksTlsWithBrokersWhoseCertificateItCanCheck) {
+  FIRSTCOME_NEEDS_KAFKA();
+  const firstcome::testing::TemporaryFolder folder;
+  const firstcome::testing::CertificateAuthority authority(folder.path(), "ours");
+  const firstcome::testing::CertificateAuthority other(folder.path(), "others");
+  const auto certificate = authority.sign("broker", "IP:127.0.0.1");
+  const KafkaServer server({.tls = {{.certificate = certificate.file, .key = certificate.key_file}}});
+  make_topic(server, "t");
+  const std::array one{KafkaMessage{"t", "k", "1"}};
+  KafkaUrl url = url_of(server.tls_url());
+  url.ca_file = authority.file();
+  KafkaProducer trusting(url);
+  const auto sent = trusting.send_all(one, within(30s), {});
+  EXPECT_TRUE(sent) << sent.error();
+  url.ca_file = other.file();
+  KafkaProducer distrustful(url);
+  const auto refused = distrustful.send_all(one, within(2s), {});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error(), HasSubstr("TLS failed"));
+  url.ca_file = "/nowhere.pem";
+  EXPECT_THROW(KafkaProducer{url}, std::runtime_error);
+}
+
 TEST(KafkaProducer, EndsInTimeWhereNobodyAnswers) {
   const auto nowhere = "kafka://127.0.0.1:" + std::to_string(firstcome::testing::free_port());
   KafkaProducer producer(url_of(nowhere));
@@ -150,18 +175,18 @@ TEST(KafkaProducer, LosesNothingWhenTheBrokerIsKilledAgainAndAgain) {
   std::atomic<int> batches = 0;
   std::jthread sender([&] {
     KafkaProducer producer(url_of(server.url()));
-    for (int i = 0; i < 300; ++i) {
+    for (int i = 0; i < 200; ++i) {
       send_until_sent(producer, Numbered("kept", i * 100, (i + 1) * 100, 50), 3s);
       ++batches;
     }
   });
-  for (const int after : {50, 150}) {
+  for (const int after : {40, 120}) {
     ASSERT_TRUE(eventually([&] { return batches >= after; }, 60s));
     server.kill();
     server.start();
   }
   sender.join();
-  expect_all_and_the_latest_last(all_of(server, "kept"), 30'000, 50);
+  expect_all_and_the_latest_last(all_of(server, "kept"), 20'000, 50);
 }
 
 TEST(KafkaProducer, LosesNothingWhenTheBrokerStandsStill) {
