@@ -1,7 +1,9 @@
 // The program: chooses a subcommand and runs it.
 #include "cli/demo_command.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/export_command.hpp"
 #include "cli/lock_command.hpp"
+#include "cli/orders_command.hpp"
 #include "cli/rush_command.hpp"
 #include "cli/sale_commands.hpp"
 #include "cli/serve_options.hpp"
@@ -20,6 +22,8 @@ int main(int argc, char** argv) {
   add_demo_command(app, run);
   add_sale_commands(app, run);
   add_lock_commands(app, run);
+  add_orders_commands(app, run);
+  add_export_command(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -128,6 +128,9 @@ struct Discard {
   std::string by;  ///< who says so
 };
 
+/// The system's clock.
+Instant wall_clock();
+
 struct OrderStoreOptions {
   enum class Tables : std::uint8_t {
     make,    ///< or bring up to date, where that is needed
@@ -137,8 +140,8 @@ struct OrderStoreOptions {
   Tables tables = Tables::make;
   Milliseconds connect_timeout{5'000};
   Milliseconds statement_timeout{10'000};
-  Milliseconds lock_timeout{2'000};  ///< for a lock of another session; whole seconds on MariaDB
-  std::function<Instant()> now;      ///< REQUIRES: set. What `stored_at` and `first_failed_at` are read from
+  Milliseconds lock_timeout{2'000};           ///< for a lock of another session; whole seconds on MariaDB
+  std::function<Instant()> now = wall_clock;  ///< what `stored_at` and `first_failed_at` are read from
 };
 
 /// All functions block, at most about `connect_timeout` + 3 × `statement_timeout` + `lock_timeout` × 3 each (paged ones

@@ -81,6 +81,10 @@ class Postgresql final : public SqlDialect {
     return SqlFailure::database(Kind::connection, text);  // the library's own, which has no state
   }
 
+  int socket_without_timeout(soci::session& session) const override {
+    return PQsocket(static_cast<soci::postgresql_session_backend*>(session.get_backend())->conn_);
+  }
+
   std::string_view skip_locked() const override { return " FOR UPDATE SKIP LOCKED"; }
   std::string_view say_at_once() const override { return "SET CONSTRAINTS ALL IMMEDIATE"; }
 

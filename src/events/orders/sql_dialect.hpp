@@ -23,6 +23,9 @@ class SqlDialect {
   /// Of an exception that SOCI threw; `session` is nullptr where it could not connect.
   virtual SqlFailure failure_of(const std::exception& error, soci::session* session) const = 0;
 
+  /// Of a connection whose client knows no time-out for reading; else -1.
+  virtual int socket_without_timeout(soci::session&) const { return -1; }
+
   /// Starts a transaction that may write.
   virtual std::string_view begin() const { return "BEGIN"; }
   /// Ended by `end_of_upsert`: `INSERT INTO orders (...) VALUES (...), (...)` + this.

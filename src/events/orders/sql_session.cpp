@@ -8,12 +8,17 @@ namespace firstcome::events {
 SqlSession::SqlSession(const OrderStoreOptions& options) : dialect_(dialect_of(options.database.kind)) {
   try {
     session_ = dialect_.connect(options);
+    const int socket = dialect_.socket_without_timeout(*session_);
+    // The server's own time-out, which says more, comes first.
+    if (socket >= 0)
+      watchdog_ = std::make_unique<SqlWatchdog>(socket, options.statement_timeout + options.lock_timeout);
   } catch (const std::exception& error) {
     throw dialect_.failure_of(error, nullptr);
   }
 }
 
 void SqlSession::run(std::string_view sql) {
+  const SqlWatchdog::Watch watch(watchdog_.get());
   try {
     session_->once << sql;
   } catch (const std::exception& error) {
@@ -23,6 +28,7 @@ void SqlSession::run(std::string_view sql) {
 
 std::vector<SqlSession::Row> SqlSession::ask(const std::string& sql, std::size_t columns) {
   std::vector<Row> rows;
+  const SqlWatchdog::Watch watch(watchdog_.get());
   try {
     std::vector<std::string> cells(columns);
     std::vector<soci::indicator> indicators(columns, soci::i_ok);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "events/orders/sql_dialect.hpp"
+#include "events/orders/sql_watchdog.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,7 @@ class SqlSession {
  private:
   const SqlDialect& dialect_;
   std::unique_ptr<soci::session> session_;
+  std::unique_ptr<SqlWatchdog> watchdog_;  ///< nullptr: the client has time-outs of its own
 };
 
 /// A transaction that is rolled back unless it was committed.

@@ -151,8 +151,9 @@ class OnEachDatabase : public ::testing::TestWithParam<Kind> {
   std::unique_ptr<OrderStore> store;
 };
 
-#define FIRSTCOME_ON_EACH_DATABASE(Suite)                                                                \
-  INSTANTIATE_TEST_SUITE_P(All, Suite, ::testing::Values(Kind::sqlite, Kind::postgresql, Kind::mariadb), \
+#define FIRSTCOME_ON_DATABASES(Suite, ...)                             \
+  INSTANTIATE_TEST_SUITE_P(All, Suite, ::testing::Values(__VA_ARGS__), \
                            [](const auto& which) { return name_of(which.param); })
+#define FIRSTCOME_ON_EACH_DATABASE(Suite) FIRSTCOME_ON_DATABASES(Suite, Kind::sqlite, Kind::postgresql, Kind::mariadb)
 
 }  // namespace firstcome::events
