@@ -14,6 +14,8 @@
 #         where the tests have fetched it; then one process without contention
 # redis   reservations on Redis, over HTTP and in process with 10 000 in flight, against redis-benchmark calling the same
 #         script with one reservation a call; with a million stored, against none; memory and traffic a reservation
+# orders  from the outbox to Kafka, against Kafka's own producer performance tool; from Kafka to PostgreSQL and MariaDB,
+#         against plain INSERT statements of 500 rows; the whole way at 2 000 reservations a second
 # single  one customer at a time on one connection, against one fdatasync and one GET /healthz
 #
 # Without a name: all of them, in this order. Each compares within one run on one machine, so that figures of two machines
@@ -23,7 +25,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh
 
-all=(ledger engine growth http http_floor single locks redis)
+all=(ledger engine growth http http_floor single locks redis orders)
 gate=no
 names=()
 while [[ $# -gt 0 ]]; do
@@ -48,7 +50,7 @@ build_preset bench >build/bench.build.log 2>&1 || {
 run_one() {
   local command programs=build/bench/bench
   case "$1" in
-    ledger) command=("$programs/bench_$1") ;;
+    ledger | orders) command=("$programs/bench_$1") ;;
     locks)  # with Redisson in Java where the tests have fetched it
       local jars
       jars=$(find build -path '*/interop/target/libraries' -type d -print -quit)

@@ -26,12 +26,18 @@
 namespace firstcome::payment {
 class Cashier;
 }
+namespace firstcome::events {
+class OrderLookup;
+}
 
 namespace firstcome::api {
 
 struct ApiHooks {
-  /// Runs a task on the server's thread, from any thread: HttpServer::post. Needed where there is a cashier.
+  /// Runs a task on the server's thread, from any thread: HttpServer::post. Needed where there is a cashier or an order
+  /// lookup.
   std::function<void(std::move_only_function<void()>)> post;
+  /// Where orders are looked up; null: there is no order service. Must outlive the server.
+  events::OrderLookup* orders = nullptr;
   /// For latencies only; tests give their own.
   std::chrono::steady_clock::time_point (*steady_now)() = [] { return std::chrono::steady_clock::now(); };
 };

@@ -30,6 +30,9 @@
 namespace firstcome::payment {
 class Cashier;
 }
+namespace firstcome::events {
+class OrderLookup;
+}
 
 namespace firstcome::api {
 
@@ -38,6 +41,7 @@ struct Context {
   Engine& engine;
   engine::ReservationIds ids;
   payment::Cashier* cashier = nullptr;
+  events::OrderLookup* orders = nullptr;
   std::function<void(std::move_only_function<void()>)> post;
   std::chrono::steady_clock::time_point (*steady_now)() = nullptr;
   Metrics& metrics;
@@ -74,6 +78,7 @@ class Call final : public net::Attachment, public Operation {
   std::string decoded_path;  ///< where the path had escapes
   std::string decoded_key;   ///< where the idempotency key had escapes
   Query query;
+  std::optional<std::uint64_t> orders;  ///< of the sale that an audit is about
 
   /// Reads the JSON body into `members`; what is wrong with it, if anything.
   std::optional<BadInput> look_at_body(std::span<const MemberRule> rules, EmptyBody empty);

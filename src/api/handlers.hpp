@@ -24,7 +24,6 @@ void list_sales(Call& call);
 void get_sale(Call& call);
 void patch_sale(Call& call);
 void delete_sale(Call& call);
-void audit_sale(Call& call);
 
 // locks.cpp
 void acquire_lock(Call& call);
@@ -32,9 +31,13 @@ void renew_lock(Call& call);
 void release_lock(Call& call);
 void inspect_lock(Call& call);
 
+// orders.cpp
+void get_order(Call& call);
+void list_orders(Call& call);
+void audit_sale(Call& call);
+
 // operations.cpp
 void list_events(Call& call);
-void get_orders(Call& call);
 void healthz(Call& call);
 void readyz(Call& call);
 void metrics(Call& call);

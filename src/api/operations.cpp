@@ -1,4 +1,4 @@
-// The feed of events, orders, and what operators ask.
+// The feed of events, and what operators ask.
 #include "api/call.hpp"
 #include "api/handlers.hpp"
 #include "api/openapi.hpp"
@@ -29,10 +29,6 @@ void answer_events(Call& call) {
 
 void list_events(Call& call) {
   call.ask(ReadEvents{call.query.sale, call.query.after_as_number, call.query.limit}, answer_events);
-}
-
-void get_orders(Call& call) {
-  call.refuse(Code::not_supported, {.detail = "No order service is attached to this server."});
 }
 
 void healthz(Call& call) {

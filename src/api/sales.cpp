@@ -53,14 +53,6 @@ void answer_delete(Call& call) {
   call.respond(204);
 }
 
-void answer_audit(Call& call) {
-  const auto said = call.take<AuditAnswer>();
-  if (!is_yes(said.outcome)) return call.refuse(code_of(said.outcome));
-  net::JsonWriter json(call.out);
-  write_audit(json, said);
-  call.respond(200);
-}
-
 /// Answers `sale-not-found` where the path cannot be a sale's id.
 bool names_a_sale(Call& call) {
   if (fits_sale_id(call.parameter)) return true;
@@ -114,12 +106,6 @@ void patch_sale(Call& call) {
 
 void delete_sale(Call& call) {
   if (names_a_sale(call)) call.ask(DeleteSale{std::string(call.parameter)}, answer_delete);
-}
-
-void audit_sale(Call& call) {
-  if (!names_a_sale(call)) return;
-  const auto depth = call.query.deep ? AuditSale::Depth::deep : AuditSale::Depth::standard;
-  call.ask(AuditSale{std::string(call.parameter), depth}, answer_audit);
 }
 
 }  // namespace firstcome::api

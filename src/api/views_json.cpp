@@ -167,6 +167,34 @@ void write_event(JsonWriter& json, const EventView& event, engine::ReservationId
   json.end_object();
 }
 
+void write_order(JsonWriter& json, const events::Order& order) {
+  json.begin_object();
+  text(json, "reservation", order.reservation);
+  text(json, "sale", order.sale);
+  count(json, "number", value(order.number));
+  text(json, "customer", order.customer);
+  integer(json, "quantity", order.quantity);
+  integer(json, "amount", order.amount);
+  text(json, "currency", order.currency);
+  text_or_null(json, "reference", order.reference);
+  text(json, "state", events::word(order.state));
+  json.key("payment");
+  if (order.payment) {
+    json.begin_object();
+    text(json, "id", order.payment->id);
+    text_or_null(json, "account_number", order.payment->account_number);
+    text(json, "state", events::word(order.payment->state));
+    json.end_object();
+  } else {
+    json.null();
+  }
+  json.key("confirmed_at");
+  order.confirmed_at ? json.instant(*order.confirmed_at) : json.null();
+  json.key("updated_at");
+  json.instant(order.updated_at);
+  json.end_object();
+}
+
 void write_audit(JsonWriter& json, const AuditAnswer& audit) {
   json.begin_object();
   json.key("equation");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/reservation_id.hpp"
+#include "events/orders/order_store.hpp"
 #include "net/json_writer.hpp"
 
 #include <firstcome/command.hpp>
@@ -38,6 +39,11 @@ void write_reservation(net::JsonWriter& json, const ReservationText& reservation
 void write_reservation(net::JsonWriter& json, const ReservationView& view, engine::ReservationIds& ids);
 
 void write_event(net::JsonWriter& json, const EventView& event, engine::ReservationIds& ids);
+
+void write_order(net::JsonWriter& json, const events::Order& order);
+
+/// Compares what an audit found with the orders of the sale, counted before.
+void compare_orders(AuditAnswer& audit, std::uint64_t orders);
 
 void write_audit(net::JsonWriter& json, const AuditAnswer& audit);
 

@@ -1,4 +1,5 @@
 // The program: chooses a subcommand and runs it.
+#include "cli/audit_command.hpp"
 #include "cli/demo_command.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/export_command.hpp"
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
   add_lock_commands(app, run);
   add_orders_commands(app, run);
   add_export_command(app, run);
+  add_audit_command(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -2,7 +2,9 @@
 
 #include "api/api.hpp"
 #include "api/sale_body.hpp"
+#include "cli/delivery.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/process.hpp"
 #include "engine/embedded/embedded_engine.hpp"
 #include "engine/engine_with_locks.hpp"
 #include "engine/redis/redis_engine.hpp"
@@ -12,12 +14,8 @@
 #include <firstcome/lock_metrics.hpp>
 #include <firstcome/open_locks.hpp>
 
-#include <signal.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
-#include <atomic>
 #include <cstdio>
 #include <fstream>
 #include <semaphore>
@@ -27,47 +25,15 @@
 namespace firstcome::cli {
 namespace {
 
-/// What a signal ends; set once, before the handlers are.
-std::atomic<net::HttpServer*> signalled_server = nullptr;
-
-extern "C" void stop_on_signal(int) {
-  if (net::HttpServer* server = signalled_server.load()) server->stop();
-}
-
-void handle_signals(net::HttpServer& server) {
-  signalled_server = &server;
-  struct sigaction action = {};
-  action.sa_handler = stop_on_signal;
-  sigaction(SIGTERM, &action, nullptr);
-  sigaction(SIGINT, &action, nullptr);
-}
-
-/// A closed connection and a full disk are answered as errors where they happen.
-void ignore_signals() {
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);
-}
-
-/// As many open files as the system allows: one per connection.
-void raise_open_files() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-void start_log(const std::string& level) {
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("firstcome"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  spdlog::set_level(spdlog::level::from_str(level));
-}
-
-engine::EmbeddedOptions engine_options(const ServeOptions& options, std::shared_ptr<LockObserver> observer) {
+engine::EmbeddedOptions engine_options(const ServeOptions& options, const DeliveryPlan& plan,
+                                       std::shared_ptr<LockObserver> observer) {
   engine::EmbeddedOptions result;
   result.data = options.data;
   result.queue_operations = options.queue_limit;
   result.turn_operations = options.turn_limit;
   result.lock_observer = std::move(observer);
+  result.outbox_limit = options.outbox_limit;
+  result.deliveries = plan.delivers() ? engine::Deliveries::expected : engine::Deliveries::none;
   return result;
 }
 
@@ -190,13 +156,16 @@ std::string_view survives(engine::Durability durability) {
 
 std::expected<std::unique_ptr<engine::DrivenEngine>, Failure> open_engine(const ServeOptions& options,
                                                                           const std::optional<net::RedisUrl>& redis,
+                                                                          const DeliveryPlan& plan,
                                                                           std::shared_ptr<LockObserver> observer) {
-  if (!redis) return engine::EmbeddedEngine::open(engine_options(options, std::move(observer)));
+  if (!redis) return engine::EmbeddedEngine::open(engine_options(options, plan, std::move(observer)));
   engine::RedisEngineOptions engine_options;
   engine_options.url = *redis;
   engine_options.redis.tls.ca_file = options.redis_ca;
   engine_options.durability = durability_of(options);
   engine_options.queue_operations = options.queue_limit;
+  engine_options.outbox_limit = options.outbox_limit;
+  engine_options.deliveries = plan.delivers() ? engine::Deliveries::expected : engine::Deliveries::none;
   engine_options.patience = std::chrono::milliseconds{options.redis_timeout_ms};
   auto engine = engine::RedisEngine::open(engine_options);
   if (engine) spdlog::info("durability {}: {}", options.durability, survives(engine_options.durability));
@@ -216,6 +185,15 @@ std::unique_ptr<LockSpace> choose_locks(const ServeOptions& options, std::shared
   return std::move(*space);
 }
 
+/// Keeps the relays of several servers apart. Null where there is one server. A relay that dies is stood in for when
+/// its leases have ended.
+std::unique_ptr<LockSpace> relay_locks(const ServeOptions& options, const DeliveryPlan& plan) {
+  if (options.engine == "embedded" || !plan.delivers()) return nullptr;
+  auto space = open_locks(options.engine, LockKind::fifo, {.watchdog_lease = Milliseconds{5'000}});
+  if (!space) throw CLI::ValidationError("--engine", space.error());
+  return std::move(*space);
+}
+
 /// What keeps the locks, if it is not the engine, and what counts them in either case.
 struct Locks {
   std::shared_ptr<LockMetrics> metrics;
@@ -226,7 +204,7 @@ struct Locks {
 class Program {
  public:
   Program(std::unique_ptr<engine::DrivenEngine> engine, const ServeOptions& options, const ListenAddress& address,
-          const payment::MakeGateway& gateway, Locks locks)
+          const payment::MakeGateway& gateway, const DeliveryPlan& plan, Locks locks)
       : engine_(std::move(engine)),
         lock_metrics_(std::move(locks.metrics)),
         with_locks_(locks.space ? std::make_unique<engine::EngineWithLocks>(
@@ -234,6 +212,7 @@ class Program {
                                       [this](std::move_only_function<void()> task) { server_.post(std::move(task)); })
                                 : nullptr),
         payments_(*engine_, engine::ReservationIds(engine_->secret()), gateway),
+        delivery_(*engine_, plan, relay_locks(options, plan)),
         api_(with_locks_ ? static_cast<Engine&>(*with_locks_) : *engine_, engine::ReservationIds(engine_->secret()),
              &payments_.cashier(), hooks()),
         turn_(*engine_),
@@ -242,22 +221,24 @@ class Program {
     add_engine_metrics();
     add_server_metrics();
     add_payment_metrics();
+    delivery_.add_metrics(api_.metrics());
     api_.metrics().add_text([this] { return lock_metrics_->text(); });
   }
 
   /// Serves until a signal, then ends what is under way.
   void run() {
     engine_->on_ready([this] { server_.wake(); });
-    handle_signals(server_);
+    const StopOnSignals signals(server_);
     payments_.start();
+    delivery_.start();
     std::printf("listening on http://%s:%u\n", host_.c_str(), static_cast<unsigned>(server_.port()));
     std::fflush(stdout);
     server_.run();
     if (with_locks_) with_locks_->close();
     spdlog::info("stopping");
-    signalled_server = nullptr;
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{1};
     payments_.stop(deadline, [this] { engine_->turn(); });
+    delivery_.stop([this] { engine_->turn(); });
     spdlog::info("stopped");
   }
 
@@ -265,6 +246,7 @@ class Program {
   api::ApiHooks hooks() {
     api::ApiHooks hooks;
     hooks.post = [this](std::move_only_function<void()> task) { server_.post(std::move(task)); };
+    hooks.orders = delivery_.orders();
     return hooks;
   }
 
@@ -318,6 +300,7 @@ class Program {
   std::shared_ptr<LockMetrics> lock_metrics_;
   std::unique_ptr<engine::EngineWithLocks> with_locks_;  ///< null: the engine keeps locks itself
   payment::PaymentService payments_;
+  Delivery delivery_;
   api::Api api_;
   EngineTurn turn_;
   net::HttpServer server_;
@@ -329,18 +312,19 @@ class Program {
 int serve(const ServeOptions& options, const ListenAddress& address) {
   const payment::MakeGateway gateway = choose_gateway(options);
   const std::optional<net::RedisUrl> redis = redis_of(options);
+  const DeliveryPlan plan = plan_delivery(options);
   Locks locks{std::make_shared<LockMetrics>(), nullptr};
   locks.space = choose_locks(options, locks.metrics);
   start_log(options.log_level);
   ignore_signals();
   raise_open_files();
-  auto engine = open_engine(options, redis, locks.space ? nullptr : locks.metrics);
+  auto engine = open_engine(options, redis, plan, locks.space ? nullptr : locks.metrics);
   if (!engine) {
     spdlog::error("{}", engine.error().detail);
     return exit_unavailable;
   }
   engine::DrivenEngine& opened = **engine;
-  Program program(std::move(*engine), options, address, gateway, std::move(locks));
+  Program program(std::move(*engine), options, address, gateway, plan, std::move(locks));
   if (!options.sales.empty()) {
     if (int code = create_sales(opened, options.sales); code != exit_fine) return code;
   }

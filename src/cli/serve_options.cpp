@@ -85,6 +85,24 @@ void add_serve_command(CLI::App& app, Run& run) {
   command->add_option("--gateway", options->gateway, "http://HOST:PORT of a payment provider")
       ->envname("FIRSTCOME_GATEWAY")
       ->excludes(simulate);
+  command
+      ->add_option("--events", options->events,
+                   "Where events go: none (no further than the orders here and the feed) or kafka://HOST:PORT")
+      ->capture_default_str()
+      ->envname("FIRSTCOME_EVENTS");
+  command->add_option("--kafka-prefix", options->kafka_prefix, "What the topics' names begin with")
+      ->capture_default_str();
+  command->add_option("--kafka-ca", options->kafka_ca, "PEM file of who signs the certificate of a kafkas:// broker")
+      ->check(CLI::ExistingFile);
+  command
+      ->add_option("--orders", options->orders,
+                   "Where orders are written: none, sqlite:///PATH, postgresql://... or mysql://...; if not said, "
+                   "DATA/orders.db with the embedded engine, unless --events takes the events elsewhere")
+      ->envname("FIRSTCOME_ORDERS");
+  command
+      ->add_option("--outbox-limit", options->outbox_limit,
+                   "Events that may wait to be delivered; with more, nothing is sold (503 outbox-full). 0: no limit")
+      ->capture_default_str();
   command->add_option("--log-level", options->log_level, "What is logged to standard error")
       ->capture_default_str()
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}));

@@ -24,8 +24,13 @@ struct ServeOptions {
   std::string gateway;                ///< http://host:port of a payment provider; empty: simulated
   std::string locks;                  ///< embedded, or the URL of a Redis; empty: where the sales are
   std::string lock_kind = "fifo";
+  std::string events = "none";              ///< or the URL of a Kafka
+  std::string kafka_prefix = "firstcome.";  ///< of the topics
+  std::string kafka_ca;                     ///< PEM, for kafkas://
+  std::string orders;  ///< none, or the URL of a database; empty: beside the sales, unless Kafka has the events
   std::string log_level = "info";
 
+  std::uint64_t outbox_limit = limits::outbox_undelivered;  ///< 0: none
   std::size_t queue_limit = limits::queue_operations;
   std::size_t turn_limit = limits::turn_operations;
   std::size_t connections = limits::connections;

@@ -39,16 +39,19 @@ void Auditor::take(const sale::ReservationRecord& record) {
       break;
     case ReservationState::confirmed:
       sold_ += record.quantity;
+      ++answer_.orders_wanted;
       break;
     case ReservationState::queued:
       if (number <= sale_.serving)
         mismatch(fmt::format("reservation {} waits, though {} was served", number, sale_.serving));
       break;
+    case ReservationState::returned:
+      ++answer_.orders_wanted;
+      return;  // nor does it count against the customer's limit
     case ReservationState::cancelled:
     case ReservationState::expired:
     case ReservationState::refused:
     case ReservationState::paid_unfulfilled:
-    case ReservationState::returned:
       return;  // does not count against the customer's limit
     default:
       mismatch(fmt::format("reservation {} has no state that exists", number));

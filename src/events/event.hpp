@@ -56,7 +56,4 @@ std::string to_json(const StockLevel& level);
 std::string_view word(EventType type);
 std::optional<EventType> event_type_of(std::string_view word);
 
-/// Whether those outside are told of it: what happens between being asked and being decided stays here.
-bool leaves_the_house(EventType type);
-
 }  // namespace firstcome::events

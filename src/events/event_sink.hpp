@@ -17,7 +17,7 @@ class EventSink {
 
   /// Blocks until all of them have surely arrived: acknowledged by all in-sync replicas, committed to disk. Events of
   /// one reservation arrive in the order given. After a failure (a sentence), or a stop, any of them may have arrived;
-  /// the caller brings all of them again, later. REQUIRES: `leaves_the_house` of each.
+  /// the caller brings all of them again, later. REQUIRES: leaves_the_house of each (command.hpp).
   virtual std::expected<void, std::string> deliver(std::span<const Event> events, std::span<const StockLevel> levels,
                                                    const std::stop_token& stop) = 0;
 };

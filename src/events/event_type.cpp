@@ -45,16 +45,4 @@ std::optional<EventType> event_type_of(std::string_view text) {
   return found->type;
 }
 
-bool leaves_the_house(EventType type) {
-  switch (type) {
-    case EventType::reservation_queued:
-    case EventType::reservation_held:
-    case EventType::payment_begun:
-    case EventType::payment_unreachable:
-      return false;
-    default:
-      return true;
-  }
-}
-
 }  // namespace firstcome::events

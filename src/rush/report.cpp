@@ -80,6 +80,7 @@ void write_verdict(const RushResult& result, Lines out) {
   write_finding("over the limit", verdict.over_limit, out);
   if (verdict.equation.count > 0) write_finding("sums that are wrong", verdict.equation, out);
   if (verdict.audit.count > 0) write_finding("found by the audit", verdict.audit, out);
+  if (result.orders) write_finding("without an order", verdict.no_order, out);
   fmt::format_to(out, "  {:<22}told yes and has it {}, let go {}, has none {}; told no and has it {}; unknown {}\n",
                  "told and has", grouped(verdict.told_yes_has_it), grouped(verdict.told_yes_let_go),
                  grouped(verdict.told_yes_has_none), grouped(verdict.told_no_has_it), grouped(verdict.unknown));

@@ -103,6 +103,7 @@ json::object verdict_json(const Verdict& verdict) {
           {"over_limit", finding_json(verdict.over_limit)},
           {"equation", finding_json(verdict.equation)},
           {"audit", finding_json(verdict.audit)},
+          {"no_order", finding_json(verdict.no_order)},
           {"told_yes_has_it", verdict.told_yes_has_it},
           {"told_yes_let_go", verdict.told_yes_let_go},
           {"told_yes_has_none", verdict.told_yes_has_none},

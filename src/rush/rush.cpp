@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include <exception>
+#include <limits>
 #include <utility>
 
 namespace firstcome::rush {
@@ -23,6 +24,8 @@ using Timer = asio::basic_waitable_timer<SteadyClock, asio::wait_traits<SteadyCl
 constexpr asio::as_tuple_t<asio::use_awaitable_t<net::IoExecutor>> use_task;
 constexpr Milliseconds settle_look{100};     // how often the end of the last holds is looked for
 constexpr Milliseconds settle_spare{3'000};  // for timers and charges that end late
+constexpr std::chrono::seconds orders_patience{15};
+constexpr std::chrono::milliseconds orders_again{200};
 constexpr rlim_t files_besides = 64;
 
 std::optional<RushFailure> raise_open_files(std::uint32_t connections) {
@@ -83,6 +86,7 @@ class Rush {
 
  private:
   net::Task<void> rush();
+  net::Task<bool> wait_for_orders();
   net::Task<void> watch(const Crowd* crowd);
   net::Task<bool> settle(const Crowd* crowd);
   net::Task<bool> look(SaleSeen* into);
@@ -143,13 +147,27 @@ net::Task<void> Rush::rush() {
     co_return;
   }
   truth_.reservations = std::move(*all);
-  TruthResult<AuditSeen> audit = co_await reader_.audit();
-  if (!audit) {
-    failure_ = failure_of(std::move(audit.error()));
-    co_return;
+  const bool audited = co_await wait_for_orders();
+  if (audited) conclude(crowd);
+}
+
+// Orders are written behind the sale: asks for the audit until all are there, or none came for a while.
+net::Task<bool> Rush::wait_for_orders() {
+  std::uint64_t pending = std::numeric_limits<std::uint64_t>::max();
+  auto until = SteadyClock::now() + orders_patience;
+  while (true) {
+    TruthResult<AuditSeen> audit = co_await reader_.audit();
+    if (!audit) {
+      failure_ = failure_of(std::move(audit.error()));
+      co_return false;
+    }
+    truth_.audit = std::move(*audit);
+    const std::uint64_t now = truth_.audit.orders_pending;
+    if (now < std::exchange(pending, now)) until = SteadyClock::now() + orders_patience;
+    if (pending == 0 || SteadyClock::now() >= until) co_return true;
+    tick_.expires_after(orders_again);
+    co_await tick_.async_wait(use_task);
   }
-  truth_.audit = std::move(*audit);
-  conclude(crowd);
 }
 
 // Shows progress while the crowd is there, and looks at the sale each time.
@@ -216,6 +234,7 @@ void Rush::conclude(const Crowd& crowd) {
   result_.before = truth_.before;
   result_.after = truth_.after;
   result_.settled = truth_.settled;
+  result_.orders = truth_.audit.orders;
   result_.figures = crowd.figures();
   result_.totals = count(told, truth_);
   result_.verdict = judge(told, truth_);

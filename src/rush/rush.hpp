@@ -35,6 +35,7 @@ struct RushResult {
   std::size_t connected = 0;
   SaleSeen before, after;
   bool settled = true;
+  std::optional<std::uint64_t> orders;  ///< that the server has of the sale; nothing: it has no order service
   CrowdFigures figures;
   Totals totals;
   Verdict verdict;

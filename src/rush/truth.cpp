@@ -42,6 +42,11 @@ std::uint64_t count_of(const json::object& object, std::string_view name) {
   return static_cast<std::uint64_t>(whole_or_null(object, name).value_or(0));
 }
 
+std::optional<std::uint64_t> count_or_null(const json::object& object, std::string_view name) {
+  const auto whole = whole_or_null(object, name);
+  return whole ? std::optional(static_cast<std::uint64_t>(*whole)) : std::nullopt;
+}
+
 SaleSeen sale_in(const json::object& object) {
   SaleSeen sale;
   sale.id = text_of(object, "id");
@@ -79,6 +84,8 @@ AuditSeen audit_in(const json::object& object) {
   audit.ok = object.at("ok").as_bool();
   audit.customers_over_limit = count_of(object, "customers_over_limit");
   audit.number_inversions = count_of(object, "number_inversions");
+  if (object.contains("orders")) audit.orders = count_or_null(object, "orders");
+  if (audit.orders) audit.orders_pending = count_of(object, "orders_pending");
   for (const json::value& mismatch : object.at("mismatches").as_array())
     audit.mismatches.emplace_back(mismatch.as_string());
   return audit;

@@ -302,7 +302,7 @@ void Finding::add(std::string what, std::uint64_t times) {
 
 bool Verdict::kept() const {
   return oversold.count + undersold.count + lost.count + duplicated.count + out_of_order.count + over_limit.count +
-             equation.count + audit.count ==
+             equation.count + audit.count + no_order.count ==
          0;
 }
 
@@ -321,6 +321,9 @@ Verdict judge(std::span<const Told> told, const Truth& truth) {
                              truth.audit.number_inversions);
   for (const std::string& sentence : truth.unequal) verdict.equation.add(sentence);
   for (const std::string& sentence : truth.audit.mismatches) verdict.audit.add(sentence);
+  if (truth.audit.orders_pending > 0)
+    verdict.no_order.add(fmt::format("there are {} orders", truth.audit.orders.value_or(0)),
+                         truth.audit.orders_pending);
   if (!truth.audit.ok && truth.audit.mismatches.empty()) verdict.audit.add("the server's audit is not ok");
   return verdict;
 }

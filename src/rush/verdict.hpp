@@ -44,6 +44,8 @@ struct AuditSeen {
   bool ok = false;
   std::uint64_t customers_over_limit = 0;
   std::uint64_t number_inversions = 0;
+  std::optional<std::uint64_t> orders;  ///< nothing: no order service is attached
+  std::uint64_t orders_pending = 0;     ///< confirmed, and their order is not there
   std::vector<std::string> mismatches;
 };
 
@@ -82,6 +84,7 @@ struct Verdict {
   Finding over_limit;    ///< customers with more units than the sale allows one
   Finding equation;      ///< available + held + sold was not stock
   Finding audit;         ///< what the server's own audit found
+  Finding no_order;      ///< confirmed reservations whose order never came
 
   bool kept() const;  ///< every promise was
 };

@@ -27,7 +27,7 @@ TEST_F(Operations, TheContractIsServed) {
   EXPECT_TRUE(reply.text.starts_with("openapi: 3.1.0"));
 }
 
-TEST_F(Operations, OrdersAreNotSupportedYetAndSaySo) {
+TEST_F(Operations, OrdersAreNotSupportedWithoutAnOrderServiceAndSaySo) {
   for (const char* target : {"/v1/orders/xyz", "/v1/orders?customer=c", "/v1/orders"}) {
     const Reply reply = client.get(target);
     expect_problem(reply, 501, "not-supported");

@@ -85,7 +85,7 @@ void expect_only(const Verdict& verdict, const Finding Verdict::* broken, std::u
   const std::vector<std::pair<const char*, const Finding Verdict::*>> all{
       {"oversold", &Verdict::oversold},     {"undersold", &Verdict::undersold}, {"lost", &Verdict::lost},
       {"duplicated", &Verdict::duplicated}, {"order", &Verdict::out_of_order},  {"limit", &Verdict::over_limit},
-      {"equation", &Verdict::equation},     {"audit", &Verdict::audit}};
+      {"equation", &Verdict::equation},     {"audit", &Verdict::audit},         {"no order", &Verdict::no_order}};
   for (const auto& [name, finding] : all)
     EXPECT_EQ((verdict.*finding).count, finding == broken ? count : 0)
         << name << ": " << ::testing::PrintToString((verdict.*finding).first);
@@ -398,6 +398,14 @@ TEST(Verdict, DoesNotTakeAnAuditThatIsNotOkForOk) {
   Case audited;
   audited.truth.audit.ok = false;
   expect_only(audited.judged(), &Verdict::audit, 1);
+}
+
+TEST(Verdict, MissesOrdersThatNeverCame) {
+  Case audited;
+  audited.truth.audit.orders = 5;
+  expect_only(audited.judged(), nullptr, 0);
+  audited.truth.audit.orders_pending = 3;
+  expect_only(audited.judged(), &Verdict::no_order, 3);
 }
 
 TEST(Verdict, SeesSumsThatAreWrong) {

@@ -14,13 +14,17 @@ using sqlite::Connection;
 using sqlite::Result;
 using sqlite::Statement;
 
-// The columns of `outbox` first, in their order, as read_event wants them. ?3: of this sale only, NULL: of all.
+// The columns of `outbox` first, in their order, as read_event wants them.
 constexpr std::string_view joined_sql = R"sql(
 SELECT o.*, s.id, s.currency, s.unit_price, r.customer, r.reference,
   CASE WHEN r.id IS NOT NULL THEN ifnull(r.quantity, 1) END, r.payment_id, r.account_number
 FROM outbox o JOIN sale s ON s.handle = o.sale LEFT JOIN reservation r ON r.id = (o.sale << 40) + o.number
-WHERE o.seq > ?1 AND (?3 IS NULL OR o.sale = ?3) ORDER BY o.seq LIMIT ?2
-)sql";
+WHERE )sql";
+constexpr std::string_view page_sql = "o.seq > ?1 ORDER BY o.seq LIMIT ?2";
+constexpr std::string_view page_of_sale_sql = "o.seq > ?1 AND o.sale = ?3 ORDER BY o.seq LIMIT ?2";
+// Those that leave the house; the others are many, and are not joined.
+constexpr std::string_view delivery_sql =
+    "o.seq > ?1 AND o.seq <= ?2 AND o.type NOT IN (16, 17, 32, 34) ORDER BY o.seq";
 
 EventView view_of(const Statement& row, std::uint64_t sequence, const sale::EventRecord& event) {
   EventView view;
@@ -40,18 +44,22 @@ EventView view_of(const Statement& row, std::uint64_t sequence, const sale::Even
   return view;
 }
 
-struct Wanted {
+static_assert(!leaves_the_house(EventType{16}) && !leaves_the_house(EventType{17}) &&
+              !leaves_the_house(EventType{32}) && !leaves_the_house(EventType{34}));
+
+/// ?1 and ?2, and ?3 where there is one.
+struct Bounds {
   std::uint64_t after = 0;
-  std::uint32_t limit = 0;
-  std::optional<SaleHandle> sale;
+  std::uint64_t upto_or_limit = 0;
+  std::optional<SaleHandle> sale = {};
 };
 
-Result<std::vector<EventView>> read_joined(Connection& connection, const Wanted& wanted) {
-  auto statement = connection.prepare(joined_sql);
+Result<std::vector<EventView>> read_joined(Connection& connection, std::string_view where, const Bounds& bounds) {
+  auto statement = connection.prepare(std::string(joined_sql).append(where));
   if (!statement) return std::unexpected(std::move(statement.error()));
-  statement->bind(1, wanted.after);
-  statement->bind(2, std::uint64_t{wanted.limit});
-  if (wanted.sale) statement->bind(3, value(*wanted.sale));
+  statement->bind(1, bounds.after);
+  statement->bind(2, bounds.upto_or_limit);
+  if (bounds.sale) statement->bind(3, value(*bounds.sale));
   std::vector<EventView> events;
   std::uint64_t sequence = 0;
   sale::EventRecord event;
@@ -120,7 +128,7 @@ Result<std::vector<StockLevel>> read_levels(Connection& connection, const std::v
 }  // namespace
 
 Result<EventsAnswer> read_events(Connection& connection, const ReadEvents& command) {
-  Wanted wanted{command.after, command.limit + 1, {}};  // one more tells whether there are more
+  Bounds bounds{command.after, std::uint64_t{command.limit} + 1};  // one more tells whether there are more
   EventsAnswer answer;
   if (!command.sale.empty()) {
     const auto handle = handle_of(connection, command.sale);
@@ -129,12 +137,12 @@ Result<EventsAnswer> read_events(Connection& connection, const ReadEvents& comma
       answer.outcome = Outcome::sale_not_found;
       return answer;
     }
-    wanted.sale = *handle;
+    bounds.sale = *handle;
   }
   const auto oldest = connection.integer("SELECT ifnull(min(seq), 0) FROM outbox");
   if (!oldest) return std::unexpected(oldest.error());
   answer.oldest = static_cast<std::uint64_t>(*oldest);
-  auto events = read_joined(connection, wanted);
+  auto events = read_joined(connection, bounds.sale ? page_of_sale_sql : page_sql, bounds);
   if (!events) return std::unexpected(std::move(events.error()));
   answer.items = std::move(*events);
   if (answer.items.size() > command.limit) {
@@ -152,11 +160,14 @@ Result<OutboxAnswer> read_outbox(Connection& connection, const ReadOutbox& comma
   }
   const auto delivered = delivered_upto(connection);
   if (!delivered) return std::unexpected(delivered.error());
-  auto events = read_joined(connection, {*delivered, command.limit, {}});
+  const auto last = connection.integer("SELECT ifnull(max(seq), 0) FROM outbox");
+  if (!last) return std::unexpected(last.error());
+  const std::uint64_t upto = std::min(static_cast<std::uint64_t>(*last), *delivered + command.limit);
+  if (upto <= *delivered) return answer;
+  answer.upto = upto;
+  auto events = read_joined(connection, delivery_sql, {*delivered, upto});
   if (!events) return std::unexpected(std::move(events.error()));
   answer.items = std::move(*events);
-  if (answer.items.empty()) return answer;
-  answer.upto = answer.items.back().sequence;
   auto levels = read_levels(connection, answer.items);
   if (!levels) return std::unexpected(std::move(levels.error()));
   answer.levels = std::move(*levels);

@@ -17,7 +17,11 @@ using engine::sqlite::Connection;
 
 class Delivery : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_TRUE(harness.ask(CreateSale{terms_of("s", 100'000)})); }
+  void SetUp() override {
+    SaleTerms terms = terms_of("s", 100'000);
+    terms.hold = Milliseconds{0};  // confirmed at once
+    ASSERT_TRUE(harness.ask(CreateSale{terms}));
+  }
 
   OutboxAnswer behind(std::uint32_t limit = 1'000) { return harness.ask(ReadOutbox{whole_store, limit}).value(); }
   DeliveredAnswer deliver(std::uint64_t upto) { return harness.ask(DeliverEvents{whole_store, upto, 0}).value(); }
@@ -26,6 +30,11 @@ class Delivery : public ::testing::Test {
   }
   void reserve(int count) {
     for (int i = 0; i < count; ++i) ASSERT_TRUE(harness.reserve("c" + std::to_string(i)));
+  }
+  /// One that can be cancelled, of a second sale. Two events.
+  ReservationRef held(std::string_view customer) {
+    harness.ask(CreateSale{terms_of("t", 5)}).value();
+    return harness.ask(Reserve{"t", customer, 1, {}, {}}).value().ref;
   }
   void change_file(const std::string& sql) {
     harness.close();
@@ -58,16 +67,20 @@ TEST_F(Delivery, TellsTheStockAsItIsWithTheLastEventAsItsVersion) {
   ASSERT_EQ(page.levels.size(), 1U);
   EXPECT_EQ(page.levels[0].sale_id, "s");
   EXPECT_EQ(page.levels[0].version, 4U);
-  EXPECT_EQ(page.levels[0].held, 3);
+  EXPECT_EQ(page.levels[0].held, 0);
   EXPECT_EQ(page.levels[0].available, 99'997);
-  EXPECT_EQ(page.levels[0].sold, 0);
+  EXPECT_EQ(page.levels[0].sold, 3);
 }
 
-TEST_F(Delivery, TellsWhatAReservationWasPaidWith) {
-  const ReservationRef ref = harness.reserve("a").value().ref;
+TEST_F(Delivery, TellsWhatAReservationWasPaidWithAndNotWhatWasBeforeThat) {
+  ASSERT_TRUE(harness.ask(CreateSale{terms_of("paid", 5)}));
+  const ReservationRef ref = harness.ask(Reserve{"paid", "a", 1, {}, {}}).value().ref;
   ASSERT_TRUE(harness.ask(BeginPayment{ref}));
   ASSERT_TRUE(harness.ask(FinishPayment{ref, Charge::charged, {"p-1", "110"}}));
-  const EventView confirmed = behind().items.back();
+  const OutboxAnswer page = behind();
+  ASSERT_EQ(page.items.size(), 3U) << "two sales and a confirmation; neither the hold nor the beginning of the charge";
+  EXPECT_EQ(page.upto, 5U);
+  const EventView confirmed = page.items.back();
   EXPECT_EQ(confirmed.type, EventType::reservation_confirmed);
   EXPECT_EQ(confirmed.payment, (Payment{"p-1", "110"}));
 }
@@ -136,15 +149,15 @@ TEST_F(Delivery, TellsWhomeverItConcernsAfterEachCommitThatWroteEvents) {
 }
 
 TEST_F(Delivery, SellsNothingWhileTheOutboxIsFullAndGoesOnWhenItIsNot) {
-  harness.outbox_limit = 3;
+  harness.outbox_limit = 4;
   harness.reopen();
-  const ReservationRef ref = harness.reserve("a").value().ref;
+  const ReservationRef ref = held("a");
   harness.reserve("b").value();
   const auto refused = harness.reserve("c");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, FailureCode::outbox_full);
   EXPECT_EQ(harness.ask(Cancel{ref}).value().outcome, Outcome::done) << "what was begun goes on";
-  EXPECT_EQ(harness.engine().counters().undelivered, 4U);
+  EXPECT_EQ(harness.engine().counters().undelivered, 5U);
   deliver(2);
   EXPECT_TRUE(harness.reserve("c"));
 }
@@ -152,17 +165,17 @@ TEST_F(Delivery, SellsNothingWhileTheOutboxIsFullAndGoesOnWhenItIsNot) {
 TEST_F(Delivery, KeepsASaleUntilItsEventsAreDelivered) {
   harness.deliveries = engine::Deliveries::expected;
   harness.reopen();
-  const ReservationRef ref = harness.reserve("a").value().ref;
+  const ReservationRef ref = held("a");
   harness.ask(Cancel{ref}).value();
   PatchSale close;
-  close.sale = "s";
+  close.sale = "t";
   close.close = PatchSale::Close::now;
   harness.ask(close).value();
-  EXPECT_EQ(harness.ask(DeleteSale{"s"}).value().outcome, Outcome::sale_active);
+  EXPECT_EQ(harness.ask(DeleteSale{"t"}).value().outcome, Outcome::sale_active);
   harness.reopen();
-  EXPECT_EQ(harness.ask(DeleteSale{"s"}).value().outcome, Outcome::sale_active) << "known again after a restart";
+  EXPECT_EQ(harness.ask(DeleteSale{"t"}).value().outcome, Outcome::sale_active) << "known again after a restart";
   deliver(behind().upto);
-  EXPECT_EQ(harness.ask(DeleteSale{"s"}).value().outcome, Outcome::done);
+  EXPECT_EQ(harness.ask(DeleteSale{"t"}).value().outcome, Outcome::done);
 }
 
 TEST_F(Delivery, TheFeedOfOneSaleLeavesTheOthersOut) {

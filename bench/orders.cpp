@@ -1,0 +1,367 @@
+// From the outbox to Kafka, from Kafka to the order databases, and the whole way: each beside what can be had without
+// us, in one run, on one machine.
+//
+//   relay    an embedded store full of events, brought to Kafka, against Kafka's own producer performance tool with the
+//            same messages, acks=all and the same compression
+//   orders   a topic full of events, stored in PostgreSQL and MariaDB, against plain INSERT statements of 500 of the
+//            same rows each
+//   whole    a sale at a steady rate, until the transaction that stored the order is committed
+//
+// BENCH_EVENTS (100 000), BENCH_RATE (2 000) and BENCH_SECONDS (10) change how much is done.
+#include "engine/embedded/engine_thread.hpp"
+#include "events/blocking_caller.hpp"
+#include "events/kafka_sink.hpp"
+#include "events/kafka_source.hpp"
+#include "events/order_service.hpp"
+#include "events/orders/sql_session.hpp"
+#include "events/relay.hpp"
+#include "figure.hpp"
+#include "support/kafka_server.hpp"
+#include "support/sql_server.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <mutex>
+#include <regex>
+#include <stdexcept>
+#include <thread>
+
+namespace {
+
+using namespace firstcome;
+using namespace firstcome::events;
+using namespace std::chrono_literals;
+using firstcome::testing::KafkaServer;
+using firstcome::testing::SqlTestServer;
+using Steady = std::chrono::steady_clock;
+
+std::size_t setting(const char* name, std::size_t usual) {
+  const char* const text = std::getenv(name);
+  return text == nullptr ? usual : static_cast<std::size_t>(std::stoull(text));
+}
+
+Instant wall() { return std::chrono::floor<Milliseconds>(std::chrono::system_clock::now()); }
+
+double seconds_since(Steady::time_point from) { return std::chrono::duration<double>(Steady::now() - from).count(); }
+
+void wait_until(const std::function<bool()>& done, std::chrono::seconds limit, const char* what) {
+  const auto until = Steady::now() + limit;
+  while (!done()) {
+    if (Steady::now() > until) throw std::runtime_error(std::string(what) + " took too long");
+    std::this_thread::sleep_for(1ms);
+  }
+}
+
+/// A shop that sells at once, and what is told of that.
+class Shop {
+ public:
+  Shop() {
+    engine::EmbeddedOptions options;
+    options.data = folder_.path();
+    auto opened = engine::EmbeddedEngine::open(options);
+    if (!opened) throw std::runtime_error(opened.error().detail);
+    thread_ = std::make_unique<engine::EngineThread>(std::move(*opened));
+    SaleTerms terms;
+    terms.id = terms.name = "tee";
+    terms.stock = limits::stock;
+    terms.unit_price = 19'900;
+    terms.hold = 0ms;
+    BlockingCaller(engine()).ask(CreateSale{terms}).value();
+  }
+  engine::EmbeddedEngine& engine() { return thread_->engine(); }
+
+  void sell(std::size_t count) {
+    BlockingCaller caller(engine());
+    while (count > 0) {
+      const std::size_t now = std::min<std::size_t>(count, 4'000);
+      std::vector<std::string> customers;
+      for (std::size_t i = 0; i < now; ++i) customers.push_back(fmt::format("customer-{:08}", ++customers_));
+      std::vector<Reserve> commands;
+      for (const std::string& customer : customers) commands.push_back({"tee", customer, 1, "ref", {}});
+      for (const auto& answer : caller.ask_all(std::move(commands))) answer.value();
+      count -= now;
+    }
+  }
+  std::uint64_t undelivered() { return BlockingCaller(engine()).ask(FindUndelivered{})->events; }
+  std::unique_ptr<Relay> relay(std::unique_ptr<EventSink> sink) {
+    auto relay = std::make_unique<Relay>(engine(), engine::ReservationIds(engine().secret()), std::move(sink), nullptr);
+    engine().on_events(relay->doorbell());
+    relay->start();
+    return relay;
+  }
+
+ private:
+  firstcome::testing::TemporaryFolder folder_;
+  std::unique_ptr<engine::EngineThread> thread_;
+  std::uint64_t customers_ = 0;
+};
+
+KafkaSinkOptions sink_options(const KafkaServer& kafka, const std::string& prefix) {
+  KafkaSinkOptions options;
+  options.url = net::parse_kafka_url(kafka.url()).value();
+  options.prefix = prefix;
+  return options;
+}
+
+Event made_up(std::uint64_t number) {
+  Event event;
+  event.id = fmt::format("1-{}", number);
+  event.type = EventType::reservation_confirmed;
+  event.sale = "tee";
+  event.sequence = number;
+  event.reservation = fmt::format("{:0>{}}", number, engine::reservation_id_length);
+  event.number = Number{number};
+  event.reference = "ref";
+  event.at = wall();
+  event.customer = fmt::format("customer-{:08}", number);
+  event.quantity = 1;
+  event.amount = 19'900;
+  event.currency = "KRW";
+  return event;
+}
+
+// --- relay ---
+
+/// Records a second, of Kafka's own tool with the same messages.
+double producer_performance(const KafkaServer& kafka, std::size_t events) {
+  firstcome::testing::TemporaryFolder folder;
+  const auto file = folder.path() / "payload";
+  std::ofstream payload(file);
+  for (std::uint64_t i = 1; i <= 5'000; ++i) payload << to_json(made_up(i)) << "\n";
+  payload.close();
+  const std::array topics{net::KafkaTopic{.name = "performance"}};
+  if (auto made = net::ensure_topics(net::parse_kafka_url(kafka.url()).value(), topics, 10s); !made)
+    throw std::runtime_error(made.error());
+  auto child = firstcome::testing::kafka_program(
+      "org.apache.kafka.tools.ProducerPerformance",
+      {"--topic", "performance", "--num-records", std::to_string(events), "--payload-file", file.string(),
+       "--throughput", "-1", "--producer-props", fmt::format("bootstrap.servers=127.0.0.1:{}", kafka.port()),
+       "acks=all", "compression.type=lz4", "linger.ms=5"});
+  firstcome::testing::ChildProcess process(std::move(child));
+  double rate = 0;
+  while (const auto line = process.read_line(120s)) {
+    static const std::regex pattern(R"((\d+) records sent, ([\d.]+) records/sec.*99th.*)");
+    std::smatch found;
+    if (std::regex_search(*line, found, pattern)) rate = std::stod(found[2]);
+  }
+  if (rate == 0) throw std::runtime_error("the producer performance tool told nothing");
+  return rate;
+}
+
+double relay_rate(const KafkaServer& kafka, std::size_t events, int round) {
+  Shop shop;
+  shop.sell(events);
+  const auto from = Steady::now();
+  const auto relay = shop.relay(std::make_unique<KafkaSink>(sink_options(kafka, fmt::format("relay{}.", round))));
+  wait_until([&] { return shop.undelivered() == 0; }, 120s, "the relay");
+  const double rate = static_cast<double>(events) / seconds_since(from);
+  relay->stop([] {});
+  return rate;
+}
+
+// --- orders ---
+
+OrderStoreOptions store_options(const SqlTestServer& server) {
+  OrderStoreOptions options;
+  options.database = parse_order_database_url(server.url()).value();
+  options.now = wall;
+  return options;
+}
+
+/// Rows a second, 500 in a statement and a transaction each, in a table like `orders`.
+double plain_rate(const SqlTestServer& server, std::size_t rows) {
+  SqlSession session(store_options(server));
+  session.run("CREATE TABLE plain AS SELECT * FROM orders WHERE 1 = 0");
+  session.run("ALTER TABLE plain ADD PRIMARY KEY (reservation)");
+  session.run("CREATE INDEX plain_customer ON plain (customer, reservation)");
+  session.run("CREATE INDEX plain_sale ON plain (sale, number)");
+  std::vector<std::string> statements;
+  for (std::uint64_t next = 1; next <= rows;) {
+    std::string sql =
+        "INSERT INTO plain (reservation, sale, number, customer, quantity, amount, currency, reference, state, "
+        "sequence, confirmed_at, updated_at, stored_at) VALUES ";
+    for (std::size_t i = 0; i < 500 && next <= rows; ++i, ++next) {
+      const Event event = made_up(next);
+      const auto ms = event.at.time_since_epoch().count();
+      fmt::format_to(std::back_inserter(sql), "{}('{}','tee',{},'{}',1,19900,'KRW','ref','confirmed',{},{},{},{})",
+                     i == 0 ? "" : ",", event.reservation, next, event.customer, next, ms, ms, ms);
+    }
+    statements.push_back(std::move(sql));
+  }
+  const auto from = Steady::now();
+  for (const std::string& sql : statements) {
+    SqlTransaction transaction(session);
+    session.run(sql);
+    transaction.commit();
+  }
+  return static_cast<double>(rows) / seconds_since(from);
+}
+
+std::unique_ptr<OrderService> service_for(const KafkaServer& kafka, const std::string& prefix,
+                                          OrderService::OpenStore open, const std::string& group) {
+  KafkaSourceOptions source;
+  source.url = net::parse_kafka_url(kafka.url()).value();
+  source.prefix = prefix;
+  source.group = group;
+  OrderServiceOptions options;
+  options.now = wall;
+  return std::make_unique<OrderService>(std::make_unique<KafkaSource>(source), std::move(open), options);
+}
+
+double service_rate(const KafkaServer& kafka, const SqlTestServer& server, std::size_t events,
+                    const std::string& group) {
+  const auto service =
+      service_for(kafka, "full.", [options = store_options(server)] { return OrderStore::open(options); }, group);
+  std::jthread thread([&](const std::stop_token& stop) { service->run(stop); });
+  // Joining the group is not what is measured.
+  wait_until([&] { return service->counters().events > 0; }, 60s, "joining the group");
+  const auto before = service->counters().events;
+  const auto from = Steady::now();
+  wait_until([&] { return service->counters().events >= events; }, 300s, "the order service");
+  return static_cast<double>(events - before) / seconds_since(from);
+}
+
+// --- the whole way ---
+
+/// Notes when the events of a batch were stored.
+class Timed final : public OrderStore {
+ public:
+  Timed(std::unique_ptr<OrderStore> below, std::vector<double>& latencies, std::mutex& mutex)
+      : below_(std::move(below)), latencies_(latencies), mutex_(mutex) {}
+  Result<Stored> store(std::span<const Event> events) override {
+    auto stored = below_->store(events);
+    const auto now = std::chrono::system_clock::now();
+    const std::lock_guard guard(mutex_);
+    for (const Event& event : events) {
+      if (event.type == EventType::reservation_confirmed)
+        latencies_.push_back(std::chrono::duration<double, std::milli>(now - event.at).count());
+    }
+    return stored;
+  }
+  Result<void> park(const NoEvent& what) override { return below_->park(what); }
+  Result<Retried> retry_due(Instant now, std::size_t limit) override { return below_->retry_due(now, limit); }
+  Result<std::uint64_t> failed_count() override { return below_->failed_count(); }
+  Result<FailedPage> failed(const std::string& after, std::size_t limit) override {
+    return below_->failed(after, limit);
+  }
+  Result<std::uint64_t> retry_now(const std::optional<std::string>& id) override { return below_->retry_now(id); }
+  Result<std::uint64_t> discard(const std::string& id, const Discard& why) override { return below_->discard(id, why); }
+  Result<std::optional<Order>> order(const std::string& reservation) override { return below_->order(reservation); }
+  Result<OrderPage> orders_of(const std::string& customer, const std::string& after, std::size_t limit) override {
+    return below_->orders_of(customer, after, limit);
+  }
+  Result<void> export_orders(const std::string& sale, const std::function<bool(const Order&)>& each) override {
+    return below_->export_orders(sale, each);
+  }
+  Result<void> ids(const std::optional<std::string>& sale, const std::function<bool(const OrderId&)>& each) override {
+    return below_->ids(sale, each);
+  }
+  Result<std::uint64_t> count(const std::string& sale) override { return below_->count(sale); }
+
+ private:
+  const std::unique_ptr<OrderStore> below_;
+  std::vector<double>& latencies_;
+  std::mutex& mutex_;
+};
+
+void whole_way(const KafkaServer& kafka, const SqlTestServer& server, std::size_t rate, std::size_t seconds) {
+  std::mutex mutex;
+  std::vector<double> latencies;
+  const auto open = [&]() -> std::expected<std::unique_ptr<OrderStore>, std::string> {
+    auto below = OrderStore::open(store_options(server));
+    if (!below) return std::unexpected(below.error());
+    return std::make_unique<Timed>(std::move(*below), latencies, mutex);
+  };
+  Shop shop;
+  const auto relay = shop.relay(std::make_unique<KafkaSink>(sink_options(kafka, "whole.")));
+  const auto service = service_for(kafka, "whole.", open, "whole");
+  std::jthread thread([&](const std::stop_token& stop) { service->run(stop); });
+  const auto stored = [&] {
+    const std::lock_guard guard(mutex);
+    return latencies.size();
+  };
+  shop.sell(10);
+  wait_until([&] { return stored() >= 10; }, 60s, "joining the group");
+  {
+    const std::lock_guard guard(mutex);
+    latencies.clear();
+  }
+  const std::size_t each = std::max<std::size_t>(rate / 200, 1);
+  const auto from = Steady::now();
+  for (std::size_t sold = 0; sold < rate * seconds; sold += each) {
+    std::this_thread::sleep_until(from + std::chrono::duration_cast<Steady::duration>(
+                                             std::chrono::duration<double>(double(sold) / double(rate))));
+    shop.sell(each);
+  }
+  wait_until([&] { return stored() >= rate * seconds; }, 120s, "the whole way");
+  relay->stop([] {});
+  const std::lock_guard guard(mutex);
+  std::ranges::sort(latencies);
+  bench::figure("orders.whole_way_per_s", static_cast<double>(rate));
+  bench::figure("orders.whole_way_p50_ms", latencies[latencies.size() / 2]);
+  bench::figure_at_most("orders.whole_way_p99_ms", latencies[latencies.size() * 99 / 100], 500);
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+void measure() {
+  const std::size_t events = setting("BENCH_EVENTS", 100'000);
+  const std::size_t rounds = setting("BENCH_ROUNDS", 3);
+  KafkaServer kafka({.java_arguments = {"-Xmx1g"}});
+  std::vector<double> ours, theirs, ratios;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    theirs.push_back(producer_performance(kafka, 4 * events));
+    ours.push_back(relay_rate(kafka, events, static_cast<int>(round)));
+    ratios.push_back(ours.back() / theirs.back());
+    fmt::print("round {}: relay {:.0f}/s, producer performance tool {:.0f}/s\n", round + 1, ours.back(), theirs.back());
+  }
+  bench::figure("orders.relay_per_s", median(ours));
+  bench::figure("orders.producer_performance_per_s", median(theirs));
+  bench::figure_at_least("orders.relay_ratio", median(ratios), 0.5);
+
+  KafkaSink full(sink_options(kafka, "full."));
+  for (std::uint64_t next = 1; next <= events;) {
+    std::vector<Event> batch;
+    for (int i = 0; i < 5'000 && next <= events; ++i) batch.push_back(made_up(next++));
+    if (auto sent = full.deliver(batch, {}, {}); !sent) throw std::runtime_error(sent.error());
+  }
+  const auto against_plain = [&](const SqlTestServer& server, const std::string& name) {
+    const double service = service_rate(kafka, server, events, name);
+    const double plain = plain_rate(server, events);
+    bench::figure("orders." + name + "_per_s", service);
+    bench::figure("orders." + name + "_plain_inserts_per_s", plain);
+    bench::figure_at_least("orders." + name + "_ratio", service / plain, 0.6);
+  };
+  {
+    firstcome::testing::MariadbServer mariadb;
+    against_plain(mariadb, "mariadb");
+  }
+  firstcome::testing::PostgresServer postgresql;
+  against_plain(postgresql, "postgresql");
+  whole_way(kafka, postgresql, setting("BENCH_RATE", 2'000), setting("BENCH_SECONDS", 10));
+}
+
+}  // namespace
+
+int main() {
+  if (const std::string why = firstcome::testing::fetch_kafka(); !why.empty()) {
+    fmt::print(stderr, "Kafka cannot be had: {}\n", why);
+    return 69;
+  }
+  try {
+    measure();
+    return 0;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "bench_orders: {}\n", error.what());
+    return 2;
+  }
+}

@@ -1,0 +1,34 @@
+// `firstcome audit`: compares what a server sold with the events in Kafka and the orders in the database, one by one.
+#pragma once
+
+#include "cli/command.hpp"
+#include "events/orders/order_database_url.hpp"
+#include "net/http_client.hpp"
+#include "net/kafka/url.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace firstcome::cli {
+
+struct AuditRequest {
+  enum class Repair : std::uint8_t { no, yes };
+
+  net::HttpOrigin engine;  ///< a server
+  events::OrderDatabaseUrl database;
+  std::optional<net::KafkaUrl> kafka;
+  std::string kafka_prefix = "firstcome.";
+  std::string sale;  ///< only this one; empty: all
+  Repair repair = Repair::no;
+  std::chrono::milliseconds wait{15'000};  ///< how long orders that are missing may be on their way
+};
+
+/// Prints the differences on standard output and where it is on standard error. Exit codes: fine, where there are none
+/// (or all were repaired); promise_broken, where there are; unavailable.
+int audit(const AuditRequest& request);
+
+void add_audit_command(CLI::App& app, Run& run);
+
+}  // namespace firstcome::cli

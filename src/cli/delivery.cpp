@@ -1,0 +1,161 @@
+#include "cli/delivery.hpp"
+
+#include "cli/orders_service.hpp"
+#include "events/kafka_sink.hpp"
+#include "events/kafka_source.hpp"
+#include "events/order_service.hpp"
+#include "events/orders/order_sink.hpp"
+#include "events/relay.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <thread>
+#include <utility>
+
+namespace firstcome::cli {
+namespace {
+
+std::optional<net::KafkaUrl> kafka_of(const ServeOptions& options) {
+  if (options.events == "none") return std::nullopt;
+  auto url = net::parse_kafka_url(options.events);
+  if (!url) throw CLI::ValidationError("--events", "must be none or the URL of a Kafka: " + url.error());
+  url->ca_file = options.kafka_ca;
+  return *url;
+}
+
+/// Where nothing is said: beside the sales, if nobody else takes the events.
+std::optional<events::OrderDatabaseUrl> orders_of(const ServeOptions& options) {
+  if (options.orders == "none") return std::nullopt;
+  std::string text = options.orders;
+  if (text.empty()) {
+    if (options.engine != "embedded" || options.events != "none") return std::nullopt;
+    text = "sqlite://" + std::filesystem::absolute(options.data / "orders.db").string();
+  }
+  auto url = events::parse_order_database_url(text);
+  if (!url) throw CLI::ValidationError("--orders", "must be none or the URL of a database: " + url.error());
+  return *url;
+}
+
+/// A database that is away when the server starts holds back the relay, not the server.
+class OpenedLater final : public events::EventSink {
+ public:
+  explicit OpenedLater(events::OrderStoreOptions options) : options_(std::move(options)) {}
+
+  std::expected<void, std::string> deliver(std::span<const events::Event> events, std::span<const StockLevel> levels,
+                                           const std::stop_token& stop) override {
+    if (!sink_) {
+      auto opened = events::OrderSink::open(options_);
+      if (!opened) return std::unexpected(std::move(opened.error()));
+      sink_ = std::move(*opened);
+    }
+    return sink_->deliver(events, levels, stop);
+  }
+
+ private:
+  const events::OrderStoreOptions options_;
+  std::unique_ptr<events::OrderSink> sink_;
+};
+
+events::OrderStoreOptions store_options(const events::OrderDatabaseUrl& database) {
+  events::OrderStoreOptions options;
+  options.database = database;
+  options.now = wall_clock;
+  return options;
+}
+
+std::string say(const DeliveryPlan& plan) {
+  if (plan.kafka) return "events go to " + net::to_string(*plan.kafka);
+  if (plan.orders) return "orders are written to " + plan.orders->text();
+  return "nobody delivers events: GET /v1/events is all there is of them";
+}
+
+}  // namespace
+
+Instant wall_clock() { return std::chrono::floor<Milliseconds>(std::chrono::system_clock::now()); }
+
+std::function<std::expected<std::unique_ptr<events::OrderStore>, std::string>()> opener_of(
+    const events::OrderDatabaseUrl& database) {
+  return [options = store_options(database)] { return events::OrderStore::open(options); };
+}
+
+DeliveryPlan plan_delivery(const ServeOptions& options) {
+  DeliveryPlan plan;
+  plan.kafka = kafka_of(options);
+  plan.kafka_prefix = options.kafka_prefix;
+  plan.orders = orders_of(options);
+  return plan;
+}
+
+struct Delivery::Impl {
+  std::unique_ptr<events::EventSink> sink_of(const DeliveryPlan& plan) {
+    if (!plan.kafka) return std::make_unique<OpenedLater>(store_options(*plan.orders));
+    events::KafkaSinkOptions options;
+    options.url = *plan.kafka;
+    options.prefix = plan.kafka_prefix;
+    return std::make_unique<events::KafkaSink>(options);
+  }
+
+  std::unique_ptr<events::OrderService> service_of(const DeliveryPlan& plan) {
+    if (!plan.kafka || !plan.orders) return nullptr;
+    events::OrderServiceOptions options;
+    options.now = wall_clock;
+    events::KafkaSourceOptions source;
+    source.url = *plan.kafka;
+    source.prefix = plan.kafka_prefix;
+    return std::make_unique<events::OrderService>(std::make_unique<events::KafkaSource>(source),
+                                                  opener_of(*plan.orders), options);
+  }
+
+  std::unique_ptr<events::OrderLookup> lookup;
+  std::unique_ptr<events::Relay> relay;
+  std::unique_ptr<events::OrderService> service;
+  std::jthread service_thread;
+};
+
+Delivery::Delivery(engine::DrivenEngine& engine, const DeliveryPlan& plan, std::unique_ptr<LockSpace> locks)
+    : impl_(std::make_unique<Impl>()) {
+  spdlog::info("{}", say(plan));
+  if (plan.orders) impl_->lookup = std::make_unique<events::OrderLookup>(opener_of(*plan.orders));
+  if (!plan.delivers()) return;
+  impl_->relay = std::make_unique<events::Relay>(engine, engine::ReservationIds(engine.secret()), impl_->sink_of(plan),
+                                                 std::move(locks));
+  impl_->service = impl_->service_of(plan);
+  engine.on_events(impl_->relay->doorbell());
+}
+
+Delivery::~Delivery() = default;
+
+events::OrderLookup* Delivery::orders() { return impl_->lookup.get(); }
+
+void Delivery::add_metrics(api::Metrics& metrics) {
+  if (const events::Relay* relay = impl_->relay.get()) {
+    const auto read = [relay](std::uint64_t events::RelayCounters::* member) {
+      return [relay, member] { return static_cast<double>(relay->counters().*member); };
+    };
+    using Counters = events::RelayCounters;
+    metrics.add_counter("firstcome_relay_events_total", "Events delivered", read(&Counters::events));
+    metrics.add_counter("firstcome_relay_failures_total", "Deliveries that were given up and tried again",
+                        read(&Counters::failures));
+    metrics.add_gauge("firstcome_relay_streams", "Streams that are delivered here, or stood by for",
+                      read(&Counters::streams));
+    metrics.add_gauge("firstcome_relay_held_back", "1 while events cannot be delivered",
+                      [relay] { return relay->trouble().empty() ? 0.0 : 1.0; });
+  }
+  if (const events::OrderService* service = impl_->service.get()) add_order_metrics(metrics, *service);
+}
+
+void Delivery::start() {
+  if (impl_->relay) impl_->relay->start();
+  if (impl_->service) {
+    impl_->service_thread =
+        std::jthread([service = impl_->service.get()](const std::stop_token& stop) { service->run(stop); });
+  }
+}
+
+void Delivery::stop(const std::function<void()>& meanwhile) {
+  impl_->service_thread = {};
+  if (impl_->relay) impl_->relay->stop(meanwhile);
+  impl_->lookup.reset();  // it answers on the server's thread, as long as that is there
+}
+
+}  // namespace firstcome::cli

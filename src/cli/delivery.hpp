@@ -1,0 +1,69 @@
+// What `--events` and `--orders` of `firstcome serve` mean: who brings the events of the outbox where, and where orders
+// are looked up.
+//
+//   --events   --orders      the relay brings events    orders are written by
+//   none       none          nowhere                    nobody
+//   none       a database    to the database            the relay itself
+//   kafka://   none          to Kafka                   `firstcome orders`, elsewhere
+//   kafka://   a database    to Kafka                   an order service in this process
+#pragma once
+
+#include "api/metrics.hpp"
+#include "cli/serve_options.hpp"
+#include "engine/driven_engine.hpp"
+#include "events/order_lookup.hpp"
+#include "events/orders/order_database_url.hpp"
+#include "net/kafka/url.hpp"
+#include "net/redis/url.hpp"
+
+#include <firstcome/lock_space.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace firstcome::cli {
+
+struct DeliveryPlan {
+  std::optional<net::KafkaUrl> kafka;
+  std::string kafka_prefix;
+  std::optional<events::OrderDatabaseUrl> orders;
+  std::uint32_t max_rate = 0;
+
+  bool delivers() const { return kafka || orders; }
+};
+
+/// Throws CLI::ValidationError, naming the option, where something is wrong with it.
+DeliveryPlan plan_delivery(const ServeOptions& options);
+
+/// Thread safety: one thread.
+class Delivery {
+ public:
+  /// Sets DrivenEngine::on_events, so make it before the first submit. `engine` must outlive it. `locks` keep the
+  /// relays of several servers apart; null where there is one.
+  Delivery(engine::DrivenEngine& engine, const DeliveryPlan& plan, std::unique_ptr<LockSpace> locks);
+  /// REQUIRES: stopped, if it was started.
+  ~Delivery();
+
+  /// For ApiHooks; null: there are none.
+  events::OrderLookup* orders();
+  void add_metrics(api::Metrics& metrics);
+
+  void start();
+  /// `meanwhile` drives the engine.
+  void stop(const std::function<void()>& meanwhile);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The wall clock, in milliseconds.
+Instant wall_clock();
+
+/// A store of orders that its user may open again and again.
+std::function<std::expected<std::unique_ptr<events::OrderStore>, std::string>()> opener_of(
+    const events::OrderDatabaseUrl& database);
+
+}  // namespace firstcome::cli

@@ -1,0 +1,79 @@
+#include "events/kafka_source.hpp"
+
+#include "events/kafka_sink.hpp"
+#include "net/kafka/topics.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <utility>
+
+namespace firstcome::events {
+namespace {
+
+constexpr std::chrono::seconds topic_limit{5};
+constexpr std::chrono::seconds lag_every{1};
+constexpr std::chrono::milliseconds lag_limit{200};
+constexpr std::chrono::milliseconds sign_of_life{10};
+
+net::KafkaConsumerOptions consumer_options(const KafkaSourceOptions& options) {
+  net::KafkaConsumerOptions result;
+  result.group = options.group;
+  result.topics = {orders_topic(options.prefix)};
+  result.log = [](std::string_view line) { spdlog::debug("kafka: {}", line); };
+  return result;
+}
+
+}  // namespace
+
+KafkaSource::KafkaSource(KafkaSourceOptions options)
+    : options_(std::move(options)), consumer_(options_.url, consumer_options(options_)) {}
+
+/// Whoever comes first makes it: a group that waits for a topic notices it minutes later.
+std::expected<void, std::string> KafkaSource::make_topic() {
+  if (topic_is_there_) return {};
+  const std::array topics{net::KafkaTopic{.name = orders_topic(options_.prefix)}};
+  if (auto made = net::ensure_topics(options_.url, topics, topic_limit); !made) return made;
+  topic_is_there_ = true;
+  return {};
+}
+
+std::expected<std::vector<SourceRecord>, std::string> KafkaSource::poll(std::size_t limit,
+                                                                        std::chrono::milliseconds timeout) {
+  if (auto made = make_topic(); !made) return std::unexpected(std::move(made.error()));
+  if (std::exchange(paused_, false)) consumer_.resume();
+  auto records = consumer_.poll(limit, timeout);
+  if (!records) return std::unexpected(std::move(records.error()));
+  std::vector<SourceRecord> result;
+  result.reserve(records->size());
+  for (net::KafkaRecord& record : *records) {
+    result.push_back(
+        {std::exchange(record.payload, {}), fmt::format("{}/{}@{}", record.topic, record.partition, record.offset)});
+    polled_.push_back(std::move(record));
+  }
+  return result;
+}
+
+std::expected<void, std::string> KafkaSource::confirm() {
+  if (auto committed = consumer_.commit(polled_); !committed) return committed;
+  polled_.clear();
+  return {};
+}
+
+void KafkaSource::keep_alive() {
+  if (!std::exchange(paused_, true)) consumer_.pause();
+  // What goes wrong meanwhile is told by the next poll.
+  static_cast<void>(consumer_.poll(1, sign_of_life));
+}
+
+std::uint64_t KafkaSource::lag() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < lag_again_at_) return lag_;
+  lag_again_at_ = now + lag_every;
+  lag_ = 0;
+  for (const net::KafkaLag& behind : consumer_.lag(lag_limit)) lag_ += static_cast<std::uint64_t>(behind.records);
+  return lag_;
+}
+
+}  // namespace firstcome::events

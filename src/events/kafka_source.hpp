@@ -1,0 +1,45 @@
+// Events from Kafka, for the order service.
+#pragma once
+
+#include "events/order_service.hpp"
+#include "net/kafka/consumer.hpp"
+#include "net/kafka/url.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace firstcome::events {
+
+struct KafkaSourceOptions {
+  net::KafkaUrl url;
+  std::string prefix = "firstcome.";
+  std::string group = "firstcome-orders";
+};
+
+class KafkaSource final : public EventSource {
+ public:
+  /// Connects, makes the topic where it is missing, and joins the group with the first poll. Throws std::runtime_error
+  /// where the settings do not fit together.
+  explicit KafkaSource(KafkaSourceOptions options);
+
+  std::expected<std::vector<SourceRecord>, std::string> poll(std::size_t limit,
+                                                             std::chrono::milliseconds timeout) override;
+  std::expected<void, std::string> confirm() override;
+  void keep_alive() override;
+  std::uint64_t lag() override;
+
+ private:
+  std::expected<void, std::string> make_topic();
+
+  const KafkaSourceOptions options_;
+  net::KafkaConsumer consumer_;
+  bool topic_is_there_ = false;
+  bool paused_ = false;
+  std::vector<net::KafkaRecord> polled_;  ///< and not confirmed; without their payloads
+  std::uint64_t lag_ = 0;
+  std::chrono::steady_clock::time_point lag_again_at_{};
+};
+
+}  // namespace firstcome::events

@@ -1,0 +1,52 @@
+// Looks orders up on a thread of its own, because an order store blocks.
+#pragma once
+
+#include "events/orders/order_store.hpp"
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace firstcome::events {
+
+/// Thread safety: `ask` from any thread.
+class OrderLookup {
+ public:
+  using Open = std::function<std::expected<std::unique_ptr<OrderStore>, std::string>()>;
+  /// Is given the store, on the thread, or why there is none.
+  using Look = std::move_only_function<void(const std::expected<OrderStore*, std::string>&)>;
+
+  /// `open` is called on the thread, when somebody asks and there is no store yet.
+  explicit OrderLookup(Open open, std::size_t most_waiting = 1'024);
+  /// Those that still wait are told that it stops.
+  ~OrderLookup();
+  OrderLookup(const OrderLookup&) = delete;
+  OrderLookup& operator=(const OrderLookup&) = delete;
+
+  enum class Asked : bool { too_many, yes };
+  /// Calls `look` once, later, on the thread; not at all where too many wait.
+  Asked ask(Look look);
+
+ private:
+  void run();
+  std::expected<OrderStore*, std::string> store();
+
+  const Open open_;
+  const std::size_t most_waiting_;
+  std::unique_ptr<OrderStore> store_;  ///< the thread's
+  bool told_ = false;                  ///< the thread's: that there is no store stands in the log
+
+  std::mutex mutex_;  ///< protects what follows
+  std::condition_variable changed_;
+  std::deque<Look> waiting_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace firstcome::events

@@ -1,0 +1,108 @@
+// The order service: takes events from where they come, in batches, and brings them into an order store.
+//
+// Mechanism. A batch is stored in one transaction and only then confirmed to its source, so a kill at any point loses
+// nothing; what comes a second time changes nothing (order_store.hpp). What is no event, and what the database refuses
+// for what it contains, is kept among the failed events, which are tried again from time to time; everything else goes
+// on meanwhile. While the database itself is in trouble the batch is kept and tried again, and the source is told that
+// we live.
+#pragma once
+
+#include "events/orders/failed_retrier.hpp"
+#include "events/orders/order_store.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace firstcome::events {
+
+/// An event as it came.
+struct SourceRecord {
+  std::string payload;
+  std::string place;  ///< `topic/partition@offset`: the same when it comes again
+};
+
+/// Used by one thread, the service's. Functions that fail say why in a sentence; what failed is tried again.
+class EventSource {
+ public:
+  virtual ~EventSource() = default;
+  /// At most `limit`, as soon as there are some, none after `timeout`. What was polled before and not confirmed may
+  /// come again only after a failure, a restart, or when others have taken it over.
+  virtual std::expected<std::vector<SourceRecord>, std::string> poll(std::size_t limit,
+                                                                     std::chrono::milliseconds timeout) = 0;
+  /// All that was polled is stored: it need not come again.
+  virtual std::expected<void, std::string> confirm() = 0;
+  /// Says that we live while we poll nothing. At most a second.
+  virtual void keep_alive() = 0;
+  /// Records that wait at the source; unknown: 0.
+  virtual std::uint64_t lag() = 0;
+};
+
+struct OrderServiceOptions {
+  std::size_t batch = 5'000;
+  std::uint32_t max_rate = 0;  ///< events a second; 0: as many as the database takes
+  std::chrono::milliseconds poll_timeout{200};
+  std::chrono::milliseconds first_pause{100};  ///< after trouble; doubled with each that follows
+  std::chrono::milliseconds longest_pause{1'000};
+  std::function<Instant()> now = {};  ///< REQUIRES: set
+};
+
+struct OrderServiceCounters {
+  std::uint64_t events = 0;    ///< stored
+  std::uint64_t parked = 0;    ///< put among the failed events
+  std::uint64_t troubles = 0;  ///< times that the database or the source could not
+  std::uint64_t failed = 0;    ///< events in the list of failed ones
+  std::uint64_t lag = 0;       ///< records that wait at the source
+};
+
+/// Thread safety: `counters` and `trouble` from any thread.
+class OrderService {
+ public:
+  using OpenStore = std::function<std::expected<std::unique_ptr<OrderStore>, std::string>()>;
+
+  OrderService(std::unique_ptr<EventSource> source, OpenStore open, OrderServiceOptions options);
+
+  /// Works until asked to stop, which takes at most as long as a statement of the database may.
+  void run(const std::stop_token& stop);
+
+  OrderServiceCounters counters() const;
+  /// What holds it back, a sentence; empty: nothing.
+  std::string trouble() const;
+
+ private:
+  struct Batch {
+    std::vector<Event> events;
+    std::vector<NoEvent> others;
+  };
+  static Batch read(std::vector<SourceRecord> records);
+
+  bool have_store();
+  bool store(const Batch& batch);
+  void store_until_done(const Batch& batch, const std::stop_token& stop);
+  void confirm(const std::stop_token& stop);
+  void keep_to_rate(std::size_t events, const std::stop_token& stop);
+  void wait(std::chrono::milliseconds pause, const std::stop_token& stop);
+  void in_trouble(std::string sentence);
+  void out_of_trouble();
+
+  const std::unique_ptr<EventSource> source_;
+  const OpenStore open_;
+  const OrderServiceOptions options_;
+  std::unique_ptr<OrderStore> store_;
+  std::unique_ptr<FailedRetrier> retrier_;  ///< with a connection of its own
+  std::chrono::milliseconds pause_{0};
+  std::chrono::steady_clock::time_point next_at_{};  ///< when the rate allows the next event
+
+  std::atomic<std::uint64_t> events_{0}, parked_{0}, troubles_{0}, failed_{0}, lag_{0};
+  mutable std::mutex mutex_;  ///< protects what follows
+  std::string trouble_;
+};
+
+}  // namespace firstcome::events

@@ -1,0 +1,125 @@
+// Orders over HTTP, from a real order store, beside an engine that says what a test wants to hear.
+#include "api/api_test.hpp"
+#include "api/problem.hpp"
+#include "events/order_lookup.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+namespace firstcome::api::testing {
+namespace {
+
+using events::Event;
+using events::OrderStore;
+
+class Orders : public ::testing::Test {
+ protected:
+  Orders() : engine_([this](const Command&) { return answer_; }, {}), lookup_([this] { return open(); }) {
+    ApiHooks hooks;
+    hooks.post = [this](std::move_only_function<void()> task) { server_.load()->post(std::move(task)); };
+    hooks.orders = &lookup_;
+    api_ = std::make_unique<Api>(engine_, engine::ReservationIds({1, 2, 3}), nullptr, std::move(hooks));
+    thread_ = std::make_unique<ServerThread>(net::HttpServerOptions{}, *api_, engine_);
+    server_ = &thread_->server();
+  }
+  void SetUp() override { client.emplace(thread_->server().port()); }
+
+  std::expected<std::unique_ptr<OrderStore>, std::string> open() const {
+    if (!reachable) return std::unexpected("the database of this machine is away");
+    events::OrderStoreOptions options;
+    options.database = events::parse_order_database_url("sqlite://" + (folder_.path() / "orders.db").string()).value();
+    options.now = [] { return Instant{Milliseconds{5'000}}; };
+    return OrderStore::open(options);
+  }
+  /// Confirmed; reservation and number go with `number`.
+  static Event confirmed(std::uint64_t number, const std::string& customer) {
+    Event event;
+    event.id = "1-" + std::to_string(number);
+    event.type = EventType::reservation_confirmed;
+    event.sale = "s";
+    event.sequence = number;
+    event.reservation = std::string(engine::reservation_id_length - 1, 'r') + std::to_string(number);
+    event.number = Number{number};
+    event.at = Instant{Milliseconds{1'000}};
+    event.customer = customer;
+    event.quantity = 2;
+    event.amount = 700;
+    event.currency = "KRW";
+    event.payment = Payment{"p-" + std::to_string(number), "110"};
+    return event;
+  }
+  void store(const std::vector<Event>& events) { ASSERT_TRUE(open().value()->store(events)); }
+
+  firstcome::testing::TemporaryFolder folder_;
+  std::atomic<bool> reachable = true;
+  std::expected<Answer, Failure> answer_ = AuditAnswer{};
+  ScriptedEngine engine_;
+  events::OrderLookup lookup_;
+  std::unique_ptr<Api> api_;
+  std::atomic<net::HttpServer*> server_ = nullptr;
+  std::unique_ptr<ServerThread> thread_;
+  std::optional<Client> client;
+};
+
+TEST_F(Orders, AreFoundByTheirReservation) {
+  store({confirmed(1, "a")});
+  const Reply reply = client->get("/v1/orders/" + confirmed(1, "a").reservation);
+  EXPECT_EQ(reply.status, 200U);
+  EXPECT_EQ(reply.text, R"({"reservation":")" + confirmed(1, "a").reservation +
+                            R"(","sale":"s","number":1,"customer":"a","quantity":2,"amount":700,"currency":"KRW",)"
+                            R"("reference":null,"state":"confirmed","payment":{"id":"p-1","account_number":"110",)"
+                            R"("state":"charged"},"confirmed_at":"1970-01-01T00:00:01.000Z",)"
+                            R"("updated_at":"1970-01-01T00:00:01.000Z"})");
+  expect_problem(client->get("/v1/orders/nobody-knows"), 404, "order-not-found");
+}
+
+TEST_F(Orders, OfACustomerComeInPages) {
+  store({confirmed(1, "a b"), confirmed(2, "a b"), confirmed(3, "a b"), confirmed(4, "other")});
+  const Reply first = client->get("/v1/orders?customer=a%20b&limit=2");
+  ASSERT_EQ(first.status, 200U) << first.text;
+  ASSERT_EQ(first.body.at("items").as_array().size(), 2U);
+  const Reply rest = client->get("/v1/orders?customer=a+b&limit=2&after=" + first.string("next"));
+  ASSERT_EQ(rest.body.at("items").as_array().size(), 1U);
+  EXPECT_EQ(rest.body.at("items").at(0).at("number").as_int64(), 3);
+  EXPECT_TRUE(rest.body.at("next").is_null());
+  EXPECT_EQ(client->get("/v1/orders?customer=nobody").text, R"({"items":[],"next":null})");
+}
+
+TEST_F(Orders, WithoutACustomerAreRefused) {
+  const Reply reply = client->get("/v1/orders");
+  expect_problem(reply, 422, "invalid-field");
+  EXPECT_EQ(reply.string("field"), "customer");
+}
+
+TEST_F(Orders, OfADatabaseThatIsAwayAre503AndItIsAskedAgain) {
+  reachable = false;
+  const Reply reply = client->get("/v1/orders?customer=a");
+  expect_problem(reply, 503, "store-unavailable");
+  EXPECT_EQ(reply.text.find("machine"), std::string::npos) << "details are for the log";
+  reachable = true;
+  EXPECT_EQ(client->get("/v1/orders?customer=a").status, 200U);
+}
+
+TEST_F(Orders, AreCountedByTheAudit) {
+  store({confirmed(1, "a"), confirmed(2, "b")});
+  AuditAnswer found;
+  found.outcome = Outcome::done;
+  found.ok = true;
+  found.orders_wanted = 5;
+  answer_ = found;
+  const Reply pending = client->get("/v1/sales/s/audit");
+  EXPECT_EQ(pending.body.at("orders").as_int64(), 2);
+  EXPECT_EQ(pending.body.at("orders_pending").as_int64(), 3);
+  EXPECT_TRUE(pending.body.at("ok").as_bool()) << "what is on its way is no mismatch";
+  found.orders_wanted = 1;
+  answer_ = found;
+  const Reply many = client->get("/v1/sales/s/audit");
+  EXPECT_FALSE(many.body.at("ok").as_bool());
+  EXPECT_EQ(many.body.at("mismatches").at(0).as_string(),
+            "there are 1 orders more than reservations that were ever confirmed");
+}
+
+}  // namespace
+}  // namespace firstcome::api::testing
