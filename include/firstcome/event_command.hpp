@@ -99,7 +99,7 @@ struct FindUndelivered {
 struct OutboxAnswer {
   Outcome outcome = Outcome::done;  ///< done; sale_not_found where the stream is not there (any more)
   std::vector<EventView> items;     ///< those that leave the house; an engine may bring others, which are passed over
-  std::vector<StockLevel> levels;   ///< of the sales that the items are about, as at the time of reading
+  std::vector<StockLevel> levels;   ///< of the sales that these events are about, as at the time of reading
   std::uint64_t upto = 0;  ///< the watermark to set when all of this is delivered; 0: nothing is to be delivered
 };
 

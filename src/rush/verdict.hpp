@@ -44,8 +44,8 @@ struct AuditSeen {
   bool ok = false;
   std::uint64_t customers_over_limit = 0;
   std::uint64_t number_inversions = 0;
-  std::optional<std::uint64_t> orders;  ///< nothing: no order service is attached
-  std::uint64_t orders_pending = 0;     ///< confirmed, and their order is not there
+  std::optional<std::uint64_t> orders = {};  ///< nothing: no order service is attached
+  std::uint64_t orders_pending = 0;          ///< confirmed, and their order is not there
   std::vector<std::string> mismatches;
 };
 

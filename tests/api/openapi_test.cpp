@@ -101,6 +101,8 @@ std::string mismatch(const json::value& value, YAML::Node schema, const std::str
 /// Every documented answer was given in AnswersAsItSays, but those that a server cannot be brought to give there.
 void expect_all_given(const std::set<std::string>& seen) {
   const std::set<std::string> elsewhere{"413", "415", "429", "503", "501"};  // bad_input_test, failures_test
+  const std::set<std::string> with_orders{"GET /v1/orders 200", "GET /v1/orders/{reservation} 200",
+                                          "GET /v1/orders/{reservation} 404"};  // orders_test, to the letter
   for (const auto& path : contract()["paths"]) {
     for (const auto& operation : path.second) {
       std::string method = operation.first.as<std::string>();
@@ -109,7 +111,8 @@ void expect_all_given(const std::set<std::string>& seen) {
       for (const auto& response : operation.second["responses"]) {
         const std::string status = response.first.as<std::string>();
         const std::string what = method + " " + path.first.as<std::string>() + " " + status;
-        EXPECT_TRUE(elsewhere.contains(status) || seen.contains(what)) << "never given: " << what;
+        EXPECT_TRUE(elsewhere.contains(status) || with_orders.contains(what) || seen.contains(what))
+            << "never given: " << what;
       }
     }
   }

@@ -14,7 +14,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,7 +57,8 @@ class EngineContract : public testing::Test {
       EXPECT_EQ(read.outcome, Outcome::done);
       if (read.upto == 0) return events;
       EXPECT_LE(read.items.size(), limit);
-      events.insert(events.end(), read.items.begin(), read.items.end());
+      std::ranges::copy_if(read.items, std::back_inserter(events),
+                           [](const EventView& event) { return leaves_the_house(event.type); });
       const DeliveredAnswer moved = ask(DeliverEvents{from, read.upto, 1});
       EXPECT_EQ(moved.upto, read.upto);
       if (moved.outcome != Outcome::done) {
@@ -220,38 +223,39 @@ TYPED_TEST_P(EngineContract, DeliversEveryEventOnceAlsoAfterARestart) {
   this->create(terms_of("s", 4));
   const ReservationRef a = this->reserve("a", 2).ref;
   this->ask(Confirm{a, "paid"});
-  this->reserve("b");
+  this->ask(Cancel{this->reserve("b").ref});
   const SaleHandle stream = this->stream();
-  EXPECT_EQ(this->ask(FindUndelivered{}).events, 4U);
+  EXPECT_EQ(this->ask(FindUndelivered{}).events, 5U);
   const std::vector<EventView> events = this->deliver_all(stream, 3);
-  ASSERT_EQ(events.size(), 4U);
-  for (std::uint64_t i = 0; i < events.size(); ++i) {
-    EXPECT_EQ(events[i].sale_sequence, i + 1);
-    EXPECT_GT(events[i].sequence, i == 0 ? 0 : events[i - 1].sequence);
-  }
-  EXPECT_EQ(events[2].type, EventType::reservation_confirmed);
-  EXPECT_EQ(events[2].ref, a);
-  EXPECT_EQ(events[2].customer, "a");
-  EXPECT_EQ(events[2].amount, 2'000);
-  EXPECT_EQ(events[2].payment, (Payment{"paid", {}}));
-  EXPECT_FALSE(events[3].payment);
+  ASSERT_EQ(events.size(), 3U) << "those that leave the house";
+  for (std::uint64_t i = 1; i < events.size(); ++i) EXPECT_GT(events[i].sequence, events[i - 1].sequence);
+  EXPECT_EQ(events[0].type, EventType::sale_created);
+  EXPECT_EQ(events[1].type, EventType::reservation_confirmed);
+  EXPECT_EQ(events[1].sale_sequence, 3U);
+  EXPECT_EQ(events[1].ref, a);
+  EXPECT_EQ(events[1].customer, "a");
+  EXPECT_EQ(events[1].amount, 2'000);
+  EXPECT_EQ(events[1].payment, (Payment{"paid", {}}));
+  EXPECT_EQ(events[2].type, EventType::reservation_cancelled);
+  EXPECT_FALSE(events[2].payment);
   this->harness.reopen();
   EXPECT_TRUE(this->ask(FindUndelivered{}).streams.empty());
   this->reserve("c");
   const OutboxAnswer rest = this->ask(ReadOutbox{stream});
-  ASSERT_EQ(rest.items.size(), 1U);
-  EXPECT_EQ(rest.items[0].customer, "c");
-  ASSERT_EQ(rest.levels.size(), 1U);
+  EXPECT_GT(rest.upto, 0U);
+  ASSERT_EQ(rest.levels.size(), 1U) << "a hold is told of by the stock that it leaves";
   EXPECT_EQ(rest.levels[0].sale_id, "s");
-  EXPECT_EQ(rest.levels[0].version, 5U);
+  EXPECT_EQ(rest.levels[0].version, 6U);
   EXPECT_EQ(rest.levels[0].stock, 4);
-  EXPECT_EQ(rest.levels[0].held, 2);
+  EXPECT_EQ(rest.levels[0].held, 1);
   EXPECT_EQ(rest.levels[0].sold, 2);
-  EXPECT_EQ(rest.levels[0].available, 0);
+  EXPECT_EQ(rest.levels[0].available, 1);
 }
 
 TYPED_TEST_P(EngineContract, MovesItsWatermarkOnlyForwardAndNeverPastTheEnd) {
-  this->create(terms_of("s", 4));
+  SaleTerms terms = terms_of("s", 4);
+  terms.hold = Milliseconds{0};  // confirmed at once: each of these events leaves the house
+  this->create(terms);
   for (const std::string_view customer : {"a", "b", "c"}) this->reserve(customer);
   const SaleHandle stream = this->stream();
   const std::uint64_t half = this->ask(ReadOutbox{stream, 2}).upto;

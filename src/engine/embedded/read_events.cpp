@@ -96,32 +96,23 @@ Result<std::uint64_t> delivered_upto(Connection& connection) {
   return upto;
 }
 
-Result<std::vector<StockLevel>> read_levels(Connection& connection, const std::vector<EventView>& events) {
-  std::vector<SaleHandle> sales;
-  for (const EventView& event : events) {
-    if (sales.empty() || sales.back() != event.ref.sale) sales.push_back(event.ref.sale);
-  }
-  std::ranges::sort(sales);
-  const auto repeated = std::ranges::unique(sales);
-  sales.erase(repeated.begin(), repeated.end());
-
-  auto statement = connection.prepare(select_sale_sql);
+/// Of the sales that the events in (after, upto] are about.
+Result<std::vector<StockLevel>> read_levels(Connection& connection, std::uint64_t after, std::uint64_t upto) {
+  auto statement = connection.prepare(
+      "SELECT * FROM sale WHERE handle IN (SELECT DISTINCT sale FROM outbox WHERE seq > ?1 AND seq <= ?2)");
   if (!statement) return std::unexpected(std::move(statement.error()));
+  statement->bind(1, after);
+  statement->bind(2, upto);
   std::vector<StockLevel> levels;
   SaleRow row;
-  for (const SaleHandle sale : sales) {
-    statement->bind(1, value(sale));
-    const int code = statement->step();
-    if (code != SQLITE_ROW && code != SQLITE_DONE) return std::unexpected(statement->error());
-    if (code == SQLITE_ROW) {
-      if (read_sale(*statement, row) == RowCheck::damaged)
-        return std::unexpected(sqlite::Error{SQLITE_CORRUPT, "the row of a sale has a wrong checksum"});
-      const sale::SaleRecord& record = row.record;
-      levels.push_back(
-          {record.terms.id, record.events, record.terms.stock, record.available, record.held, record.sold});
-    }
-    statement->reset();
+  int code = SQLITE_DONE;
+  while ((code = statement->step()) == SQLITE_ROW) {
+    if (read_sale(*statement, row) == RowCheck::damaged)
+      return std::unexpected(sqlite::Error{SQLITE_CORRUPT, "the row of a sale has a wrong checksum"});
+    const sale::SaleRecord& record = row.record;
+    levels.push_back({record.terms.id, record.events, record.terms.stock, record.available, record.held, record.sold});
   }
+  if (code != SQLITE_DONE) return std::unexpected(statement->error());
   return levels;
 }
 
@@ -168,7 +159,7 @@ Result<OutboxAnswer> read_outbox(Connection& connection, const ReadOutbox& comma
   auto events = read_joined(connection, delivery_sql, {*delivered, upto});
   if (!events) return std::unexpected(std::move(events.error()));
   answer.items = std::move(*events);
-  auto levels = read_levels(connection, answer.items);
+  auto levels = read_levels(connection, *delivered, upto);
   if (!levels) return std::unexpected(std::move(levels.error()));
   answer.levels = std::move(*levels);
   return answer;
