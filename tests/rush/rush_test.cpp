@@ -126,8 +126,8 @@ TEST(Rush, SpreadsOverSeveralTargets) {
   RushOptions options = crowd_for(shop);
   options.targets.push_back({"127.0.0.1", other.port()});
   RushResult result = rushed(options);
-  EXPECT_GT(shop.requests(), 50U);
-  EXPECT_GT(other.requests(), 50U);
+  EXPECT_GT(shop.requests(), 10U);  // each connection takes the next customer when it is free: shares go with speed
+  EXPECT_GT(other.requests(), 10U);
   EXPECT_GT(result.verdict.lost.count, 0U) << "these two share no store: what one sold is unknown to the other";
 }
 
