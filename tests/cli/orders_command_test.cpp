@@ -1,7 +1,7 @@
 // `firstcome orders failed ...` and `firstcome export` as their users run them.
 #include "events/orders/order_store.hpp"
-#include "support/child_process.hpp"
 #include "support/json.hpp"
+#include "support/run_program.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
@@ -18,12 +18,6 @@ namespace {
 using namespace std::chrono_literals;
 using events::Event;
 
-struct Ran {
-  int code = -1;
-  std::string output;
-  std::string error;
-};
-
 class OrdersCommands : public ::testing::Test {
  protected:
   OrdersCommands() {
@@ -36,17 +30,7 @@ class OrdersCommands : public ::testing::Test {
   std::filesystem::path file(const std::string& name) const { return folder.path() / name; }
 
   Ran run(std::vector<std::string> arguments, std::string database = {}) {
-    ChildOptions options;
-    options.program = firstcome_program();
-    options.arguments = std::move(arguments);
-    options.error_log = file("error.log");
-    options.environment = {"FIRSTCOME_DATABASE=" + (database.empty() ? url() : database)};
-    ChildProcess program(std::move(options));
-    Ran ran;
-    while (const auto line = program.read_line(30s)) ran.output += *line + "\n";
-    ran.code = program.wait(30s).value_or(-1);
-    ran.error = text_in(file("error.log"));
-    return ran;
+    return run_program(std::move(arguments), {"FIRSTCOME_DATABASE=" + (database.empty() ? url() : database)}, 30s);
   }
 
   static std::string text_in(const std::filesystem::path& path) {

@@ -4,6 +4,7 @@
 
 #include "support/child_process.hpp"
 #include "support/kafka_server.hpp"
+#include "support/run_program.hpp"
 #include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -57,22 +58,6 @@ class OrdersProcess {
   std::unique_ptr<ChildProcess> process_;
   std::uint16_t port_ = 0;
 };
-
-/// The program, run to its end: its exit code and what it printed.
-struct Ran {
-  int code = -1;
-  std::string output;
-};
-inline Ran run_program(std::vector<std::string> arguments, std::chrono::seconds limit = std::chrono::seconds{180}) {
-  ChildOptions options;
-  options.program = firstcome_program();
-  options.arguments = std::move(arguments);
-  ChildProcess child(std::move(options));
-  Ran ran;
-  while (const auto line = child.read_line(limit)) ran.output += *line + "\n";
-  ran.code = child.wait(limit).value_or(-1);
-  return ran;
-}
 
 /// A crowd as a process, so that the test's own thread is free to hurt the others.
 inline std::unique_ptr<ChildProcess> start_rush(const std::vector<std::uint16_t>& ports, std::uint32_t customers,

@@ -43,7 +43,7 @@ class Chain {
   Ran audit(const std::string& wait_ms = "120000") {
     return run_program({"audit", "--engine", "http://127.0.0.1:" + std::to_string(nodes_[0].port()), "--database",
                         database_.url(), "--kafka", kafka_.url(), "--wait-ms", wait_ms},
-                       300s);
+                       {}, 300s);
   }
 
  private:
