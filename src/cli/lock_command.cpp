@@ -2,6 +2,7 @@
 
 #include "cli/exit_code.hpp"
 #include "cli/leased_process.hpp"
+#include "lock/named_lock.hpp"
 #include "lock/redis/fifo.hpp"
 #include "net/redis/url.hpp"
 
@@ -125,6 +126,7 @@ int run_command(const LockOptionsGiven& given) {
 }
 
 int show(const LockOptionsGiven& given) {
+  if (const auto refused = lock::refusal_of_name(given.name)) return not_acquired(given, *refused);
   auto space = open(given);
   if (!space) return space.error();
   std::promise<std::expected<LockView, LockFailure>> promise;

@@ -159,8 +159,10 @@ TEST_F(LockCommand, SaysClearlyWhatIsWrong) {
 
 TEST_F(LockCommand, RefusesBadNamesAndLeases) {
   for (const std::string& name : {std::string(), std::string(513, 'n'), std::string("a{b"), std::string("}")}) {
-    EXPECT_EQ(run({"run", name, "--", "true"}), 64);
-    EXPECT_THAT(error(), HasSubstr("a lock's name is 1 to 512 bytes without '{' and '}'"));
+    for (const auto& command : std::vector<std::vector<std::string>>{{"run", name, "--", "true"}, {"show", name}}) {
+      EXPECT_EQ(run(command), 64);
+      EXPECT_THAT(error(), HasSubstr("a lock's name is 1 to 512 bytes without '{' and '}'"));
+    }
   }
   EXPECT_EQ(run({"run", std::string(512, 'n'), "--", "true"}), 0);
   for (const char* lease : {"0ms", "-1s", "1", "soon"}) {
