@@ -9,6 +9,7 @@
 # http    durable reservations over HTTP, 64 connections, against nginx answering `return 200` with a body of the same
 #         size; alternating runs of the same client
 # http_floor  the HTTP server with nothing behind it, against the same nginx: the ceiling of `http`
+# http_orders  the same with an order for each, against --orders none: what writing orders costs the sale
 # locks   64 waiters for one lock on Redis in 2, 8 and 16 processes: our FIFO lock, the protocols of Redisson's RLock and
 #         RFairLock over the same transport, our lock under Redisson's rules, SET NX tried again, and Redisson in Java
 #         where the tests have fetched it; then one process without contention
@@ -25,7 +26,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh
 
-all=(ledger engine growth http http_floor single locks redis orders)
+all=(ledger engine growth http http_floor http_orders single locks redis orders)
 gate=no
 names=()
 while [[ $# -gt 0 ]]; do
