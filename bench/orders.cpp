@@ -262,7 +262,9 @@ class Timed final : public OrderStore {
   Result<void> ids(const std::optional<std::string>& sale, const std::function<bool(const OrderId&)>& each) override {
     return below_->ids(sale, each);
   }
-  Result<std::uint64_t> count(const std::string& sale) override { return below_->count(sale); }
+  Result<std::uint64_t> count(const std::string& sale, const std::string& prefix) override {
+    return below_->count(sale, prefix);
+  }
 
  private:
   const std::unique_ptr<OrderStore> below_;

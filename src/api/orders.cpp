@@ -81,6 +81,20 @@ void audit_with_orders(Call& call, std::uint64_t orders) {
   send_audit(call);
 }
 
+/// Of this very sale: of one that was deleted the name may be the same.
+void count_orders(Call& call) {
+  const auto& said = call.said<SaleAnswer>();
+  if (said.outcome != Outcome::done) return call.refuse(code_of(said.outcome));
+  const engine::ReservationIdText id = call.context().ids.encode({said.sale.handle, {}});
+  std::string prefix(id.data(), engine::reservation_id_of_sale);
+  look_up<std::uint64_t>(
+      call,
+      [sale = std::string(call.parameter), prefix = std::move(prefix)](OrderStore& store) {
+        return store.count(sale, prefix);
+      },
+      audit_with_orders);
+}
+
 }  // namespace
 
 void compare_orders(AuditAnswer& audit, std::uint64_t orders) {
@@ -95,6 +109,8 @@ void compare_orders(AuditAnswer& audit, std::uint64_t orders) {
 }
 
 void get_order(Call& call) {
+  if (call.context().orders != nullptr && !call.context().ids.decode(call.parameter))
+    return call.refuse(Code::order_not_found);
   look_up<std::optional<Order>>(
       call, [id = std::string(call.parameter)](OrderStore& store) { return store.order(id); }, tell_order);
 }
@@ -103,6 +119,8 @@ void list_orders(Call& call) {
   if (call.context().orders != nullptr && !call.query.customer) {
     return call.refuse(BadInput{Code::invalid_field, "customer", "customer must say whose orders are wanted"});
   }
+  if (!call.query.after.empty() && !call.context().ids.decode(call.query.after))
+    return call.refuse(BadInput{Code::invalid_field, "after", "after must be what `next` of the last page said"});
   look_up<OrderPage>(
       call,
       [customer = call.query.customer.value_or(""), after = call.query.after,
@@ -110,13 +128,12 @@ void list_orders(Call& call) {
       tell_orders);
 }
 
-/// The orders are counted first: those that are there then were confirmed before the engine recounts.
+/// The orders are counted before the engine recounts: those that are there then were confirmed before.
 void audit_sale(Call& call) {
   if (!fits_sale_id(call.parameter)) return call.refuse(Code::sale_not_found);
   call.orders.reset();
   if (call.context().orders == nullptr) return send_audit(call);
-  look_up<std::uint64_t>(
-      call, [sale = std::string(call.parameter)](OrderStore& store) { return store.count(sale); }, audit_with_orders);
+  call.ask(GetSale{std::string(call.parameter)}, count_orders);
 }
 
 }  // namespace firstcome::api

@@ -9,6 +9,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <thread>
 #include <utility>
 
@@ -33,6 +34,9 @@ std::optional<events::OrderDatabaseUrl> orders_of(const ServeOptions& options) {
   }
   auto url = events::parse_order_database_url(text);
   if (!url) throw CLI::ValidationError("--orders", "must be none or the URL of a database: " + url.error());
+  if (url->kind == events::OrderDatabaseUrl::Kind::sqlite && options.engine != "embedded") {
+    throw CLI::ValidationError("--orders", "sqlite is for one server; several need postgresql:// or mysql://");
+  }
   return *url;
 }
 
@@ -47,13 +51,21 @@ class OpenedLater final : public events::EventSink {
       auto opened = events::OrderSink::open(options_);
       if (!opened) return std::unexpected(std::move(opened.error()));
       sink_ = std::move(*opened);
+      opened_ = sink_.get();
     }
     return sink_->deliver(events, levels, stop);
+  }
+
+  /// From any thread.
+  std::uint64_t failed() const {
+    const events::OrderSink* const opened = opened_;
+    return opened == nullptr ? 0 : opened->failed();
   }
 
  private:
   const events::OrderStoreOptions options_;
   std::unique_ptr<events::OrderSink> sink_;
+  std::atomic<const events::OrderSink*> opened_ = nullptr;
 };
 
 events::OrderStoreOptions store_options(const events::OrderDatabaseUrl& database) {
@@ -89,7 +101,11 @@ DeliveryPlan plan_delivery(const ServeOptions& options) {
 
 struct Delivery::Impl {
   std::unique_ptr<events::EventSink> sink_of(const DeliveryPlan& plan) {
-    if (!plan.kafka) return std::make_unique<OpenedLater>(store_options(*plan.orders));
+    if (!plan.kafka) {
+      auto into_orders = std::make_unique<OpenedLater>(store_options(*plan.orders));
+      own_orders = into_orders.get();
+      return into_orders;
+    }
     events::KafkaSinkOptions options;
     options.url = *plan.kafka;
     options.prefix = plan.kafka_prefix;
@@ -108,6 +124,7 @@ struct Delivery::Impl {
   }
 
   std::unique_ptr<events::OrderLookup> lookup;
+  const OpenedLater* own_orders = nullptr;  ///< the relay's sink, where that writes orders itself
   std::unique_ptr<events::Relay> relay;
   std::unique_ptr<events::OrderService> service;
   std::jthread service_thread;
@@ -141,6 +158,10 @@ void Delivery::add_metrics(api::Metrics& metrics) {
                       read(&Counters::streams));
     metrics.add_gauge("firstcome_relay_held_back", "1 while events cannot be delivered",
                       [relay] { return relay->trouble().empty() ? 0.0 : 1.0; });
+  }
+  if (const OpenedLater* orders = impl_->own_orders) {
+    metrics.add_gauge("firstcome_orders_failed_events", "Events in the list of failed ones",
+                      [orders] { return static_cast<double>(orders->failed()); });
   }
   if (const events::OrderService* service = impl_->service.get()) add_order_metrics(metrics, *service);
 }

@@ -29,7 +29,6 @@ struct DeliveryPlan {
   std::optional<net::KafkaUrl> kafka;
   std::string kafka_prefix;
   std::optional<events::OrderDatabaseUrl> orders;
-  std::uint32_t max_rate = 0;
 
   bool delivers() const { return kafka || orders; }
 };

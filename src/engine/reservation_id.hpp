@@ -16,6 +16,8 @@
 namespace firstcome::engine {
 
 inline constexpr std::size_t reservation_id_length = 38;
+/// With so many characters, the same for all ids of a sale, and of no other: numbers are below 2^62.
+inline constexpr std::size_t reservation_id_of_sale = 11;
 using ReservationIdText = std::array<char, reservation_id_length>;
 
 /// The secret of a store, made once when the store is.

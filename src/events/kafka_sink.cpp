@@ -20,6 +20,10 @@ void warn(std::string_view sentence) { spdlog::warn("Kafka: {}", sentence); }
 
 }  // namespace
 
+net::KafkaTopic orders_topic_terms(const std::string& prefix, int partitions) {
+  return {orders_topic(prefix), partitions, {{"retention.ms", "-1"}}};
+}
+
 std::string orders_topic(const std::string& prefix) { return prefix + "orders"; }
 std::string stock_topic(const std::string& prefix) { return prefix + "stock"; }
 
@@ -34,7 +38,7 @@ std::expected<void, std::string> KafkaSink::deliver(std::span<const Event> event
   const auto deadline = std::chrono::steady_clock::now() + options_.patience;
   if (!topics_are_there_) {
     // Of the stock only what is latest is of interest, for as long as there is nothing later.
-    const std::array wanted{net::KafkaTopic{orders_, options_.partitions, {}},
+    const std::array wanted{orders_topic_terms(options_.prefix, options_.partitions),
                             net::KafkaTopic{stock_, options_.partitions, {{"cleanup.policy", "compact"}}}};
     auto ensured = net::ensure_topics(options_.url, wanted, std::chrono::seconds{10});
     if (!ensured) return ensured;

@@ -4,6 +4,7 @@
 
 #include "events/event_sink.hpp"
 #include "net/kafka/producer.hpp"
+#include "net/kafka/topics.hpp"
 #include "net/kafka/url.hpp"
 
 #include <chrono>
@@ -19,6 +20,10 @@ struct KafkaSinkOptions {
   int partitions = 6;                          ///< of topics that are made; those that are there stay as they are
   std::chrono::milliseconds patience{30'000};  ///< of one `deliver`
 };
+
+/// The topics, of `partitions` each where they are made. Events stay there until their owner removes them: an order
+/// service may have been away for long.
+net::KafkaTopic orders_topic_terms(const std::string& prefix, int partitions = 6);
 
 /// The topic of events, and of stock levels.
 std::string orders_topic(const std::string& prefix);

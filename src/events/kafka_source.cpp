@@ -6,7 +6,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
+#include <stdexcept>
 #include <utility>
 
 namespace firstcome::events {
@@ -33,8 +36,12 @@ KafkaSource::KafkaSource(KafkaSourceOptions options)
 /// Whoever comes first makes it: a group that waits for a topic notices it minutes later.
 std::expected<void, std::string> KafkaSource::make_topic() {
   if (topic_is_there_) return {};
-  const std::array topics{net::KafkaTopic{.name = orders_topic(options_.prefix)}};
-  if (auto made = net::ensure_topics(options_.url, topics, topic_limit); !made) return made;
+  const std::array topics{orders_topic_terms(options_.prefix)};
+  try {
+    if (auto made = net::ensure_topics(options_.url, topics, topic_limit); !made) return made;
+  } catch (const std::runtime_error& error) {  // settings that cannot be any more, as of a file that has gone
+    return std::unexpected(std::string(error.what()));
+  }
   topic_is_there_ = true;
   return {};
 }
@@ -43,11 +50,15 @@ std::expected<std::vector<SourceRecord>, std::string> KafkaSource::poll(std::siz
                                                                         std::chrono::milliseconds timeout) {
   if (auto made = make_topic(); !made) return std::unexpected(std::move(made.error()));
   if (std::exchange(paused_, false)) consumer_.resume();
-  auto records = consumer_.poll(limit, timeout);
-  if (!records) return std::unexpected(std::move(records.error()));
+  std::vector<net::KafkaRecord> records = std::exchange(early_, {});
+  if (records.empty()) {
+    auto polled = consumer_.poll(limit, timeout);
+    if (!polled) return std::unexpected(std::move(polled.error()));
+    records = std::move(*polled);
+  }
   std::vector<SourceRecord> result;
-  result.reserve(records->size());
-  for (net::KafkaRecord& record : *records) {
+  result.reserve(records.size());
+  for (net::KafkaRecord& record : records) {
     result.push_back(
         {std::exchange(record.payload, {}), fmt::format("{}/{}@{}", record.topic, record.partition, record.offset)});
     polled_.push_back(std::move(record));
@@ -64,7 +75,7 @@ std::expected<void, std::string> KafkaSource::confirm() {
 void KafkaSource::keep_alive() {
   if (!std::exchange(paused_, true)) consumer_.pause();
   // What goes wrong meanwhile is told by the next poll.
-  static_cast<void>(consumer_.poll(1, sign_of_life));
+  if (auto polled = consumer_.poll(1, sign_of_life)) std::ranges::move(*polled, std::back_inserter(early_));
 }
 
 std::uint64_t KafkaSource::lag() {

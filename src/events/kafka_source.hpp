@@ -37,6 +37,7 @@ class KafkaSource final : public EventSource {
   net::KafkaConsumer consumer_;
   bool topic_is_there_ = false;
   bool paused_ = false;
+  std::vector<net::KafkaRecord> early_;   ///< polled while we only said that we live
   std::vector<net::KafkaRecord> polled_;  ///< and not confirmed; without their payloads
   std::uint64_t lag_ = 0;
   std::chrono::steady_clock::time_point lag_again_at_{};

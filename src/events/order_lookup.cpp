@@ -5,6 +5,12 @@
 #include <utility>
 
 namespace firstcome::events {
+namespace {
+
+/// After a failure, for which those who wait meanwhile are told of it: each try may take seconds.
+constexpr std::chrono::seconds pause{1};
+
+}  // namespace
 
 OrderLookup::OrderLookup(Open open, std::size_t most_waiting)
     : open_(std::move(open)), most_waiting_(most_waiting), thread_([this] { run(); }) {}
@@ -41,10 +47,13 @@ void OrderLookup::run() {
 
 std::expected<OrderStore*, std::string> OrderLookup::store() {
   if (!store_) {
+    if (std::chrono::steady_clock::now() < open_again_at_) return std::unexpected(trouble_);
     auto opened = open_();
     if (!opened) {
       if (!std::exchange(told_, true)) spdlog::warn("orders cannot be looked up: {}", opened.error());
-      return std::unexpected(std::move(opened.error()));
+      trouble_ = std::move(opened.error());
+      open_again_at_ = std::chrono::steady_clock::now() + pause;
+      return std::unexpected(trouble_);
     }
     told_ = false;
     store_ = std::move(*opened);

@@ -3,6 +3,7 @@
 
 #include "events/orders/order_store.hpp"
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -22,7 +23,7 @@ class OrderLookup {
   /// Is given the store, on the thread, or why there is none.
   using Look = std::move_only_function<void(const std::expected<OrderStore*, std::string>&)>;
 
-  /// `open` is called on the thread, when somebody asks and there is no store yet.
+  /// `open` is called on the thread, when somebody asks and there is no store yet; after a failure not for a second.
   explicit OrderLookup(Open open, std::size_t most_waiting = 1'024);
   /// Those that still wait are told that it stops.
   ~OrderLookup();
@@ -40,7 +41,9 @@ class OrderLookup {
   const Open open_;
   const std::size_t most_waiting_;
   std::unique_ptr<OrderStore> store_;  ///< the thread's
-  bool told_ = false;                  ///< the thread's: that there is no store stands in the log
+  std::string trouble_;                ///< the thread's: why there is none
+  std::chrono::steady_clock::time_point open_again_at_{};
+  bool told_ = false;  ///< the thread's: that there is no store stands in the log
 
   std::mutex mutex_;  ///< protects what follows
   std::condition_variable changed_;

@@ -26,7 +26,10 @@ void OrderService::run(const std::stop_token& stop) {
       wait(pause_, stop);
       continue;
     }
-    if (records->empty()) continue;
+    if (records->empty()) {
+      if (store_) out_of_trouble();
+      continue;
+    }
     const Batch batch = read(std::move(*records));
     store_until_done(batch, stop);
     if (stop.stop_requested()) return;  // what is stored and not confirmed comes again
@@ -97,6 +100,7 @@ void OrderService::store_until_done(const Batch& batch, const std::stop_token& s
     wait(pause_, stop);
     if (stop.stop_requested()) return;
     source_->keep_alive();
+    lag_.store(source_->lag(), std::memory_order_relaxed);
   }
 }
 

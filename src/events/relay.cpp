@@ -48,6 +48,7 @@ struct Relay::Impl {
   std::vector<Page> begin_round();
   void round(const std::stop_token& stop);
   void read(std::vector<Page>& pages);
+  std::expected<void, std::string> deliver(const std::stop_token& stop);
   bool bring(const std::stop_token& stop);
   void move_watermarks(const std::vector<Page>& pages);
   void done_with(SaleHandle stream);
@@ -63,7 +64,8 @@ struct Relay::Impl {
   // The thread's.
   std::set<SaleHandle> due;    ///< to be delivered, not held yet
   std::set<SaleHandle> ready;  ///< held, and not known to be empty
-  std::vector<Event> events;   ///< of this round
+  SaleHandle last_served{};
+  std::vector<Event> events;  ///< of this round
   std::vector<StockLevel> levels;
   SteadyClock::time_point look_at{};
   SteadyClock::time_point pause_until{};
@@ -121,6 +123,7 @@ void Relay::Impl::look_through() {
   look_at = SteadyClock::now() + options.look_through;
   if (!found) return;  // the engine tells of its own troubles
   due.insert(found->streams.begin(), found->streams.end());
+  if (found->streams.empty()) succeeded();  // whoever has done it
 }
 
 void Relay::Impl::stand_by() {
@@ -140,13 +143,17 @@ void Relay::Impl::stand_by() {
 
 std::vector<Relay::Impl::Page> Relay::Impl::begin_round() {
   std::vector<Page> pages;
-  for (auto stream = ready.begin(); stream != ready.end() && pages.size() < options.streams;) {
-    if (leases.holds(*stream)) {
-      pages.push_back({*stream, leases.token(*stream), 0});
-      ++stream;
+  // Behind those of the last round first, so that everybody's turn comes.
+  std::vector<SaleHandle> in_turn(ready.upper_bound(last_served), ready.end());
+  in_turn.insert(in_turn.end(), ready.begin(), ready.upper_bound(last_served));
+  for (const SaleHandle stream : in_turn) {
+    if (pages.size() == options.streams) break;
+    if (leases.holds(stream)) {
+      pages.push_back({stream, leases.token(stream), 0});
+      last_served = stream;
     } else {
-      due.insert(*stream);  // behind whoever has it now
-      stream = ready.erase(stream);
+      due.insert(stream);  // behind whoever has it now
+      ready.erase(stream);
     }
   }
   return pages;
@@ -182,8 +189,17 @@ void Relay::Impl::read(std::vector<Page>& pages) {
   }
 }
 
+/// A sink may find only now that its settings cannot be, as of a file that has gone.
+std::expected<void, std::string> Relay::Impl::deliver(const std::stop_token& stop) {
+  try {
+    return sink->deliver(events, levels, stop);
+  } catch (const std::exception& error) {
+    return std::unexpected(std::string(error.what()));
+  }
+}
+
 bool Relay::Impl::bring(const std::stop_token& stop) {
-  const auto brought = sink->deliver(events, levels, stop);
+  const auto brought = deliver(stop);
   if (!brought) {
     hold_back();
     if (!stop.stop_requested()) failed("events cannot be delivered: " + brought.error());

@@ -121,7 +121,7 @@ struct FakeStore final : OrderStore {
   Result<void> ids(const std::optional<std::string>&, const std::function<bool(const OrderId&)>&) override {
     return {};
   }
-  Result<std::uint64_t> count(const std::string&) override { return 0; }
+  Result<std::uint64_t> count(const std::string&, const std::string&) override { return 0; }
   World& world;
 };
 

@@ -16,7 +16,10 @@ SaleAnswer EmbeddedEngine::Impl::apply_to_sale(const DeleteSale& command, Instan
   if (present.outcome != Outcome::done) return present;
   const OutboxMarks& marks = store.outbox();
   const auto last = marks.last_of_sale.find(value(present.sale.handle));
-  if (last == marks.last_of_sale.end() || last->second <= marks.delivered) return ledger.apply(command, now);
+  const bool has_new = std::ranges::any_of(
+      ledger.changes().events, [&](const sale::EventRecord& event) { return event.sale == present.sale.handle; });
+  const bool delivered = last == marks.last_of_sale.end() || last->second <= marks.delivered;
+  if (delivered && !has_new) return ledger.apply(command, now);
   present.outcome = Outcome::sale_active;
   return present;
 }

@@ -186,8 +186,9 @@ class OrderStore {
   virtual Result<void> export_orders(const std::string& sale, const std::function<bool(const Order&)>& each) = 0;
   /// The same of the ids, of one sale or of all, by reservation.
   virtual Result<void> ids(const std::optional<std::string>& sale, const std::function<bool(const OrderId&)>& each) = 0;
-  /// Orders of the sale, returned ones among them.
-  virtual Result<std::uint64_t> count(const std::string& sale) = 0;
+  /// Orders of the sale, returned ones among them, whose reservations' ids begin with `prefix`: a sale that was deleted
+  /// may have had the same name.
+  virtual Result<std::uint64_t> count(const std::string& sale, const std::string& prefix) = 0;
 };
 
 }  // namespace firstcome::events

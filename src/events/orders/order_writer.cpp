@@ -9,12 +9,6 @@ namespace firstcome::events {
 
 using Fault = SqlFailure::Fault;
 
-struct OrderWriter::Search {
-  std::vector<Blamed> blamed;
-  std::size_t stored = 0;  ///< units
-  bool any_content = false;
-};
-
 void OrderWriter::write(std::span<const OrderUnit> units) {
   while (!units.empty()) {
     const auto some = units.first(std::min(units.size(), order_batch_rows));
@@ -66,16 +60,15 @@ void OrderWriter::write_payments(std::span<const OrderUnit> units) {
   session_.run(sql);
 }
 
-Refused OrderWriter::write_all_but(std::span<const OrderUnit> units) {
+std::vector<Blamed> OrderWriter::write_all_but(std::span<const OrderUnit> units) {
   if (const auto said = session_.dialect().say_at_once(); !said.empty()) session_.run(said);
-  Search search;
+  std::vector<Blamed> blamed;
   for (auto rest = units; !rest.empty();) {
     const auto some = rest.first(std::min(rest.size(), order_batch_rows));
-    halve(some, search);
+    halve(some, blamed);
     rest = rest.subspan(some.size());
   }
-  const bool all_unknown = !search.blamed.empty() && search.stored == 0 && !search.any_content;
-  return {std::move(search.blamed), all_unknown};
+  return blamed;
 }
 
 std::optional<SqlFailure> OrderWriter::try_to_write(std::span<const OrderUnit> units) {
@@ -92,29 +85,23 @@ std::optional<SqlFailure> OrderWriter::try_to_write(std::span<const OrderUnit> u
   }
 }
 
-void OrderWriter::halve(std::span<const OrderUnit> units, Search& search) {
+void OrderWriter::halve(std::span<const OrderUnit> units, std::vector<Blamed>& blamed) {
   const auto failure = try_to_write(units);
-  if (!failure) {
-    search.stored += units.size();
-    return;
-  }
-  if (units.size() == 1) return blame(units.front(), *failure, search);
-  halve(units.first(units.size() / 2), search);
-  halve(units.subspan(units.size() / 2), search);
+  if (!failure) return;
+  if (units.size() == 1) return blame(units.front(), *failure, blamed);
+  halve(units.first(units.size() / 2), blamed);
+  halve(units.subspan(units.size() / 2), blamed);
 }
 
 /// One event after the other, to know which of them it is.
-void OrderWriter::blame(const OrderUnit& unit, const SqlFailure& failure, Search& search) {
+void OrderWriter::blame(const OrderUnit& unit, const SqlFailure& failure, std::vector<Blamed>& blamed) {
   for (std::size_t i = 0; i < unit.events.size(); ++i) {
     const OrderUnit alone = unit_of({unit.events[i]});
     const bool is_all = unit.events.size() == 1;
     const auto its_own = is_all ? std::optional(failure) : try_to_write({&alone, 1});
     if (!its_own) continue;
-    search.blamed.push_back({&unit, i, its_own->sentence});
-    if (its_own->fault == Fault::content) search.any_content = true;
-    return;
+    return blamed.push_back({&unit, i, its_own->sentence});
   }
-  ++search.stored;
 }
 
 }  // namespace firstcome::events

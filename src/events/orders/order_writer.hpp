@@ -16,11 +16,6 @@ struct Blamed {
   std::string error;
 };
 
-struct Refused {
-  std::vector<Blamed> blamed;
-  bool all_unknown = false;  ///< nothing could be written, and no error is known to be of the content
-};
-
 /// Not thread-safe.
 class OrderWriter {
  public:
@@ -28,17 +23,16 @@ class OrderWriter {
 
   /// All or nothing; statements of `order_batch_rows` rows. Throws SqlFailure.
   void write(std::span<const OrderUnit> units);
-  /// All but those that the database refuses, which it finds by halving. Throws SqlFailure of the database only.
-  Refused write_all_but(std::span<const OrderUnit> units);
+  /// All but those that the database refuses, which it finds by halving and returns: for their content, or with an
+  /// error that is not known. Throws SqlFailure of the database only.
+  std::vector<Blamed> write_all_but(std::span<const OrderUnit> units);
 
  private:
-  struct Search;
-
   void write_orders(std::span<const OrderUnit> units);
   void write_payments(std::span<const OrderUnit> units);
-  void halve(std::span<const OrderUnit> units, Search& search);
+  void halve(std::span<const OrderUnit> units, std::vector<Blamed>& blamed);
   std::optional<SqlFailure> try_to_write(std::span<const OrderUnit> units);
-  void blame(const OrderUnit& unit, const SqlFailure& failure, Search& search);
+  void blame(const OrderUnit& unit, const SqlFailure& failure, std::vector<Blamed>& blamed);
 
   SqlSession& session_;
   const Instant now_;

@@ -12,7 +12,8 @@ namespace firstcome::events {
 struct SqlFailure {
   enum class Fault : std::uint8_t {
     content,   ///< of what was to be written
-    doubtful,  ///< an error that is not known: of the content if others of the same batch can be written
+    doubtful,  ///< an error that is not known: taken to be of the content: the database takes the event among the
+               ///< failed ones, which are tried again
     database,
   };
   Fault fault = Fault::database;

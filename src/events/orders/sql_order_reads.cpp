@@ -122,9 +122,11 @@ SqlOrderStore::Result<void> SqlOrderStore::ids(const std::optional<std::string>&
   }
 }
 
-SqlOrderStore::Result<std::uint64_t> SqlOrderStore::count(const std::string& sale) {
+SqlOrderStore::Result<std::uint64_t> SqlOrderStore::count(const std::string& sale, const std::string& prefix) {
   return with_session([&](SqlSession& session) {
-    return session.ask_number("SELECT COUNT(*) FROM orders WHERE sale = " + literal(sale));
+    return session.ask_number("SELECT COUNT(*) FROM orders WHERE sale = " + literal(sale) +
+                              " AND substr(reservation, 1, " + std::to_string(prefix.size()) +
+                              ") = " + literal(prefix));
   });
 }
 

@@ -89,14 +89,13 @@ Stored SqlOrderStore::store_all(SqlSession& session, std::span<const Event> even
   std::vector<OrderUnit> units = units_of(events);
   const std::vector<OrderUnit> behind = take_blocked(failed, units);
   OrderWriter writer(session, options_.now());
-  Refused refused;
+  std::vector<Blamed> refused;
   if (refusals == Refusals::fail) {
     writer.write(units);
   } else {
     refused = writer.write_all_but(units);
-    if (refused.all_unknown) throw SqlFailure::database(Trouble::Kind::other, refused.blamed.front().error);
   }
-  Stored stored = park_all(session, behind, refused.blamed);
+  Stored stored = park_all(session, behind, refused);
   transaction.commit();
   stored.written = events.size() - stored.parked;
   return stored;
@@ -190,7 +189,7 @@ Retried SqlOrderStore::retry(SqlSession& session, Instant now, std::size_t limit
     }
   }
   const std::vector<OrderUnit> units = units_of_readable(readable);
-  const std::vector<Blamed> blamed = OrderWriter(session, now).write_all_but(units).blamed;
+  const std::vector<Blamed> blamed = OrderWriter(session, now).write_all_but(units);
   std::set<const Event*> still;
   for (const Blamed& one : blamed)
     still.insert(one.unit->events.begin() + std::ptrdiff_t(one.index), one.unit->events.end());

@@ -29,7 +29,7 @@ class SqlOrderStore final : public OrderStore {
   Result<OrderPage> orders_of(const std::string& customer, const std::string& after, std::size_t limit) override;
   Result<void> export_orders(const std::string& sale, const std::function<bool(const Order&)>& each) override;
   Result<void> ids(const std::optional<std::string>& sale, const std::function<bool(const OrderId&)>& each) override;
-  Result<std::uint64_t> count(const std::string& sale) override;
+  Result<std::uint64_t> count(const std::string& sale, const std::string& prefix) override;
 
  private:
   /// Calls `work` with a session, again where that may help: on a new connection when an old one was found dead, and

@@ -195,7 +195,7 @@ TEST_P(OrderStores, ExportASaleByNumber) {
   });
   ASSERT_TRUE(done) << done.error().sentence;
   EXPECT_EQ(next, count);
-  EXPECT_EQ(store->count("ticket").value(), count - 1);
+  EXPECT_EQ(store->count("ticket", "").value(), count - 1);
   std::size_t ids = 0;
   ASSERT_TRUE(store->ids(std::nullopt, [&](const OrderId&) { return ++ids > 0; }));
   EXPECT_EQ(ids, count);
