@@ -2,6 +2,7 @@
 
 #include "cli/delivery.hpp"
 #include "cli/exit_code.hpp"
+#include "engine/reservation_id.hpp"
 #include "events/kafka_sink.hpp"
 #include "events/reconcile.hpp"
 #include "net/kafka/reader.hpp"
@@ -10,6 +11,7 @@
 #include <boost/json.hpp>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -41,14 +43,22 @@ struct Unavailable : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-json::value get(const net::HttpOrigin& server, const std::string& target) {
+/// Nothing: 404.
+std::optional<json::value> find(const net::HttpOrigin& server, const std::string& target) {
   net::ClientRequest request;
   request.target = target;
   const net::ClientResult result = net::fetch(server, request, patience);
   const std::string at = fmt::format("http://{}:{}{}", server.host, server.port, target);
   if (!result) throw Unavailable(at + ": " + result.error().detail);
+  if (result->status == 404) return std::nullopt;
   if (result->status != 200) throw Unavailable(fmt::format("{}: {} {}", at, result->status, result->body));
   return json::parse(result->body);
+}
+
+json::value get(const net::HttpOrigin& server, const std::string& target) {
+  auto found = find(server, target);
+  if (!found) throw Unavailable(fmt::format("http://{}:{}{}: 404", server.host, server.port, target));
+  return std::move(*found);
 }
 
 /// Calls `each` with the items of all pages.
@@ -97,16 +107,9 @@ std::vector<std::string> sales_of(const AuditRequest& request) {
   return sales;
 }
 
-Sold read_engine(const AuditRequest& request, const std::vector<std::string>& sales) {
-  Sold sold;
-  for (const std::string& sale : sales) {
-    for_each_item(request.engine, "/v1/sales/" + sale + "/reservations", [&](const json::object& reservation) {
-      if (auto event = event_of(reservation)) sold.emplace(event->reservation, std::move(*event));
-    });
-    fmt::print(stderr, "\rengine: {} reservations that were confirmed", sold.size());
-  }
-  fmt::print(stderr, "\n");
-  return sold;
+/// How the ids of a sale's reservations begin: the name of a sale that was deleted may be given again, this is not.
+std::string beginning_of(const std::string& reservation) {
+  return reservation.substr(0, engine::reservation_id_of_sale);
 }
 
 template <class T>
@@ -123,13 +126,17 @@ struct Comparison {
 class Audit {
  public:
   explicit Audit(const AuditRequest& request) : request_(request), sales_(sales_of(request)) {
-    auto store = opener_of(request.database)();
+    events::OrderStoreOptions options;
+    options.database = request.database;
+    options.tables = events::OrderStoreOptions::Tables::expect;  // who looks changes nothing
+    options.now = wall_clock;
+    auto store = events::OrderStore::open(options);
     if (!store) throw Unavailable(store.error());
     store_ = std::move(*store);
   }
 
   Comparison compare() {
-    sold_ = read_engine(request_, sales_);
+    read_engine();
     events::Reconciliation all(request_.kafka ? events::Reconciliation::Topic::is_compared
                                               : events::Reconciliation::Topic::is_not_compared);
     for (const auto& [id, event] : sold_) {
@@ -137,37 +144,68 @@ class Audit {
       all.sold(id, event.sale, confirmed ? OrderState::confirmed : OrderState::returned);
     }
     if (request_.kafka) read_topic(all);
-    const std::set<std::string> present(sales_.begin(), sales_.end());
     const auto sale = request_.sale.empty() ? std::nullopt : std::optional(request_.sale);
     must(store_->ids(sale, [&](const events::OrderId& order) {
-      if (present.contains(order.sale)) all.ordered(order);  // a deleted sale's orders stay, and are right
+      if (is_of_a_sale(order.reservation)) all.ordered(order);  // a deleted sale's orders stay, and are right
       return true;
     }));
-    return {all.differences(), all.sold(), all.orders(), all.events()};
+    std::vector<Difference> differences = all.differences();
+    std::erase_if(differences, [this](const Difference& one) { return was_confirmed_since(one); });
+    return {std::move(differences), all.sold(), all.orders(), all.events()};
   }
 
   /// What is missing is told again, to whoever writes orders; what is there for nothing is left for people to judge.
   std::size_t repair(const std::vector<Difference>& differences) {
-    std::vector<Event> again;
-    for (const Difference& difference : differences) {
-      const auto sold = sold_.find(difference.reservation);
-      const bool is_missing = difference.kind == Difference::Kind::no_order ||
-                              difference.kind == Difference::Kind::no_event ||
-                              difference.kind == Difference::Kind::other_state;
-      if (!is_missing || sold == sold_.end()) continue;
-      if (again.empty() || again.back().reservation != sold->first) again.push_back(sold->second);
+    std::set<std::string> missing;
+    for (const Difference& one : differences) {
+      if (sold_.contains(one.reservation)) missing.insert(one.reservation);
     }
+    std::vector<Event> again;
+    for (const std::string& reservation : missing) tell_again(sold_.at(reservation), again);
     if (!again.empty()) send(again);
-    return again.size();
+    return missing.size();
   }
 
  private:
+  void read_engine() {
+    sold_.clear();
+    for (const std::string& sale : sales_) {
+      for_each_item(request_.engine, "/v1/sales/" + sale + "/reservations", [&](const json::object& reservation) {
+        beginnings_.insert(beginning_of(text(reservation, "id")));
+        if (auto event = event_of(reservation)) sold_.emplace(event->reservation, std::move(*event));
+      });
+      fmt::print(stderr, "\rengine: {} reservations that were confirmed", sold_.size());
+    }
+    fmt::print(stderr, "\n");
+  }
+
+  bool is_of_a_sale(const std::string& reservation) const { return beginnings_.contains(beginning_of(reservation)); }
+
+  /// What is there for nothing may have been confirmed after the engine was read.
+  bool was_confirmed_since(const Difference& one) const {
+    using Kind = Difference::Kind;
+    if (one.kind != Kind::order_for_nothing && one.kind != Kind::event_for_nothing) return false;
+    const auto reservation = find(request_.engine, "/v1/reservations/" + one.reservation);
+    return reservation && event_of(reservation->as_object());
+  }
+
+  /// A confirmation, older than any that is known; and its return, later than what the order knows.
+  void tell_again(const Event& sold, std::vector<Event>& again) {
+    Event confirmation = sold;
+    confirmation.type = EventType::reservation_confirmed;
+    again.push_back(std::move(confirmation));
+    if (sold.type != EventType::reservation_returned) return;
+    const auto order = must(store_->order(sold.reservation));
+    again.push_back(sold);
+    again.back().sequence = std::max<std::uint64_t>(order ? order->sequence : 0, 1) + 1;
+    again.back().id += "-returned";
+  }
+
   void read_topic(events::Reconciliation& all) {
-    const std::set<std::string> present(sales_.begin(), sales_.end());
     const auto read = net::read_topic(*request_.kafka, events::orders_topic(request_.kafka_prefix),
                                       [&](const net::KafkaRecord& record) {
                                         const auto event = events::event_from_json(record.payload);
-                                        if (event && present.contains(event->sale)) all.told(*event);
+                                        if (event && is_of_a_sale(event->reservation)) all.told(*event);
                                       });
     if (!read) throw Unavailable(read.error());
     fmt::print(stderr, "topic: {} confirmations\n", all.events());
@@ -189,6 +227,7 @@ class Audit {
   const std::vector<std::string> sales_;
   std::unique_ptr<events::OrderStore> store_;
   Sold sold_;
+  std::set<std::string> beginnings_;  ///< of the ids of reservations
 };
 
 /// What is on its way arrives meanwhile.

@@ -66,6 +66,7 @@ std::chrono::milliseconds time_to_progress(const SqlTestServer& database) {
 /// One thing that goes wrong, and how it is put right again.
 struct Fault {
   const char* name;
+  std::chrono::seconds outage;
   std::function<void()> hurt;
   std::function<void()> heal;
 };
@@ -87,22 +88,24 @@ TEST(Orders, AreOneForEachReservationWhoeverFailsInBetween) {
   const auto sold_for = SteadyClock::now();
 
   const std::vector<Fault> faults{
-      {"order service killed", [&] { chain.orders().process().kill(); }, [&] { chain.orders().start(); }},
-      {"order service stopped", [&] { chain.orders().process().signal(SIGSTOP); },
+      {"order service killed", 1s, [&] { chain.orders().process().kill(); }, [&] { chain.orders().start(); }},
+      {"order service stopped for longer than its session", 8s, [&] { chain.orders().process().signal(SIGSTOP); },
        [&] { chain.orders().process().signal(SIGCONT); }},
-      {"relay killed", [&] { chain.nodes().kill(1); },
+      {"relay killed", 1s, [&] { chain.nodes().kill(1); },
        [&] { chain.nodes().add(chain.redis_url(), chain.arguments()); }},
-      {"Kafka killed", [&] { chain.kafka().kill(); }, [&] { chain.kafka().start(); }},
-      {"Kafka stopped", [&] { chain.kafka().pause(); }, [&] { chain.kafka().resume(); }},
-      {"database killed", [&] { database.kill(); }, [&] { database.start(); }},
-      {"database refuses",
+      {"relays stopped for longer than their leases", 7s, [&] { chain.nodes()[0].process().signal(SIGSTOP); },
+       [&] { chain.nodes()[0].process().signal(SIGCONT); }},
+      {"Kafka killed", 1s, [&] { chain.kafka().kill(); }, [&] { chain.kafka().start(); }},
+      {"Kafka stopped", 1s, [&] { chain.kafka().pause(); }, [&] { chain.kafka().resume(); }},
+      {"database killed", 1s, [&] { database.kill(); }, [&] { database.start(); }},
+      {"database refuses", 1s,
        [&] { database.ask_in("shop", "ALTER TABLE orders ADD CONSTRAINT refused CHECK (number % 10 <> 3) NOT VALID"); },
        [&] { database.ask_in("shop", "ALTER TABLE orders DROP CONSTRAINT refused"); }},
   };
   for (const Fault& fault : faults) {
     let_some_happen(database, 200);
     fault.hurt();
-    std::this_thread::sleep_for(1s);  // allowed: the outage itself
+    std::this_thread::sleep_for(fault.outage);  // allowed: the outage itself
     fault.heal();
     const auto took = time_to_progress(database);
     EXPECT_LT(took, 5 * 15s) << fault.name;
@@ -128,13 +131,13 @@ TEST(Orders, InMariadbAsWellWhateverItDoes) {
   const auto crowd =
       start_rush({chain.nodes()[0].port(), chain.nodes()[1].port()}, 4'000, 400, chain.folder() / "rush.log");
   const std::vector<Fault> faults{
-      {"database killed", [&] { database.kill(); }, [&] { database.start(); }},
-      {"database stopped", [&] { database.pause(); }, [&] { database.resume(); }},
+      {"database killed", 1s, [&] { database.kill(); }, [&] { database.start(); }},
+      {"database stopped", 1s, [&] { database.pause(); }, [&] { database.resume(); }},
   };
   for (const Fault& fault : faults) {
     let_some_happen(database, 200);
     fault.hurt();
-    std::this_thread::sleep_for(1s);  // allowed: the outage itself
+    std::this_thread::sleep_for(fault.outage);  // allowed: the outage itself
     fault.heal();
     EXPECT_LT(time_to_progress(database), 5 * 15s) << fault.name;
   }
@@ -186,13 +189,22 @@ TEST(Orders, ThatAreMissingAreFoundAndToldOfAgain) {
   for (const char* body : {R"({"customer":"a"})", R"({"customer":"b"})"}) {
     ASSERT_EQ(client.request("POST", "/v1/sales/tee/reservations", body)->status, 201U);
   }
+  // Returned: its order is to be told of too.
+  const auto returned = client.request("POST", "/v1/sales/tee/reservations", R"({"customer":"c"})");
+  const std::string id = text_of(parse_json(returned->body), "id");
+  ASSERT_EQ(client.request("POST", "/v1/reservations/" + id + "/return", "")->status, 200U);
   const std::string elsewhere = "sqlite://" + (folder.path() / "elsewhere.db").string();
+  EXPECT_EQ(run_program({"audit", "--database", elsewhere}).code, 69) << "who looks makes no database";
+  {
+    ServerProcess other(folder.path() / "other", {"--orders", elsewhere});  // makes the tables
+    ASSERT_EQ(BlockingClient(other.port()).request("GET", "/v1/orders?customer=x", "")->status, 200U);
+  }
   const std::vector<std::string> audit{"audit",      "--engine", "http://127.0.0.1:" + std::to_string(server.port()),
                                        "--database", elsewhere,  "--wait-ms",
                                        "0"};
   Ran ran = run_program(audit);
   EXPECT_EQ(ran.code, 2);
-  EXPECT_THAT(ran.output, HasSubstr("differences                       2"));
+  EXPECT_THAT(ran.output, HasSubstr("differences                       3"));
   EXPECT_THAT(ran.output, HasSubstr("confirmed, and there is no order"));
   std::vector<std::string> repair = audit;
   repair.emplace_back("--repair");
