@@ -78,7 +78,7 @@ events::OrderStoreOptions store_options(const events::OrderDatabaseUrl& database
 std::string say(const DeliveryPlan& plan) {
   if (plan.kafka) return "events go to " + net::to_string(*plan.kafka);
   if (plan.orders) return "orders are written to " + plan.orders->text();
-  return "nobody delivers events: GET /v1/events is all there is of them";
+  return "nobody delivers events: GET /v1/events is all there is of them, and the outbox keeps each one";
 }
 
 }  // namespace
@@ -132,7 +132,7 @@ struct Delivery::Impl {
 
 Delivery::Delivery(engine::DrivenEngine& engine, const DeliveryPlan& plan, std::unique_ptr<LockSpace> locks)
     : impl_(std::make_unique<Impl>()) {
-  spdlog::info("{}", say(plan));
+  spdlog::log(plan.delivers() ? spdlog::level::info : spdlog::level::warn, "{}", say(plan));
   if (plan.orders) impl_->lookup = std::make_unique<events::OrderLookup>(opener_of(*plan.orders));
   if (!plan.delivers()) return;
   impl_->relay = std::make_unique<events::Relay>(engine, engine::ReservationIds(engine.secret()), impl_->sink_of(plan),

@@ -26,11 +26,14 @@ constexpr const char* coupon = R"({"id":"tee","kind":"product","hold_ms":0,"stoc
 /// Two nodes on one Redis, Kafka, an order service and a database.
 class Chain {
  public:
-  explicit Chain(SqlTestServer& database)
-      : database_(database), nodes_(2, redis_url(), arguments()), orders_(folder_.path(), order_arguments()) {}
+  explicit Chain(SqlTestServer& database, std::vector<std::string> more = {})
+      : database_(database), nodes_(2, redis_url(), arguments()), orders_(folder_.path(), order_arguments(more)) {}
 
   std::vector<std::string> arguments() const { return {"--events", kafka_.url()}; }
-  std::vector<std::string> order_arguments() const { return {"--kafka", kafka_.url(), "--database", database_.url()}; }
+  std::vector<std::string> order_arguments(std::vector<std::string> more) const {
+    more.insert(more.end(), {"--kafka", kafka_.url(), "--database", database_.url()});
+    return more;
+  }
   std::string redis_url() const { return "redis://" + redis_.address(); }
 
   KafkaServer& kafka() { return kafka_; }
@@ -145,6 +148,29 @@ TEST(Orders, InMariadbAsWellWhateverItDoes) {
   const Ran audit = chain.audit();
   EXPECT_EQ(audit.code, 0) << audit.output << chain.orders().log();
   EXPECT_EQ(database.ask_in("shop", "SELECT count(*), count(DISTINCT reservation) FROM orders"), "4000\t4000\n");
+}
+
+// Asynchronous coupons: decided in Redis at once, issued by the consumer at the database's own pace.
+TEST(Orders, OfCouponsAreWrittenAtTheRateThatTheDatabaseIsGiven) {
+  FIRSTCOME_NEEDS_REDIS();
+  FIRSTCOME_NEEDS_KAFKA();
+  FIRSTCOME_NEEDS_SQL(PostgresServer);
+  PostgresServer database;
+  Chain chain(database, {"--max-rate", "200"});
+  create_sale(chain.nodes()[0].port(), R"({"id":"tee","kind":"coupon","stock":1000})");
+  const auto from = SteadyClock::now();
+  const auto crowd =
+      start_rush({chain.nodes()[0].port(), chain.nodes()[1].port()}, 3'000, 3'000, chain.folder() / "rush.log");
+  const auto lag = [&] {
+    const auto metrics = BlockingClient(chain.orders().port()).request("GET", "/metrics", "");
+    const auto at = metrics ? metrics->body.find("\nfirstcome_orders_lag ") : std::string::npos;
+    return at == std::string::npos ? 0.0 : std::stod(metrics->body.substr(at + 22));
+  };
+  EXPECT_TRUE(eventually([&] { return lag() > 100; })) << "how far it is behind is to be seen";
+  EXPECT_EQ(chain.audit().code, 0);
+  EXPECT_GE(SteadyClock::now() - from, 4s) << "a thousand at two hundred a second";
+  EXPECT_EQ(database.ask_in("shop", "SELECT count(*), count(DISTINCT customer) FROM orders"), "1000\t1000\n");
+  ASSERT_TRUE(crowd->wait(180s));
 }
 
 // The embedded default: orders in a file beside the sales, by the server itself.

@@ -247,6 +247,25 @@ TEST_P(FailedOrders, AreThoseWithAValueThatAnotherOrderHas) {
   EXPECT_EQ(must_store({event(reservation_returned, 1, 5)}).parked, 0U) << "its own row may change";
 }
 
+/// An error that nobody knows, of a shop's own trigger.
+TEST(FailedOrdersOfPostgresql, AreParkedWithAnErrorThatNobodyKnowsAlsoWhereTheyAreAlone) {
+  FIRSTCOME_NEEDS_SQL(testing::PostgresServer);
+  TestDatabase database(Kind::postgresql);
+  const auto store = database.open();
+  database.console().run(
+      "CREATE FUNCTION odd() RETURNS trigger LANGUAGE plpgsql AS "
+      "$$ BEGIN RAISE EXCEPTION 'not on a Monday' USING ERRCODE = 'ZZ123'; END $$");
+  database.console().run("CREATE TRIGGER odd BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION odd()");
+  const std::vector<Event> alone{event(EventType::reservation_confirmed, 1, 1)};
+  const auto stored = store->store(alone);
+  ASSERT_TRUE(stored) << stored.error().sentence;
+  EXPECT_EQ(stored->parked, 1U);
+  EXPECT_NE(store->failed({}, 10)->items.at(0).error.find("not on a Monday"), std::string::npos);
+  database.console().run("DROP TRIGGER odd ON orders");
+  database.now += 2s;
+  EXPECT_EQ(store->retry_due(database.now, 10)->stored, 1U);
+}
+
 TEST(PauseAfter, DoublesUpToTenMinutes) {
   EXPECT_EQ(pause_after(0), 1s);
   EXPECT_EQ(pause_after(1), 1s);
