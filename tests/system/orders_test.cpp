@@ -87,7 +87,7 @@ TEST(Orders, AreOneForEachReservationWhoeverFailsInBetween) {
   Chain chain(database);
   create_sale(chain.nodes()[0].port(), std::string(coupon) + "20000}");
   const auto crowd =
-      start_rush({chain.nodes()[0].port(), chain.nodes()[1].port()}, 20'000, 400, chain.folder() / "rush.log");
+      start_rush({chain.nodes()[0].port(), chain.nodes()[1].port()}, 20'000, 200, chain.folder() / "rush.log");
   const auto sold_for = SteadyClock::now();
 
   const std::vector<Fault> faults{
@@ -132,7 +132,7 @@ TEST(Orders, InMariadbAsWellWhateverItDoes) {
   Chain chain(database);
   create_sale(chain.nodes()[0].port(), std::string(coupon) + "4000}");
   const auto crowd =
-      start_rush({chain.nodes()[0].port(), chain.nodes()[1].port()}, 4'000, 400, chain.folder() / "rush.log");
+      start_rush({chain.nodes()[0].port(), chain.nodes()[1].port()}, 4'000, 200, chain.folder() / "rush.log");
   const std::vector<Fault> faults{
       {"database killed", 1s, [&] { database.kill(); }, [&] { database.start(); }},
       {"database stopped", 1s, [&] { database.pause(); }, [&] { database.resume(); }},
