@@ -14,7 +14,7 @@ seconds=${BENCH_SECONDS-3}
 run() {
   local name=$1
   shift
-  rm -rf "$work/data"
+  rm -rf "$work/data" "$work/firstcome.out"
   start_firstcome "$@"
   create_sale '{"id":"bench","stock":1000000000,"unit_price":1000,"hold_ms":0}'
   wrk -t1 -c64 -d1s -s bench/reserve.lua "$server_url" -- "warm-$name" bench >"$work/warm"

@@ -31,7 +31,7 @@ start_firstcome() {
   "$program" serve --listen 127.0.0.1:0 --data "$server_data" "$@" >"$work/firstcome.out" 2>"$work/firstcome.err" &
   server_pid=$!
   started+=("$server_pid")
-  if ! wait_until 10 grep -q '^listening on ' "$work/firstcome.out"; then
+  if ! wait_until 10 grep -qs '^listening on ' "$work/firstcome.out"; then
     cat "$work/firstcome.err" >&2
     echo "the server did not start" >&2
     return 1

@@ -135,8 +135,10 @@ Delivery::Delivery(engine::DrivenEngine& engine, const DeliveryPlan& plan, std::
   spdlog::log(plan.delivers() ? spdlog::level::info : spdlog::level::warn, "{}", say(plan));
   if (plan.orders) impl_->lookup = std::make_unique<events::OrderLookup>(opener_of(*plan.orders));
   if (!plan.delivers()) return;
+  events::RelayOptions options;
+  if (!plan.kafka) options.priority = events::RelayOptions::Priority::background;
   impl_->relay = std::make_unique<events::Relay>(engine, engine::ReservationIds(engine.secret()), impl_->sink_of(plan),
-                                                 std::move(locks));
+                                                 std::move(locks), options);
   impl_->service = impl_->service_of(plan);
   engine.on_events(impl_->relay->doorbell());
 }

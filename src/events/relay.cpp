@@ -5,6 +5,7 @@
 #include "events/stream_leases.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -97,6 +98,8 @@ void Relay::Impl::wake() {
 }
 
 void Relay::Impl::run(const std::stop_token& stop) {
+  // Of this thread only, on Linux. Not the idle class: a mutex that it holds must not wait for a quiet machine.
+  if (options.priority == RelayOptions::Priority::background) ::setpriority(PRIO_PROCESS, 0, 19);
   while (!stop.stop_requested()) {
     wait(stop);
     if (SteadyClock::now() >= look_at) look_through();

@@ -26,6 +26,9 @@
 namespace firstcome::events {
 
 struct RelayOptions {
+  /// `background`: its thread runs when nobody else wants the processor, or nearly so. For a sink that works on that
+  /// thread, beside a sale that must not wait for it; in a rush it falls behind, and catches up later.
+  enum class Priority : std::uint8_t { usual, background } priority = Priority::usual;
   std::uint32_t page = 2'000;                     ///< events of one stream in a round
   std::size_t streams = 64;                       ///< in a round
   std::size_t standing_by = 1'024;                ///< streams whose locks are held or waited for
