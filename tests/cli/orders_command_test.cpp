@@ -81,7 +81,7 @@ TEST_F(OrdersCommands, FailedEventsAreListedRetriedAndDiscarded) {
 
   const Ran good = run({"orders", "failed", "retry", "--id", "orders/0@1"});
   EXPECT_EQ(good.code, 0) << good.error;
-  EXPECT_EQ(store->count("ticket").value(), 1U);
+  EXPECT_EQ(store->count("ticket", "").value(), 1U);
   EXPECT_EQ(run({"orders", "failed", "retry", "--all"}).code, 1) << "the broken one fails again";
 
   const Ran discarded = run({"orders", "failed", "discard", "--id", "orders/0@2", "--reason", "it's broken"});
