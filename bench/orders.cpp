@@ -20,6 +20,8 @@
 #include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
+#include <firstcome/limits.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
