@@ -46,7 +46,7 @@ class EventSource {
 };
 
 struct OrderServiceOptions {
-  std::size_t batch = 5'000;
+  std::size_t batch = 1'000;
   std::uint32_t max_rate = 0;  ///< events a second; 0: as many as the database takes
   std::chrono::milliseconds poll_timeout{200};
   std::chrono::milliseconds first_pause{100};  ///< after trouble; doubled with each that follows
