@@ -65,13 +65,15 @@ RedisCluster::RedisCluster(const std::optional<RedisTlsFiles>& tls) {
     nodes_.push_back(std::make_unique<RedisServer>(std::move(options)));
   }
   const auto all = [this](const auto& holds) { return std::ranges::all_of(nodes_, holds); };
-  const bool ready = eventually([&] {
-    return all([&](const auto& one) {
-      const bool follows = one->info("role") == "master" || one->info("master_link_status") == "up";
-      const std::size_t known = one->command({"CLUSTER", "SLOTS"}).elements.size();
-      return follows && known == masters && field(one->text({"CLUSTER", "INFO"}), "cluster_state") == "ok";
-    });
-  });
+  const bool ready = eventually(
+      [&] {
+        return all([&](const auto& one) {
+          const bool follows = one->info("role") == "master" || one->info("master_link_status") == "up";
+          const std::size_t known = one->command({"CLUSTER", "SLOTS"}).elements.size();
+          return follows && known == masters && field(one->text({"CLUSTER", "INFO"}), "cluster_state") == "ok";
+        });
+      },
+      std::chrono::minutes{1});
   if (!ready) throw std::runtime_error("the cluster does not become ready:\n" + node(0).log());
 }
 

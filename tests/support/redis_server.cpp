@@ -1,10 +1,7 @@
 #include "support/redis_server.hpp"
 
-#include <arpa/inet.h>
 #include <hiredis/hiredis.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +18,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* server_program = "/usr/bin/redis-server";
-constexpr std::uint16_t below_port = 55'536;
 
 struct FreeContext {
   void operator()(redisContext* context) const { redisFree(context); }
@@ -68,21 +64,6 @@ bool redis_is_installed() { return access(server_program, X_OK) == 0; }
 bool all_is_required() {
   const char* given = std::getenv("FIRSTCOME_REQUIRE_ALL");
   return given != nullptr && std::string_view(given) == "1";
-}
-
-std::uint16_t free_port() {
-  for (;;) {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                       ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-    ::close(fd);
-    if (!bound) throw std::runtime_error("no port is free");
-    if (const std::uint16_t port = ntohs(address.sin_port); port < below_port) return port;
-  }
 }
 
 bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds patience) {

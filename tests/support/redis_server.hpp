@@ -4,6 +4,7 @@
 #pragma once
 
 #include "support/child_process.hpp"
+#include "support/free_port.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
@@ -31,9 +32,6 @@ namespace firstcome::testing {
 bool redis_is_installed();
 /// FIRSTCOME_REQUIRE_ALL=1: what is missing is a failure.
 bool all_is_required();
-
-/// A TCP port of 127.0.0.1 that nobody listens on, below 55536.
-std::uint16_t free_port();
 
 /// Asks again and again, with pauses, until it holds; false where it does not in time.
 bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds patience = std::chrono::seconds{20});

@@ -115,7 +115,8 @@ TEST(Lifecycle, SigtermUnderLoadKeepsEveryAnswer) {
 
 TEST(Lifecycle, AFullQueueIsAnsweredAtOnceAndRecoversAtOnce) {
   TemporaryFolder folder;
-  ServerProcess server(folder.path() / "data", {"--queue-limit", "4"});
+  // Orders written here would wait in the same queue.
+  ServerProcess server(folder.path() / "data", {"--queue-limit", "4", "--orders", "none"});
   BlockingClient client(server.port());
   create_ticket(client);
   std::vector<std::unique_ptr<BlockingClient>> crowd;

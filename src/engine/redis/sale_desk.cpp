@@ -145,7 +145,9 @@ void SaleDesk::failed(const net::RedisFailure& failure) {
     astray_ = true;
   }
   const bool in_time = SteadyClock::now() < call_deadline_;
-  if (failure.kind == Kind::unknown && in_time) {
+  // Either way the next sending waits for a connection, until the deadline.
+  const bool was_cut = failure.kind == Kind::unknown || (failure.kind == Kind::not_sent && failure.code == "down");
+  if (was_cut && in_time) {
     ++office_.calls_repeated;
     return again_soon();
   }
