@@ -28,6 +28,7 @@ enum class Outcome : std::uint8_t {
   sold_out_holds_pending = 24,
   not_enough = 25,
   sold_out = 26,
+  busy = 27,  ///< guarded engines: others have the guard
 
   not_held = 40,
   hold_expired = 41,
@@ -57,6 +58,7 @@ constexpr Retry retry_of(Outcome outcome) {
     case Outcome::already_open:
     case Outcome::sold_out_holds_pending:
     case Outcome::not_enough:
+    case Outcome::busy:
     case Outcome::gateway_unavailable:
     case Outcome::request_in_progress:
     case Outcome::payment_in_progress:

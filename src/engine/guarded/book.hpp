@@ -1,0 +1,29 @@
+// A sale's record as one buyer's transaction sees it, for guards that stand beside the inventory.
+#pragma once
+
+#include "engine/guarded/inventory.hpp"
+
+namespace firstcome::engine {
+
+/// All functions block and throw InventoryFailure, but for the last. Not thread-safe. Order: begin, read, write,
+/// commit; or begin, read, commit, begin, write, commit (GuardKind::none).
+class Book {
+ public:
+  virtual ~Book() = default;
+
+  virtual void begin() = 0;
+  virtual Seen read(const Purchase& purchase) = 0;
+  /// Sets the stock to what was read less the quantity, as a plain service would, and adds the order. `token`: the
+  /// guard's; a fenced inventory that has seen a higher one throws `conflict`.
+  virtual Number write(const Purchase& purchase, const Seen& seen, std::optional<std::uint64_t> token) = 0;
+  virtual void commit() = 0;
+  virtual void roll_back() noexcept = 0;
+
+  // PayTime::after: each a transaction of its own, in which the stock is changed by a relative amount.
+  /// The charge succeeded.
+  virtual void mark_paid(SaleHandle sale, Number number) = 0;
+  /// The charge failed: the order goes, the units come back.
+  virtual void take_back(SaleHandle sale, Number number, Units quantity) = 0;
+};
+
+}  // namespace firstcome::engine

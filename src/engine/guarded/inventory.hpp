@@ -1,0 +1,110 @@
+// What a guarded engine needs of an inventory: where the stock and the orders of sales are kept, and sold.
+//
+// Mechanism: each worker of the engine has an InventorySession of its own and blocks on it. How a sale is made depends
+// on the guard. Guards that stand beside the inventory (none, mutex, locks) share one procedure, PlainSeller, over a
+// Book; guards that are a feature of the inventory (row lock, conditional update, INCR ...) are written where it is.
+#pragma once
+
+#include "engine/reservation_id.hpp"
+
+#include <firstcome/command.hpp>
+#include <firstcome/outcome.hpp>
+#include <firstcome/sale.hpp>
+#include <firstcome/types.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace firstcome::engine {
+
+/// Wall-clock microseconds since 1970: what an interleaving is told in.
+using Microsecond = std::chrono::sys_time<std::chrono::microseconds>;
+
+/// One request to buy.
+struct Purchase {
+  SaleHandle sale{};
+  SaleTerms terms;
+  std::string customer;
+  Units quantity = 1;
+  std::string reference;
+  KeyHash key;  ///< all zero: none
+};
+
+/// What a buyer's transaction read.
+struct Seen {
+  struct Earlier {
+    Number number{};
+    Units quantity = 0;
+    Instant at{};
+    std::string reference = {};
+  };
+  Units available = 0;
+  Units of_customer = 0;            ///< that the customer has bought of this sale
+  std::optional<Earlier> same_key;  ///< the order that this key has made
+  std::uint64_t version = 0;        ///< of the row, where it has one
+  Microsecond at{};                 ///< when it was read
+};
+
+/// The one decision that all guards make: why nothing is sold; nothing: sell.
+/// sold_out, not_enough, limit_exceeded, unchanged or idempotency_key_reused (where the key has made an order).
+std::optional<Outcome> refusal(const Purchase& purchase, const Seen& seen);
+
+/// An order, and how it came to be.
+struct OrderRow {
+  Number number{};
+  std::string customer;
+  Units quantity = 1;
+  std::string reference;
+  Instant at{};
+  bool paid = true;          ///< false: its charge is under way (PayTime::after)
+  std::string node;          ///< who sold it
+  Units seen_available = 0;  ///< what its seller read
+  Microsecond read_at{};     ///< when that was
+  Microsecond written_at{};  ///< when it wrote, before the commit
+};
+
+/// The answer to one purchase.
+struct Sold {
+  Outcome outcome = Outcome::sold_out;  ///< done, unchanged, a refusal, payment_failed, busy
+  Number number{};                      ///< of done and unchanged
+  Instant at{};                         ///< of done and unchanged
+  Units left = 0;                       ///< of not_enough: units available; of limit_exceeded: units left of the limit
+};
+
+/// Thrown where an inventory or a guard cannot answer.
+struct InventoryFailure {
+  enum class Kind : std::uint8_t {
+    unavailable,  ///< nothing was written
+    unknown,      ///< it may have been written
+    conflict,     ///< nothing was written, somebody else was quicker (serialization, deadlock, fence): try again
+  };
+  Kind kind = Kind::unavailable;
+  std::string sentence;
+};
+
+/// One worker's session. All functions block and throw InventoryFailure. Not thread-safe.
+class InventorySession {
+ public:
+  virtual ~InventorySession() = default;
+
+  /// Makes the tables where they are missing, and the store's secret once for all nodes.
+  virtual StoreSecret open() = 0;
+
+  /// done, unchanged or sale_exists.
+  virtual SaleAnswer create(const SaleTerms& terms) = 0;
+  /// Nothing: there is none. `sold` is what the orders say, `available` what the stock says, so that one sees where
+  /// they disagree.
+  virtual std::optional<SaleView> sale(const std::string& id) = 0;
+  virtual std::vector<SaleView> sales(const std::string& after, std::uint32_t limit) = 0;
+  /// By number. Orders that are not paid are among them.
+  virtual std::vector<OrderRow> orders(SaleHandle sale, const std::optional<std::string>& customer, Number after,
+                                       std::uint32_t limit) = 0;
+  virtual std::optional<OrderRow> order(ReservationRef ref) = 0;
+
+  virtual Sold sell(const Purchase& purchase) = 0;
+};
+
+}  // namespace firstcome::engine
