@@ -50,7 +50,6 @@ constexpr auto rows = std::to_array<ProblemRow>({
      "Every unit is held or sold; units that are held may come back.", 1},
     {not_enough, "not-enough", 409, "Not that many are left", "Fewer units are left than were asked for.", 0},
     {sold_out, "sold-out", 410, "Sold out", "Every unit is sold.", 0},
-    {busy, "busy", 409, "Others are being served", "Somebody else has the guard of this sale. Ask again.", 1},
 
     {not_held, "not-held", 409, "The reservation is not held", "Only a hold can be paid, confirmed or given up.", 0},
     {hold_expired, "hold-expired", 410, "The hold has ended", "The units have gone back.", 0},

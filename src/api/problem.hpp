@@ -44,7 +44,6 @@ enum class Code : std::uint8_t {
   sold_out_holds_pending,
   not_enough,
   sold_out,
-  busy,
 
   not_held,
   hold_expired,
