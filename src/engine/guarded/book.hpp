@@ -5,6 +5,18 @@
 
 namespace firstcome::engine {
 
+/// What was written.
+struct Written {
+  Number number{};
+  Instant at{};
+};
+
+/// What an order is written with.
+struct Stamp {
+  std::optional<std::uint64_t> token = {};  ///< the guard's
+  bool paid = true;                         ///< false: its charge comes after (PayTime::after)
+};
+
 /// All functions block and throw InventoryFailure, but for the last. Not thread-safe. Order: begin, read, write,
 /// commit; or begin, read, commit, begin, write, commit (GuardKind::none).
 class Book {
@@ -13,10 +25,11 @@ class Book {
 
   virtual void begin() = 0;
   virtual Seen read(const Purchase& purchase) = 0;
-  /// Sets the stock to what was read less the quantity, as a plain service would, and adds the order. `token`: the
-  /// guard's; a fenced inventory that has seen a higher one throws `conflict`.
-  virtual Number write(const Purchase& purchase, const Seen& seen, std::optional<std::uint64_t> token) = 0;
+  /// Sets the stock to what was read less the quantity, as a plain service would, and adds the order. A fenced
+  /// inventory that has seen a higher token throws `conflict`.
+  virtual Written write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) = 0;
   virtual void commit() = 0;
+  /// Also where nothing has begun.
   virtual void roll_back() noexcept = 0;
 
   // PayTime::after: each a transaction of its own, in which the stock is changed by a relative amount.

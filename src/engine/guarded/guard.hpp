@@ -3,6 +3,8 @@
 
 #include "engine/guarded/guarded_options.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -28,8 +30,26 @@ class Guard {
   virtual std::unique_ptr<Held> enter(const std::string& sale) = 0;
 };
 
+/// How long buyers have waited for guards. Thread-safe.
+struct GuardWaits {
+  std::atomic<std::uint64_t> waits = 0;
+  std::atomic<std::int64_t> nanoseconds = 0;
+
+  void add(std::chrono::nanoseconds waited) {
+    waits.fetch_add(1, std::memory_order_relaxed);
+    nanoseconds.fetch_add(waited.count(), std::memory_order_relaxed);
+  }
+};
+
+/// What the sessions of one node share; must outlive them.
+struct NodeParts {
+  const GuardedOptions& options;
+  Guard* guard = nullptr;  ///< null: the guard is the inventory's own
+  GuardWaits& waits;       ///< `guard` counts by itself; guards of an inventory add here what they wait
+};
+
 /// REQUIRES: one of none, mutex, setnx_try, setnx_spin, redisson, fifo, redlock. The error says what is wrong with
-/// `options.locks`.
-std::expected<std::unique_ptr<Guard>, std::string> make_guard(const GuardedOptions& options);
+/// `options.locks`. `waits` must outlive it.
+std::expected<std::unique_ptr<Guard>, std::string> make_guard(const GuardedOptions& options, GuardWaits& waits);
 
 }  // namespace firstcome::engine

@@ -1,6 +1,7 @@
 // Which guard, around which inventory: the options of a guarded engine, and which of them fit together.
 #pragma once
 
+#include "engine/guarded/microsecond.hpp"
 #include "engine/sql/database_url.hpp"
 #include "net/redis/url.hpp"
 
@@ -67,6 +68,9 @@ struct GuardedOptions {
   std::string node = "node";  ///< its name in what is told of an oversell
   /// Charges and blocks until the outcome is known. Thread-safe. Empty: every charge succeeds at once.
   std::function<ChargeResult(ChargeRequest)> charge = {};
+  /// Pays a charge back, by its key, and blocks until that is done. Thread-safe. Empty: there is nothing to pay back.
+  std::function<void(std::string)> refund = {};
+  std::function<Microsecond()> now = wall_microseconds;  ///< thread-safe
   /// For tests: called by a worker between reading the stock and writing it. Thread-safe.
   std::function<void()> between_read_and_write = {};
 };

@@ -5,6 +5,7 @@
 // Book; guards that are a feature of the inventory (row lock, conditional update, INCR ...) are written where it is.
 #pragma once
 
+#include "engine/guarded/microsecond.hpp"
 #include "engine/reservation_id.hpp"
 
 #include <firstcome/command.hpp>
@@ -12,16 +13,12 @@
 #include <firstcome/sale.hpp>
 #include <firstcome/types.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace firstcome::engine {
-
-/// Wall-clock microseconds since 1970: what an interleaving is told in.
-using Microsecond = std::chrono::sys_time<std::chrono::microseconds>;
 
 /// One request to buy.
 struct Purchase {
@@ -40,6 +37,7 @@ struct Seen {
     Units quantity = 0;
     Instant at{};
     std::string reference = {};
+    bool paid = true;  ///< false: its charge is under way
   };
   Units available = 0;
   Units of_customer = 0;            ///< that the customer has bought of this sale
@@ -49,7 +47,8 @@ struct Seen {
 };
 
 /// The one decision that all guards make: why nothing is sold; nothing: sell.
-/// sold_out, not_enough, limit_exceeded, unchanged or idempotency_key_reused (where the key has made an order).
+/// sold_out, not_enough, limit_exceeded; where the key has made an order unchanged, idempotency_key_reused or
+/// request_in_progress (its charge is under way). The key comes first.
 std::optional<Outcome> refusal(const Purchase& purchase, const Seen& seen);
 
 /// An order, and how it came to be.
@@ -68,11 +67,15 @@ struct OrderRow {
 
 /// The answer to one purchase.
 struct Sold {
-  Outcome outcome = Outcome::sold_out;  ///< done, unchanged, a refusal, payment_failed, busy
-  Number number{};                      ///< of done and unchanged
-  Instant at{};                         ///< of done and unchanged
-  Units left = 0;                       ///< of not_enough: units available; of limit_exceeded: units left of the limit
+  /// done, unchanged, a refusal, payment_failed, gateway_unavailable, busy
+  Outcome outcome = Outcome::sold_out;
+  Number number{};  ///< of done and unchanged
+  Instant at{};     ///< of done and unchanged
+  Units left = 0;   ///< of not_enough: units available; of limit_exceeded: units left of the limit
 };
+
+/// A refusal, with what `left` means for it.
+Sold refused(Outcome outcome, const Purchase& purchase, const Seen& seen);
 
 /// Thrown where an inventory or a guard cannot answer.
 struct InventoryFailure {
