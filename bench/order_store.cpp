@@ -2,8 +2,8 @@
 // text was made before the clock ran.
 //
 //     bench_order_store URL [ROWS]        of an order database that is there for this
-#include "events/orders/sql_session.hpp"
-#include "events/orders/sql_values.hpp"
+#include "engine/sql/sql_values.hpp"
+#include "events/orders/sql_order_store.hpp"
 #include "figure.hpp"
 
 #include <algorithm>
@@ -15,6 +15,7 @@ namespace {
 
 using namespace firstcome;
 using namespace firstcome::events;
+using engine::SqlValues;
 
 constexpr int rounds = 4;
 
@@ -103,15 +104,16 @@ double median(std::vector<double> values) {
 
 int run(const std::string& url, std::size_t rows) {
   OrderStoreOptions options;
-  const auto database = parse_order_database_url(url);
+  const auto database = engine::parse_database_url(url, "order database");
   if (!database) throw std::runtime_error(database.error());
   options.database = *database;
   auto store = OrderStore::open(options);
   if (!store) throw std::runtime_error(store.error());
-  SqlSession session(options);
+  SqlSession session(session_options(options));
   std::vector<double> plain, same, larger;
   for (int round = 0; round < rounds; ++round) {
-    const char* const empty = database->kind == OrderDatabaseUrl::Kind::sqlite ? "DELETE FROM {}" : "TRUNCATE TABLE {}";
+    const char* const empty =
+        database->kind == engine::DatabaseUrl::Kind::sqlite ? "DELETE FROM {}" : "TRUNCATE TABLE {}";
     for (const char* table : {"orders", "payments"}) session.run(fmt::format(fmt::runtime(empty), table));
     plain.push_back(plain_rate(session, events_of(3 * round, rows)));
     same.push_back(store_rate(**store, events_of(3 * round + 1, rows), order_batch_rows));

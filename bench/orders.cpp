@@ -13,7 +13,7 @@
 #include "events/kafka_sink.hpp"
 #include "events/kafka_source.hpp"
 #include "events/order_service.hpp"
-#include "events/orders/sql_session.hpp"
+#include "events/orders/sql_order_store.hpp"
 #include "events/relay.hpp"
 #include "figure.hpp"
 #include "support/kafka_server.hpp"
@@ -171,14 +171,14 @@ double relay_rate(const KafkaServer& kafka, std::size_t events, int round) {
 
 OrderStoreOptions store_options(const SqlTestServer& server) {
   OrderStoreOptions options;
-  options.database = parse_order_database_url(server.url()).value();
+  options.database = engine::parse_database_url(server.url(), "order database").value();
   options.now = wall;
   return options;
 }
 
 /// Rows a second, 500 in a statement and a transaction each, in a table like `orders`.
 double plain_rate(const SqlTestServer& server, std::size_t rows) {
-  SqlSession session(store_options(server));
+  SqlSession session(session_options(store_options(server)));
   session.run("CREATE TABLE plain AS SELECT * FROM orders WHERE 1 = 0");
   session.run("ALTER TABLE plain ADD PRIMARY KEY (reservation)");
   session.run("CREATE INDEX plain_customer ON plain (customer, reservation)");

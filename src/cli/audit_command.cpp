@@ -315,7 +315,7 @@ void add_audit_command(CLI::App& app, Run& run) {
     const auto wrong = [](const char* option, const std::string& why) { return CLI::ValidationError(option, why); };
     const auto origin = net::parse_origin(options->engine);
     if (!origin) throw wrong("--engine", origin.error());
-    const auto database = events::parse_order_database_url(options->database);
+    const auto database = engine::parse_database_url(options->database, "order database");
     if (!database) throw wrong("--database", database.error());
     request.engine = *origin;
     request.database = *database;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/command.hpp"
-#include "events/orders/order_database_url.hpp"
+#include "engine/sql/database_url.hpp"
 #include "net/http_client.hpp"
 #include "net/kafka/url.hpp"
 
@@ -17,7 +17,7 @@ struct AuditRequest {
   enum class Repair : std::uint8_t { no, yes };
 
   net::HttpOrigin engine;  ///< a server
-  events::OrderDatabaseUrl database;
+  engine::DatabaseUrl database;
   std::optional<net::KafkaUrl> kafka;
   std::string kafka_prefix = "firstcome.";
   std::string sale;  ///< only this one; empty: all

@@ -25,16 +25,16 @@ std::optional<net::KafkaUrl> kafka_of(const ServeOptions& options) {
 }
 
 /// Where nothing is said: beside the sales, if nobody else takes the events.
-std::optional<events::OrderDatabaseUrl> orders_of(const ServeOptions& options) {
+std::optional<engine::DatabaseUrl> orders_of(const ServeOptions& options) {
   if (options.orders == "none") return std::nullopt;
   std::string text = options.orders;
   if (text.empty()) {
     if (options.engine != "embedded" || options.events != "none") return std::nullopt;
     text = "sqlite://" + std::filesystem::absolute(options.data / "orders.db").string();
   }
-  auto url = events::parse_order_database_url(text);
+  auto url = engine::parse_database_url(text, "order database");
   if (!url) throw CLI::ValidationError("--orders", "must be none or the URL of a database: " + url.error());
-  if (url->kind == events::OrderDatabaseUrl::Kind::sqlite && options.engine != "embedded") {
+  if (url->kind == engine::DatabaseUrl::Kind::sqlite && options.engine != "embedded") {
     throw CLI::ValidationError("--orders", "sqlite is for one server; several need postgresql:// or mysql://");
   }
   return *url;
@@ -68,7 +68,7 @@ class OpenedLater final : public events::EventSink {
   std::atomic<const events::OrderSink*> opened_ = nullptr;
 };
 
-events::OrderStoreOptions store_options(const events::OrderDatabaseUrl& database) {
+events::OrderStoreOptions store_options(const engine::DatabaseUrl& database) {
   events::OrderStoreOptions options;
   options.database = database;
   options.now = wall_clock;
@@ -87,7 +87,7 @@ std::string say(const DeliveryPlan& plan) {
 Instant wall_clock() { return std::chrono::floor<Milliseconds>(std::chrono::system_clock::now()); }
 
 std::function<std::expected<std::unique_ptr<events::OrderStore>, std::string>()> opener_of(
-    const events::OrderDatabaseUrl& database) {
+    const engine::DatabaseUrl& database) {
   return [options = store_options(database)] { return events::OrderStore::open(options); };
 }
 

@@ -11,8 +11,8 @@
 #include "api/metrics.hpp"
 #include "cli/serve_options.hpp"
 #include "engine/driven_engine.hpp"
+#include "engine/sql/database_url.hpp"
 #include "events/order_lookup.hpp"
-#include "events/orders/order_database_url.hpp"
 #include "net/kafka/url.hpp"
 #include "net/redis/url.hpp"
 
@@ -28,7 +28,7 @@ namespace firstcome::cli {
 struct DeliveryPlan {
   std::optional<net::KafkaUrl> kafka;
   std::string kafka_prefix;
-  std::optional<events::OrderDatabaseUrl> orders;
+  std::optional<engine::DatabaseUrl> orders;
 
   bool delivers() const { return kafka || orders; }
 };
@@ -63,6 +63,6 @@ Instant wall_clock();
 
 /// A store of orders that its user may open again and again.
 std::function<std::expected<std::unique_ptr<events::OrderStore>, std::string>()> opener_of(
-    const events::OrderDatabaseUrl& database);
+    const engine::DatabaseUrl& database);
 
 }  // namespace firstcome::cli

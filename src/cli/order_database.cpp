@@ -1,6 +1,7 @@
 #include "cli/order_database.hpp"
 
 #include "cli/exit_code.hpp"
+#include "engine/sql/database_url.hpp"
 
 #include <fmt/core.h>
 
@@ -16,7 +17,7 @@ void add_database(CLI::App& command, std::string& url) {
 }
 
 std::expected<std::unique_ptr<events::OrderStore>, int> open_orders(const std::string& url) {
-  auto database = events::parse_order_database_url(url);
+  auto database = engine::parse_database_url(url, "order database");
   if (!database) throw CLI::ValidationError("--database", database.error());
   events::OrderStoreOptions options;
   options.database = std::move(*database);

@@ -136,7 +136,7 @@ void add_orders_service(CLI::App& orders, Run& run) {
     OrdersRequest request;
     auto kafka = net::parse_kafka_url(options->kafka);
     if (!kafka) throw CLI::ValidationError("--kafka", kafka.error());
-    auto database = events::parse_order_database_url(options->database);
+    auto database = engine::parse_database_url(options->database, "order database");
     if (!database) throw CLI::ValidationError("--database", database.error());
     request.kafka = *kafka;
     request.kafka.ca_file = options->kafka_ca;

@@ -4,8 +4,8 @@
 #include "api/metrics.hpp"
 #include "cli/command.hpp"
 #include "cli/serve_options.hpp"
+#include "engine/sql/database_url.hpp"
 #include "events/order_service.hpp"
-#include "events/orders/order_database_url.hpp"
 #include "net/kafka/url.hpp"
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct OrdersRequest {
   net::KafkaUrl kafka;
   std::string kafka_prefix;
   std::string group;
-  events::OrderDatabaseUrl database;
+  engine::DatabaseUrl database;
   std::uint32_t max_rate = 0;  ///< events a second; 0: as many as the database takes
   ListenAddress listen;        ///< of /metrics, /healthz, /readyz
   std::string log_level;

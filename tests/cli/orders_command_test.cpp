@@ -22,7 +22,7 @@ class OrdersCommands : public ::testing::Test {
  protected:
   OrdersCommands() {
     events::OrderStoreOptions options;
-    options.database = events::parse_order_database_url(url()).value();
+    options.database = engine::parse_database_url(url(), "order database").value();
     store = events::OrderStore::open(options).value();
   }
 

@@ -105,7 +105,7 @@ TEST(Floors, LibrariesStayWhereTheyAreAtHome) {
        {"src/net/", "src/lock/", "src/engine/", "tests/"},
        "ids and hashes are made in engine/reservation_id.hpp and lock/identity.hpp"},
       {"<hiredis/", {"src/net/", "tests/"}, "talk to Redis through net/redis/client.hpp"},
-      {"<soci/", {"src/events/orders/", "tests/", "bench/"}, "store orders through events/orders/order_store.hpp"},
+      {"<soci/", {"src/engine/sql/", "tests/", "bench/"}, "speak SQL through engine/sql/sql_session.hpp"},
       {"<librdkafka/",
        {"src/net/", "tests/", "bench/"},
        "talk to Kafka through net/kafka/producer.hpp and consumer.hpp"},

@@ -1,12 +1,17 @@
 #include "events/orders/failed_events.hpp"
 
-#include "events/orders/sql_values.hpp"
+#include "engine/sql/sql_values.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 namespace firstcome::events {
+
+using engine::number_in;
+using engine::sql_list;
+using engine::sql_text;
+using engine::SqlValues;
 namespace {
 
 constexpr std::string_view columns =
@@ -160,14 +165,15 @@ FailedEvents::Kept FailedEvents::add(const FailedEvent& event) {
   values.instant(event.first_failed_at).instant(event.last_failed_at).instant(event.next_try_at);
   values.text(event.source).text(body.form);
   values.end_row();
-  sql += session_.dialect().keep_existing();
+  sql += order_dialect_of(session_).keep_existing();
   session_.run(sql);
   return Kept::now;
 }
 
 std::vector<FailedEvent> FailedEvents::due(Instant now, std::size_t limit) {
-  std::vector<FailedEvent> due = select(fmt::format("next_try_at <= {} ORDER BY next_try_at, event_id LIMIT {}{}",
-                                                    milliseconds(now), limit, session_.dialect().skip_locked()));
+  std::vector<FailedEvent> due =
+      select(fmt::format("next_try_at <= {} ORDER BY next_try_at, event_id LIMIT {}{}", milliseconds(now), limit,
+                         order_dialect_of(session_).skip_locked()));
   std::vector<std::string> reservations;
   std::erase_if(due, [&](const FailedEvent& event) {
     if (!event.reservation.empty()) reservations.push_back(event.reservation);
@@ -176,7 +182,7 @@ std::vector<FailedEvent> FailedEvents::due(Instant now, std::size_t limit) {
   if (reservations.empty()) return due;
   const std::string list = sql_list(reservations, session_.dialect());
   for (FailedEvent& event : select(fmt::format("reservation IN {} ORDER BY reservation, sequence, event_id{}", list,
-                                               session_.dialect().skip_locked()))) {
+                                               order_dialect_of(session_).skip_locked()))) {
     due.push_back(std::move(event));
   }
   return due;

@@ -1,8 +1,8 @@
 // The tables `failed_events` and `discarded_events`, inside a transaction of the caller's.
 #pragma once
 
+#include "events/orders/order_dialect.hpp"
 #include "events/orders/order_rows.hpp"
-#include "events/orders/sql_session.hpp"
 
 #include <set>
 #include <string>

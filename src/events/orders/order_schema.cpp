@@ -1,5 +1,7 @@
 #include "events/orders/order_schema.hpp"
 
+#include "events/orders/order_store.hpp"
+
 #include <fmt/args.h>
 #include <fmt/format.h>
 
@@ -58,7 +60,7 @@ int version_of(SqlSession& session) {
   return static_cast<int>(session.ask_number("SELECT version FROM firstcome_schema"));
 }
 
-std::string filled_in(std::string_view statement, const SqlDialect::Types& types) {
+std::string filled_in(std::string_view statement, const OrderDialect::Types& types) {
   return fmt::format(fmt::runtime(statement), fmt::arg("id", types.id), fmt::arg("text", types.text),
                      fmt::arg("event_id", types.event_id), fmt::arg("long_text", types.long_text),
                      fmt::arg("table_end", types.table_end), fmt::arg("if_not_exists", types.if_not_exists));
@@ -89,7 +91,7 @@ void bring_up_to_date(SqlSession& session, std::span<const SchemaStep> steps) {
   }
   for (; version < static_cast<int>(steps.size()); ++version) {
     for (const std::string_view statement : steps[static_cast<std::size_t>(version)]) {
-      session.run(filled_in(statement, session.dialect().types()));
+      session.run(filled_in(statement, order_dialect_of(session).types()));
     }
     session.run("DELETE FROM firstcome_schema");
     session.run(fmt::format("INSERT INTO firstcome_schema (version) VALUES ({})", version + 1));
@@ -109,7 +111,7 @@ void make_tables(SqlSession& session, std::span<const SchemaStep> steps) {
   refuse_if_newer(version, latest);
   if (version == latest) return;
   SqlTransaction transaction(session);
-  const SqlDialect& dialect = session.dialect();
+  const engine::SqlDialect& dialect = session.dialect();
   if (!dialect.lock_schema().empty() && session.ask_number(std::string(dialect.lock_schema())) != 1) {
     throw SqlFailure::database(Trouble::Kind::busy, "somebody else is changing its tables");
   }

@@ -1,13 +1,13 @@
 // The tables of the order database, by version. docs/orders.md says what they hold.
 #pragma once
 
-#include "events/orders/sql_session.hpp"
+#include "events/orders/order_dialect.hpp"
 
 #include <span>
 
 namespace firstcome::events {
 
-/// What brings the tables from one version to the next: statements with the placeholders of `SqlDialect::Types`.
+/// What brings the tables from one version to the next: statements with the placeholders of `OrderDialect::Types`.
 using SchemaStep = std::vector<std::string_view>;
 
 /// From version 0, no tables, on. Never changed once it was released: a change is one more step.

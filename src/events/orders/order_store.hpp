@@ -5,8 +5,9 @@
 // has changed it, so any event may be brought any number of times, in any batches.
 #pragma once
 
+#include "engine/sql/database_url.hpp"
+#include "engine/sql/sql_failure.hpp"
 #include "events/event.hpp"
-#include "events/orders/order_database_url.hpp"
 
 #include <cstdint>
 #include <expected>
@@ -23,17 +24,7 @@ namespace firstcome::events {
 /// Why the database does nothing just now; nothing was stored, or (a connection that broke in a commit) what was stored
 /// is not known. Bringing the same again is right in every case.
 struct Trouble {
-  enum class Kind : std::uint8_t {
-    connection,   ///< it cannot be reached, or was lost on the way
-    credentials,  ///< user, password or database are not accepted
-    busy,         ///< locked by somebody else, a deadlock, a serialization failure, more often than it was tried again
-    timeout,      ///< a statement took longer than it may
-    full,         ///< no room on its disk
-    read_only,
-    overloaded,  ///< too many connections, out of memory
-    schema,      ///< tables that are missing, are newer than this program, or that the user has no right to
-    other,
-  };
+  using Kind = engine::SqlTrouble;
   Kind kind = Kind::other;
   std::string sentence;  ///< names the database, without its password
 };
@@ -136,7 +127,7 @@ struct OrderStoreOptions {
     make,    ///< or bring up to date, where that is needed
     expect,  ///< they must be there and up to date
   };
-  OrderDatabaseUrl database;
+  engine::DatabaseUrl database;
   Tables tables = Tables::make;
   Milliseconds connect_timeout{5'000};
   Milliseconds statement_timeout{10'000};

@@ -1,12 +1,13 @@
 #include "events/orders/order_writer.hpp"
 
-#include "events/orders/sql_values.hpp"
+#include "engine/sql/sql_values.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace firstcome::events {
 
+using engine::SqlValues;
 using Fault = SqlFailure::Fault;
 
 void OrderWriter::write(std::span<const OrderUnit> units) {
@@ -35,7 +36,7 @@ void OrderWriter::write_orders(std::span<const OrderUnit> units) {
     values.end_row();
   }
   if (values.rows() == 0) return;
-  sql += session_.dialect().order_conflict();
+  sql += order_dialect_of(session_).order_conflict();
   session_.run(sql);
 }
 
@@ -56,12 +57,12 @@ void OrderWriter::write_payments(std::span<const OrderUnit> units) {
     values.end_row();
   }
   if (values.rows() == 0) return;
-  sql += session_.dialect().payment_conflict();
+  sql += order_dialect_of(session_).payment_conflict();
   session_.run(sql);
 }
 
 std::vector<Blamed> OrderWriter::write_all_but(std::span<const OrderUnit> units) {
-  if (const auto said = session_.dialect().say_at_once(); !said.empty()) session_.run(said);
+  if (const auto said = order_dialect_of(session_).say_at_once(); !said.empty()) session_.run(said);
   std::vector<Blamed> blamed;
   for (auto rest = units; !rest.empty();) {
     const auto some = rest.first(std::min(rest.size(), order_batch_rows));
@@ -81,6 +82,7 @@ std::optional<SqlFailure> OrderWriter::try_to_write(std::span<const OrderUnit> u
     if (failure.fault == Fault::database) throw;
     session_.run("ROLLBACK TO SAVEPOINT firstcome");
     session_.run("RELEASE SAVEPOINT firstcome");
+    failure.sentence = order_dialect_of(session_).words_of(std::move(failure.sentence));
     return std::move(failure);
   }
 }

@@ -1,8 +1,8 @@
 // Writes units into `orders` and `payments`, inside a transaction of the caller's.
 #pragma once
 
+#include "events/orders/order_dialect.hpp"
 #include "events/orders/order_rows.hpp"
-#include "events/orders/sql_session.hpp"
 
 #include <string>
 #include <vector>

@@ -1,10 +1,12 @@
 // What SqlOrderStore reads of orders.
+#include "engine/sql/sql_values.hpp"
 #include "events/orders/sql_order_store.hpp"
-#include "events/orders/sql_values.hpp"
 
 #include <fmt/format.h>
 
 namespace firstcome::events {
+
+using engine::number_in;
 namespace {
 
 constexpr std::size_t page_rows = 1'000;
@@ -49,7 +51,7 @@ Order order_in(const SqlSession::Row& row) {
 }  // namespace
 
 std::string SqlOrderStore::literal(std::string_view text) const {
-  return sql_text(text, dialect_of(options_.database.kind));
+  return engine::sql_text(text, engine::dialect_of(options_.database.kind));
 }
 
 std::vector<Order> SqlOrderStore::select(SqlSession& session, const std::string& where) const {

@@ -31,6 +31,15 @@ Instant wall_clock() {
   return std::chrono::floor<Milliseconds>(std::chrono::system_clock::now());
 }
 
+engine::SqlSessionOptions session_options(const OrderStoreOptions& options) {
+  using File = engine::SqlSessionOptions::File;
+  return {.database = options.database,
+          .file = options.tables == OrderStoreOptions::Tables::expect ? File::expect : File::make,
+          .connect_timeout = options.connect_timeout,
+          .statement_timeout = options.statement_timeout,
+          .lock_timeout = options.lock_timeout};
+}
+
 std::expected<std::unique_ptr<OrderStore>, std::string> OrderStore::open(OrderStoreOptions options) {
   assert(options.now && "an order store needs a clock");
   auto store = std::make_unique<SqlOrderStore>(std::move(options));
@@ -43,7 +52,7 @@ std::expected<std::unique_ptr<OrderStore>, std::string> OrderStore::open(OrderSt
 }
 
 void SqlOrderStore::connect() {
-  auto session = std::make_unique<SqlSession>(options_);
+  auto session = std::make_unique<SqlSession>(session_options(options_));
   if (options_.tables == OrderStoreOptions::Tables::make) {
     make_tables(*session, order_schema());
   } else {

@@ -10,6 +10,9 @@
 
 namespace firstcome::events {
 
+/// How its sessions are made.
+engine::SqlSessionOptions session_options(const OrderStoreOptions& options);
+
 class SqlOrderStore final : public OrderStore {
  public:
   explicit SqlOrderStore(OrderStoreOptions options) : options_(std::move(options)) {}

@@ -1,6 +1,7 @@
 #include "lock/sql/sql_line.hpp"
 
 #include "lock/event_loop.hpp"
+#include "lock/sql/sql_count.hpp"
 
 #include <fcntl.h>
 
@@ -74,6 +75,7 @@ void SqlLine::execute(std::string statements, BootTime limit, Done done) {
 void SqlLine::send_next() {
   if (!in_flight_ && !queue_.empty()) {
     in_flight_ = true;
+    count_sql_statements(1);
     session_->send(queue_.front().statements);
   }
   set_timer();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "events/orders/order_store.hpp"
-#include "events/orders/sql_session.hpp"
+#include "events/orders/sql_order_store.hpp"
 #include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -17,7 +17,7 @@ namespace firstcome::events {
 
 using namespace std::chrono_literals;
 
-using Kind = OrderDatabaseUrl::Kind;
+using Kind = engine::DatabaseUrl::Kind;
 
 class TestDatabase {
  public:
@@ -33,7 +33,7 @@ class TestDatabase {
 
   OrderStoreOptions options() {
     OrderStoreOptions options;
-    options.database = parse_order_database_url(escaped(url())).value();
+    options.database = engine::parse_database_url(escaped(url()), "order database").value();
     options.lock_timeout = 1s;
     options.statement_timeout = 5s;
     options.now = [this] { return now; };
@@ -45,7 +45,7 @@ class TestDatabase {
     return std::move(*store);
   }
   /// Another session, as of a person at the console.
-  SqlSession console() { return SqlSession(options()); }
+  SqlSession console() { return SqlSession(session_options(options())); }
 
   /// From now on the database refuses orders of the customer `poison`.
   void refuse_poison() {

@@ -298,20 +298,5 @@ TEST_P(OrderFaults, TheSinkStoresAndTriesFailedEventsAgainByItself) {
   EXPECT_EQ(sink->deliver(events, {}, stopped.get_token()).error(), "stopped");
 }
 
-TEST(OrderDatabaseUrl, SaysWhatIsWrong) {
-  const auto error = [](const std::string& text) {
-    const auto url = parse_order_database_url(text);
-    return url ? "fine" : url.error();
-  };
-  EXPECT_THAT(error("oracle://a/b"), HasSubstr("scheme"));
-  EXPECT_THAT(error("sqlite://orders.db"), HasSubstr("third slash"));
-  EXPECT_THAT(error("sqlite:///"), HasSubstr("a file"));
-  EXPECT_THAT(error("sqlite:///a%22b"), HasSubstr("double quote"));
-  EXPECT_THAT(error("postgresql://host/db"), HasSubstr("user"));
-  EXPECT_THAT(error("mysql://u:secret@host:3306/"), ::testing::AllOf(HasSubstr("database"), Not(HasSubstr("secret"))));
-  EXPECT_EQ(parse_order_database_url("sqlite:///a%20b/c.db").value().path, "/a b/c.db");
-  EXPECT_EQ(parse_order_database_url("mariadb://u:secret@h/d").value().text(), "mysql://h:3306/d");
-}
-
 }  // namespace
 }  // namespace firstcome::events

@@ -1,12 +1,14 @@
-#include "events/orders/sql_dialect.hpp"
+#include "engine/sql/sql_dialect.hpp"
 
 #include <fmt/format.h>
 #include <soci/postgresql/soci-postgresql.h>
 
-namespace firstcome::events {
+#include <chrono>
+
+namespace firstcome::engine {
 namespace {
 
-using Kind = Trouble::Kind;
+using Trouble = SqlTrouble;
 
 /// As a connection string has it.
 std::string quoted(std::string_view value) {
@@ -21,27 +23,27 @@ std::string quoted(std::string_view value) {
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 /// The library gives no code for what keeps it from connecting.
-Kind kind_of_refusal(std::string_view text) {
+Trouble kind_of_refusal(std::string_view text) {
   if (contains(text, "authentication failed") || contains(text, "pg_hba") || contains(text, "does not exist") ||
       contains(text, "no password supplied") || contains(text, "is not permitted")) {
-    return Kind::credentials;
+    return Trouble::credentials;
   }
-  if (contains(text, "too many") || contains(text, "connection slots")) return Kind::overloaded;
-  return Kind::connection;
+  if (contains(text, "too many") || contains(text, "connection slots")) return Trouble::overloaded;
+  return Trouble::connection;
 }
 
 SqlFailure failure_of_state(std::string_view state, std::string text) {
-  const auto database = [&](Kind kind) { return SqlFailure::database(kind, std::move(text)); };
-  if (state == "57014") return database(Kind::timeout);
-  if (state == "25006") return database(Kind::read_only);
-  if (state == "53100" || state == "53400") return database(Kind::full);
-  if (state == "55P03" || state == "40001" || state == "40P01") return database(Kind::busy);
+  const auto database = [&](Trouble kind) { return SqlFailure::database(kind, std::move(text)); };
+  if (state == "57014") return database(Trouble::timeout);
+  if (state == "25006") return database(Trouble::read_only);
+  if (state == "53100" || state == "53400") return database(Trouble::full);
+  if (state == "55P03" || state == "40001" || state == "40P01") return database(Trouble::busy);
   const std::string_view kind = state.substr(0, 2);
-  if (kind == "08" || kind == "57") return database(Kind::connection);  // shutting down, starting, crashed
-  if (kind == "53") return database(Kind::overloaded);
-  if (kind == "28" || kind == "3D") return database(Kind::credentials);
-  if (kind == "42" || kind == "3F") return database(Kind::schema);
-  if (kind == "25" || kind == "40" || kind == "58" || kind == "XX") return database(Kind::other);
+  if (kind == "08" || kind == "57") return database(Trouble::connection);  // shutting down, starting, crashed
+  if (kind == "53") return database(Trouble::overloaded);
+  if (kind == "28" || kind == "3D") return database(Trouble::credentials);
+  if (kind == "42" || kind == "3F") return database(Trouble::schema);
+  if (kind == "25" || kind == "40" || kind == "58" || kind == "XX") return database(Trouble::other);
   // Data, integrity, a check of a view, what a trigger or a function says, a row that is too long for an index.
   for (const std::string_view content : {"21", "22", "23", "27", "38", "39", "44", "54", "P0"}) {
     if (kind == content) return SqlFailure::content(std::move(text));
@@ -51,7 +53,9 @@ SqlFailure failure_of_state(std::string_view state, std::string text) {
 
 class Postgresql final : public SqlDialect {
  public:
-  std::unique_ptr<soci::session> connect(const OrderStoreOptions& options) const override {
+  Kind kind() const override { return Kind::postgresql; }
+
+  std::unique_ptr<soci::session> connect(const SqlSessionOptions& options) const override {
     const lock::SqlUrl& url = options.database.server;
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.connect_timeout).count();
     auto session = std::make_unique<soci::session>(
@@ -76,26 +80,15 @@ class Postgresql final : public SqlDialect {
     if (session == nullptr && (known == nullptr || known->sqlstate() == "     ")) {
       return SqlFailure::database(kind_of_refusal(text), text);
     }
-    if (known == nullptr) return SqlFailure::database(Kind::other, text);
+    if (known == nullptr) return SqlFailure::database(Trouble::other, text);
     if (known->sqlstate() != "     ") return failure_of_state(known->sqlstate(), text);
-    return SqlFailure::database(Kind::connection, text);  // the library's own, which has no state
+    return SqlFailure::database(Trouble::connection, text);  // the library's own, which has no state
   }
 
   int socket_without_timeout(soci::session& session) const override {
     return PQsocket(static_cast<soci::postgresql_session_backend*>(session.get_backend())->conn_);
   }
 
-  std::string_view skip_locked() const override { return " FOR UPDATE SKIP LOCKED"; }
-  std::string_view say_at_once() const override { return "SET CONSTRAINTS ALL IMMEDIATE"; }
-
-  Types types() const override {
-    return {.id = "text COLLATE \"C\"",
-            .text = "text COLLATE \"C\"",
-            .event_id = "text COLLATE \"C\"",
-            .long_text = "text",
-            .table_end = "",
-            .if_not_exists = ""};
-  }
   std::string_view count_tables() const override {
     return "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name IN "
            "({})";
@@ -110,4 +103,4 @@ const SqlDialect& postgresql_dialect() {
   return dialect;
 }
 
-}  // namespace firstcome::events
+}  // namespace firstcome::engine

@@ -1,7 +1,7 @@
 // The VALUES of a multi-row INSERT, as text.
 #pragma once
 
-#include "events/orders/sql_dialect.hpp"
+#include "engine/sql/sql_dialect.hpp"
 
 #include <firstcome/types.hpp>
 
@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace firstcome::events {
+namespace firstcome::engine {
 
 /// Appends `(…), (…)` to a statement. Throws SqlFailure (content) for a text that no statement can hold.
 class SqlValues {
@@ -73,4 +73,4 @@ inline std::string sql_text(std::string_view value, const SqlDialect& dialect) {
   return out;
 }
 
-}  // namespace firstcome::events
+}  // namespace firstcome::engine

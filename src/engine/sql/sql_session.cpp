@@ -1,11 +1,13 @@
-#include "events/orders/sql_session.hpp"
+#include "engine/sql/sql_session.hpp"
 
-#include <cassert>
+#include "lock/sql/sql_count.hpp"
+
+#include <algorithm>
 #include <charconv>
 
-namespace firstcome::events {
+namespace firstcome::engine {
 
-SqlSession::SqlSession(const OrderStoreOptions& options) : dialect_(dialect_of(options.database.kind)) {
+SqlSession::SqlSession(const SqlSessionOptions& options) : dialect_(dialect_of(options.database.kind)) {
   try {
     session_ = dialect_.connect(options);
     const int socket = dialect_.socket_without_timeout(*session_);
@@ -18,6 +20,7 @@ SqlSession::SqlSession(const OrderStoreOptions& options) : dialect_(dialect_of(o
 }
 
 void SqlSession::run(std::string_view sql) {
+  lock::count_sql_statements(1);
   const SqlWatchdog::Watch watch(watchdog_.get());
   try {
     session_->once << sql;
@@ -26,8 +29,25 @@ void SqlSession::run(std::string_view sql) {
   }
 }
 
+std::uint64_t SqlSession::execute(const std::string& sql) {
+  lock::count_sql_statements(1);
+  const SqlWatchdog::Watch watch(watchdog_.get());
+  try {
+    soci::statement statement(*session_);
+    statement.alloc();
+    // Asked once, so that the server need not keep it.
+    statement.prepare(sql, soci::details::st_one_time_query);
+    statement.define_and_bind();
+    statement.execute(true);
+    return static_cast<std::uint64_t>(std::max(0LL, statement.get_affected_rows()));
+  } catch (const std::exception& error) {
+    throw dialect_.failure_of(error, session_.get());
+  }
+}
+
 std::vector<SqlSession::Row> SqlSession::ask(const std::string& sql, std::size_t columns) {
   std::vector<Row> rows;
+  lock::count_sql_statements(1);
   const SqlWatchdog::Watch watch(watchdog_.get());
   try {
     std::vector<std::string> cells(columns);
@@ -70,10 +90,12 @@ void SqlTransaction::commit() {
   open_ = false;
 }
 
+std::uint64_t sql_statements_sent() { return lock::SqlCount::sent.load(std::memory_order_relaxed); }
+
 std::int64_t number_in(const std::optional<std::string>& cell) {
   std::int64_t number = 0;
   if (cell) std::from_chars(cell->data(), cell->data() + cell->size(), number);
   return number;
 }
 
-}  // namespace firstcome::events
+}  // namespace firstcome::engine

@@ -1,12 +1,16 @@
-#include "events/orders/sql_dialect.hpp"
+#include "engine/sql/sql_dialect.hpp"
 
 #include <fmt/format.h>
 #include <soci/mysql/soci-mysql.h>
 
-namespace firstcome::events {
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+namespace firstcome::engine {
 namespace {
 
-using Kind = Trouble::Kind;
+using Trouble = SqlTrouble;
 
 std::string quoted(std::string_view value) {
   std::string out = "'";
@@ -17,25 +21,25 @@ std::string quoted(std::string_view value) {
   return out + "'";
 }
 
-std::optional<Kind> trouble_of(unsigned error) {
+std::optional<Trouble> trouble_of(unsigned error) {
   switch (error) {
     case 1205:  // lock wait
     case 1213:  // deadlock
     case 1020:  // changed since it was read
     case 1412:  // the table's definition has changed
-      return Kind::busy;
+      return Trouble::busy;
     case 1969:  // max_statement_time
     case 3024:
-      return Kind::timeout;
+      return Trouble::timeout;
     case 1021:
     case 1114:
     case 3:  // writing a file
-      return Kind::full;
+      return Trouble::full;
     case 1036:
     case 1290:
     case 1792:
     case 1836:
-      return Kind::read_only;
+      return Trouble::read_only;
     case 1037:
     case 1038:
     case 1040:
@@ -43,19 +47,19 @@ std::optional<Kind> trouble_of(unsigned error) {
     case 1135:
     case 1203:
     case 1226:
-      return Kind::overloaded;
+      return Trouble::overloaded;
     case 1044:
     case 1045:
     case 1049:
     case 1698:
-      return Kind::credentials;
+      return Trouble::credentials;
     case 1054:  // unknown column
     case 1109:
     case 1142:  // not allowed on this table
     case 1143:
     case 1146:  // no such table
     case 1227:
-      return Kind::schema;
+      return Trouble::schema;
     case 1053:  // shutting down
     case 1152:
     case 1158:
@@ -65,13 +69,13 @@ std::optional<Kind> trouble_of(unsigned error) {
     case 1184:
     case 1317:  // interrupted
     case 1927:  // killed
-      return Kind::connection;
+      return Trouble::connection;
     case 1030:  // of the storage engine, with a number of the system's
     case 1034:
     case 1105:
-      return Kind::other;
+      return Trouble::other;
     default:
-      return error >= 2'000 && error < 3'000 ? std::optional(Kind::connection) : std::nullopt;  // the client's own
+      return error >= 2'000 && error < 3'000 ? std::optional(Trouble::connection) : std::nullopt;  // the client's own
   }
 }
 
@@ -98,7 +102,9 @@ bool is_content(unsigned error, std::string_view state) {
 
 class Mariadb final : public SqlDialect {
  public:
-  std::unique_ptr<soci::session> connect(const OrderStoreOptions& options) const override {
+  Kind kind() const override { return Kind::mariadb; }
+
+  std::unique_ptr<soci::session> connect(const SqlSessionOptions& options) const override {
     const lock::SqlUrl& url = options.database.server;
     const auto seconds = [](Milliseconds time) {
       return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(time).count());
@@ -129,15 +135,11 @@ class Mariadb final : public SqlDialect {
     const auto* const known = dynamic_cast<const soci::mysql_soci_error*>(&error);
     const auto* const any = dynamic_cast<const soci::soci_error*>(&error);
     const std::string text = any == nullptr ? error.what() : any->get_error_message();
-    if (known == nullptr) return SqlFailure::database(Kind::other, text);
+    if (known == nullptr) return SqlFailure::database(Trouble::other, text);
     const unsigned code = known->err_num_;
     // "Got error 28" is the system's ENOSPC.
-    if (code == 1030 && text.find("error 28 ") != std::string::npos) return SqlFailure::database(Kind::full, text);
+    if (code == 1030 && text.find("error 28 ") != std::string::npos) return SqlFailure::database(Trouble::full, text);
     if (const auto kind = trouble_of(code)) return SqlFailure::database(*kind, text);
-    // See order_conflict.
-    if (code == 1048 && text.find("'sale'") != std::string::npos) {
-      return SqlFailure::content("Duplicate entry: another row has a value of this one that must be unique");
-    }
     std::string state;
     if (session != nullptr) {
       const auto* const backend = static_cast<soci::mysql_session_backend*>(session->get_backend());
@@ -148,37 +150,8 @@ class Mariadb final : public SqlDialect {
 
   std::string_view begin() const override { return "START TRANSACTION"; }
 
-  // Any unique key leads here, also one that the shop added: then the row is another reservation's, which must not be
-  // changed. The NULL, which `sale` cannot be, makes that an error.
-  std::string_view order_conflict() const override {
-    return " ON DUPLICATE KEY UPDATE"
-           " sale = IF(orders.reservation = VALUES(reservation), orders.sale, NULL),"
-           " confirmed_at = COALESCE(confirmed_at, VALUES(confirmed_at)),"
-           " state = IF(VALUES(sequence) > orders.sequence, VALUES(state), state),"
-           " updated_at = IF(VALUES(sequence) > orders.sequence, VALUES(updated_at), updated_at),"
-           " sequence = GREATEST(orders.sequence, VALUES(sequence))";
-  }
-  std::string_view payment_conflict() const override {
-    return " ON DUPLICATE KEY UPDATE"
-           " sale = IF(payments.reservation = VALUES(reservation), payments.sale, NULL),"
-           " state = IF(VALUES(sequence) > payments.sequence, VALUES(state), state),"
-           " updated_at = IF(VALUES(sequence) > payments.sequence, VALUES(updated_at), updated_at),"
-           " payment_id = IF(payment_id = '', VALUES(payment_id), payment_id),"
-           " account_number = COALESCE(account_number, VALUES(account_number)),"
-           " sequence = GREATEST(payments.sequence, VALUES(sequence))";
-  }
-  std::string_view keep_existing() const override { return " ON DUPLICATE KEY UPDATE event_id = VALUES(event_id)"; }
-  std::string_view skip_locked() const override { return " FOR UPDATE SKIP LOCKED"; }
   bool escapes_backslash() const override { return true; }
 
-  Types types() const override {
-    return {.id = "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_nopad_bin",
-            .text = "VARCHAR(128)",
-            .event_id = "VARCHAR(320)",
-            .long_text = "MEDIUMTEXT",
-            .table_end = " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
-            .if_not_exists = " IF NOT EXISTS"};
-  }
   std::string_view count_tables() const override {
     return "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN ({})";
   }
@@ -198,4 +171,4 @@ const SqlDialect& mariadb_dialect() {
   return dialect;
 }
 
-}  // namespace firstcome::events
+}  // namespace firstcome::engine

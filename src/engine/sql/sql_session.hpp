@@ -1,8 +1,8 @@
-// One connection to the order database: text in, rows of text out.
+// One connection to an SQL database: text in, rows of text out.
 #pragma once
 
-#include "events/orders/sql_dialect.hpp"
-#include "events/orders/sql_watchdog.hpp"
+#include "engine/sql/sql_dialect.hpp"
+#include "engine/sql/sql_watchdog.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace firstcome::events {
+namespace firstcome::engine {
 
 /// All functions block, and throw SqlFailure. Not thread-safe.
 class SqlSession {
@@ -19,9 +19,12 @@ class SqlSession {
   using Row = std::vector<std::optional<std::string>>;
 
   /// Connects.
-  explicit SqlSession(const OrderStoreOptions& options);
+  explicit SqlSession(const SqlSessionOptions& options);
 
   void run(std::string_view sql);
+  /// Returns how many rows it has changed: on PostgreSQL and SQLite those it found, on MariaDB those that are different
+  /// now.
+  std::uint64_t execute(const std::string& sql);
   /// REQUIRES: the query has so many columns.
   std::vector<Row> ask(const std::string& sql, std::size_t columns);
   std::uint64_t ask_number(const std::string& sql);
@@ -49,7 +52,11 @@ class SqlTransaction {
   bool open_ = true;
 };
 
+/// Statements that this process has sent over any SqlSession, and over the sessions of SQL locks; transactions' begins
+/// and ends are among them. Any thread.
+std::uint64_t sql_statements_sent();
+
 /// Reads one column; REQUIRES: it is a number.
 std::int64_t number_in(const std::optional<std::string>& cell);
 
-}  // namespace firstcome::events
+}  // namespace firstcome::engine

@@ -1,21 +1,23 @@
-#include "events/orders/sql_dialect.hpp"
+#include "engine/sql/sql_dialect.hpp"
 
 #include <fmt/format.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 
 #include <filesystem>
 
-namespace firstcome::events {
+namespace firstcome::engine {
 namespace {
 
-using Kind = Trouble::Kind;
+using Trouble = SqlTrouble;
 
 class Sqlite final : public SqlDialect {
  public:
-  std::unique_ptr<soci::session> connect(const OrderStoreOptions& options) const override {
+  Kind kind() const override { return Kind::sqlite; }
+
+  std::unique_ptr<soci::session> connect(const SqlSessionOptions& options) const override {
     const std::string& path = options.database.path;
-    if (options.tables == OrderStoreOptions::Tables::expect && !std::filesystem::exists(path)) {
-      throw SqlFailure::database(Kind::schema, "there is no such file");
+    if (options.file == SqlSessionOptions::File::expect && !std::filesystem::exists(path)) {
+      throw SqlFailure::database(Trouble::schema, "there is no such file");
     }
     auto session = std::make_unique<soci::session>(soci::sqlite3, "dbname=\"" + path + "\"");
     const auto set = [&](const std::string& pragma) { session->once << "PRAGMA " + pragma; };
@@ -33,8 +35,8 @@ class Sqlite final : public SqlDialect {
          {"sqlite3_statement_backend::loadOne: ", "sqlite3_statement_backend::prepare: "}) {
       if (text.starts_with(prefix)) text.erase(0, prefix.size());
     }
-    if (known == nullptr) return SqlFailure::database(Kind::other, text);
-    const auto database = [&](Kind kind) { return SqlFailure::database(kind, std::move(text)); };
+    if (known == nullptr) return SqlFailure::database(Trouble::other, text);
+    const auto database = [&](Trouble kind) { return SqlFailure::database(kind, std::move(text)); };
     switch (known->result() & 0xff) {
       case SQLITE_CONSTRAINT:
       case SQLITE_MISMATCH:
@@ -43,24 +45,24 @@ class Sqlite final : public SqlDialect {
       case SQLITE_BUSY:
       case SQLITE_LOCKED:
       case SQLITE_PROTOCOL:
-        return database(Kind::busy);
+        return database(Trouble::busy);
       case SQLITE_FULL:
-        return database(Kind::full);
+        return database(Trouble::full);
       case SQLITE_READONLY:
-        return database(Kind::read_only);
+        return database(Trouble::read_only);
       case SQLITE_NOMEM:
-        return database(Kind::overloaded);
+        return database(Trouble::overloaded);
       case SQLITE_CANTOPEN:
       case SQLITE_NOTADB:
       case SQLITE_IOERR:  // the handle is not to be trusted any more
       case SQLITE_CORRUPT:
-        return database(Kind::connection);
+        return database(Trouble::connection);
       case SQLITE_PERM:
       case SQLITE_AUTH:
-        return database(Kind::credentials);
+        return database(Trouble::credentials);
       case SQLITE_ERROR:  // no such table, no such column
       case SQLITE_SCHEMA:
-        return database(Kind::schema);
+        return database(Trouble::schema);
       default:
         return SqlFailure::doubtful(std::move(text));
     }
@@ -69,14 +71,6 @@ class Sqlite final : public SqlDialect {
   // Two that begin by reading cannot both go on to write.
   std::string_view begin() const override { return "BEGIN IMMEDIATE"; }
 
-  Types types() const override {
-    return {.id = "TEXT",
-            .text = "TEXT",
-            .event_id = "TEXT",
-            .long_text = "TEXT",
-            .table_end = " WITHOUT ROWID",
-            .if_not_exists = ""};
-  }
   std::string_view count_tables() const override {
     return "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name IN ({})";
   }
@@ -89,4 +83,4 @@ const SqlDialect& sqlite_dialect() {
   return dialect;
 }
 
-}  // namespace firstcome::events
+}  // namespace firstcome::engine

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <thread>
 
-namespace firstcome::events {
+namespace firstcome::engine {
 
 /// Thread safety: `watch` from one thread.
 class SqlWatchdog {
@@ -46,4 +46,4 @@ class SqlWatchdog {
   std::jthread thread_;  ///< last: it uses the others
 };
 
-}  // namespace firstcome::events
+}  // namespace firstcome::engine

@@ -1,4 +1,4 @@
-// Where the order database is, as people write it.
+// Where an SQL database is, as people write it.
 //
 //     sqlite:///absolute/path.db
 //     postgresql://user[:password]@host[:5432]/database[?socket=FOLDER]
@@ -12,9 +12,9 @@
 #include <string>
 #include <string_view>
 
-namespace firstcome::events {
+namespace firstcome::engine {
 
-struct OrderDatabaseUrl {
+struct DatabaseUrl {
   enum class Kind : std::uint8_t { sqlite, postgresql, mariadb };
 
   Kind kind = Kind::sqlite;
@@ -25,7 +25,8 @@ struct OrderDatabaseUrl {
   std::string text() const;
 };
 
-/// The error is one sentence that names the member and the rule. It never shows the password.
-std::expected<OrderDatabaseUrl, std::string> parse_order_database_url(std::string_view text);
+/// The error is one sentence that names `what` it is the URL of ("order database"), the member and the rule. It never
+/// shows the password.
+std::expected<DatabaseUrl, std::string> parse_database_url(std::string_view text, std::string_view what);
 
-}  // namespace firstcome::events
+}  // namespace firstcome::engine

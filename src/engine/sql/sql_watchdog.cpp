@@ -1,4 +1,4 @@
-#include "events/orders/sql_watchdog.hpp"
+#include "engine/sql/sql_watchdog.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace firstcome::events {
+namespace firstcome::engine {
 
 SqlWatchdog::SqlWatchdog(int socket, Milliseconds patience)
     : socket_(::fcntl(socket, F_DUPFD_CLOEXEC, 0)), patience_(patience) {
@@ -37,4 +37,4 @@ SqlWatchdog::Watch::~Watch() {
   if (dog_ != nullptr) dog_->limit_.store(0, std::memory_order_relaxed);
 }
 
-}  // namespace firstcome::events
+}  // namespace firstcome::engine

@@ -1,0 +1,27 @@
+#include "engine/sql/sql_dialect.hpp"
+
+namespace firstcome::engine {
+
+const SqlDialect& dialect_of(DatabaseUrl::Kind kind) {
+  switch (kind) {
+    case DatabaseUrl::Kind::postgresql:
+      return postgresql_dialect();
+    case DatabaseUrl::Kind::mariadb:
+      return mariadb_dialect();
+    case DatabaseUrl::Kind::sqlite:
+      break;
+  }
+  return sqlite_dialect();
+}
+
+void append_text(std::string& sql, std::string_view value, const SqlDialect& dialect) {
+  sql += '\'';
+  for (const char c : value) {
+    if (c == '\0') throw SqlFailure::content("a text with a zero byte cannot be stored");
+    if (c == '\'' || (c == '\\' && dialect.escapes_backslash())) sql += c;
+    sql += c;
+  }
+  sql += '\'';
+}
+
+}  // namespace firstcome::engine

@@ -1,0 +1,117 @@
+#include "events/orders/order_dialect.hpp"
+
+#include <utility>
+
+namespace firstcome::events {
+
+// Facts of a reservation never change, so they are written once. `confirmed_at` is filled in by whichever event knows
+// it, in whatever order they come; all else is the last event's.
+std::string_view OrderDialect::order_conflict() const {
+  return " ON CONFLICT (reservation) DO UPDATE SET"
+         " confirmed_at = COALESCE(orders.confirmed_at, excluded.confirmed_at),"
+         " state = CASE WHEN excluded.sequence > orders.sequence THEN excluded.state ELSE orders.state END,"
+         " updated_at = CASE WHEN excluded.sequence > orders.sequence THEN excluded.updated_at"
+         " ELSE orders.updated_at END,"
+         " sequence = CASE WHEN excluded.sequence > orders.sequence THEN excluded.sequence ELSE orders.sequence END"
+         " WHERE excluded.sequence > orders.sequence"
+         " OR (orders.confirmed_at IS NULL AND excluded.confirmed_at IS NOT NULL)";
+}
+
+// The same: what names the payment is filled in by whichever event knows it.
+std::string_view OrderDialect::payment_conflict() const {
+  return " ON CONFLICT (reservation) DO UPDATE SET"
+         " payment_id = CASE WHEN payments.payment_id = '' THEN excluded.payment_id ELSE payments.payment_id END,"
+         " account_number = COALESCE(payments.account_number, excluded.account_number),"
+         " state = CASE WHEN excluded.sequence > payments.sequence THEN excluded.state ELSE payments.state END,"
+         " updated_at = CASE WHEN excluded.sequence > payments.sequence THEN excluded.updated_at"
+         " ELSE payments.updated_at END,"
+         " sequence = CASE WHEN excluded.sequence > payments.sequence THEN excluded.sequence ELSE payments.sequence END"
+         " WHERE excluded.sequence > payments.sequence"
+         " OR (payments.payment_id = '' AND excluded.payment_id <> '')";
+}
+
+namespace {
+
+class Postgresql final : public OrderDialect {
+ public:
+  std::string_view skip_locked() const override { return " FOR UPDATE SKIP LOCKED"; }
+  std::string_view say_at_once() const override { return "SET CONSTRAINTS ALL IMMEDIATE"; }
+
+  Types types() const override {
+    return {.id = "text COLLATE \"C\"",
+            .text = "text COLLATE \"C\"",
+            .event_id = "text COLLATE \"C\"",
+            .long_text = "text",
+            .table_end = "",
+            .if_not_exists = ""};
+  }
+};
+
+class Mariadb final : public OrderDialect {
+ public:
+  // Any unique key leads here, also one that the shop added: then the row is another reservation's, which must not be
+  // changed. The NULL, which `sale` cannot be, makes that an error.
+  std::string_view order_conflict() const override {
+    return " ON DUPLICATE KEY UPDATE"
+           " sale = IF(orders.reservation = VALUES(reservation), orders.sale, NULL),"
+           " confirmed_at = COALESCE(confirmed_at, VALUES(confirmed_at)),"
+           " state = IF(VALUES(sequence) > orders.sequence, VALUES(state), state),"
+           " updated_at = IF(VALUES(sequence) > orders.sequence, VALUES(updated_at), updated_at),"
+           " sequence = GREATEST(orders.sequence, VALUES(sequence))";
+  }
+  std::string_view payment_conflict() const override {
+    return " ON DUPLICATE KEY UPDATE"
+           " sale = IF(payments.reservation = VALUES(reservation), payments.sale, NULL),"
+           " state = IF(VALUES(sequence) > payments.sequence, VALUES(state), state),"
+           " updated_at = IF(VALUES(sequence) > payments.sequence, VALUES(updated_at), updated_at),"
+           " payment_id = IF(payment_id = '', VALUES(payment_id), payment_id),"
+           " account_number = COALESCE(account_number, VALUES(account_number)),"
+           " sequence = GREATEST(payments.sequence, VALUES(sequence))";
+  }
+  std::string_view keep_existing() const override { return " ON DUPLICATE KEY UPDATE event_id = VALUES(event_id)"; }
+  std::string_view skip_locked() const override { return " FOR UPDATE SKIP LOCKED"; }
+  std::string words_of(std::string sentence) const override {
+    if (sentence.find("'sale' cannot be null") == std::string::npos) return sentence;
+    return "Duplicate entry: another row has a value of this one that must be unique";
+  }
+
+  Types types() const override {
+    return {.id = "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_nopad_bin",
+            .text = "VARCHAR(128)",
+            .event_id = "VARCHAR(320)",
+            .long_text = "MEDIUMTEXT",
+            .table_end = " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+            .if_not_exists = " IF NOT EXISTS"};
+  }
+};
+
+class Sqlite final : public OrderDialect {
+ public:
+  Types types() const override {
+    return {.id = "TEXT",
+            .text = "TEXT",
+            .event_id = "TEXT",
+            .long_text = "TEXT",
+            .table_end = " WITHOUT ROWID",
+            .if_not_exists = ""};
+  }
+};
+
+}  // namespace
+
+const OrderDialect& order_dialect_of(engine::DatabaseUrl::Kind kind) {
+  static const Postgresql postgresql;
+  static const Mariadb mariadb;
+  static const Sqlite sqlite;
+  switch (kind) {
+    case engine::DatabaseUrl::Kind::postgresql:
+      return postgresql;
+    case engine::DatabaseUrl::Kind::mariadb:
+      return mariadb;
+    case engine::DatabaseUrl::Kind::sqlite:
+      break;
+  }
+  return sqlite;
+}
+
+}  // namespace firstcome::events
