@@ -2,48 +2,13 @@
 
 #include "api/words.hpp"
 #include "events/event.hpp"
+#include "net/json_fields.hpp"
 
 namespace firstcome::api {
 
 namespace {
 
 using net::JsonWriter;
-
-void text(JsonWriter& json, std::string_view name, std::string_view value) {
-  json.key(name);
-  json.string(value);
-}
-
-void text_or_null(JsonWriter& json, std::string_view name, std::string_view value) {
-  json.key(name);
-  value.empty() ? json.null() : json.string(value);
-}
-
-void integer(JsonWriter& json, std::string_view name, std::int64_t value) {
-  json.key(name);
-  json.integer(value);
-}
-
-void count(JsonWriter& json, std::string_view name, std::uint64_t value) {
-  json.key(name);
-  json.unsigned_integer(value);
-}
-
-template <class Integer>
-void integer_or_null(JsonWriter& json, std::string_view name, const std::optional<Integer>& value) {
-  json.key(name);
-  value ? json.integer(static_cast<std::int64_t>(*value)) : json.null();
-}
-
-void duration_or_null(JsonWriter& json, std::string_view name, const std::optional<Milliseconds>& value) {
-  json.key(name);
-  value ? json.integer(value->count()) : json.null();
-}
-
-void instant_or_null(JsonWriter& json, std::string_view name, const std::optional<Instant>& value) {
-  json.key(name);
-  value ? json.instant(*value) : json.null();
-}
 
 void write_terms(JsonWriter& json, const SaleTerms& terms) {
   text(json, "id", terms.id);

@@ -1,6 +1,6 @@
 #include "events/event.hpp"
 
-#include "net/json_writer.hpp"
+#include "net/json_fields.hpp"
 #include "net/rfc3339.hpp"
 
 #include <firstcome/limits.hpp>
@@ -16,21 +16,6 @@ namespace {
 
 namespace json = boost::json;
 using net::JsonWriter;
-
-void text(JsonWriter& out, std::string_view name, std::string_view value) {
-  out.key(name);
-  out.string(value);
-}
-
-void text_or_null(JsonWriter& out, std::string_view name, std::string_view value) {
-  out.key(name);
-  value.empty() ? out.null() : out.string(value);
-}
-
-void integer(JsonWriter& out, std::string_view name, std::int64_t value) {
-  out.key(name);
-  out.integer(value);
-}
 
 void write_payment(JsonWriter& out, const std::optional<Payment>& payment) {
   out.key("payment");

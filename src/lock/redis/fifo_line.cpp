@@ -103,6 +103,7 @@ FifoSteps FifoLine::acquire_answered(BootTime sent, BootTime now, std::uint64_t 
     seat.token = reply.mine;
   } else if (reply.outcome == AcquireReply::Outcome::queued) {
     set(seat, Phase::queued);
+    seat.ticket = reply.ticket;
     if (!pulse_at_) pulse_at_ = now + times_.pulse;
     pulse_by(now + (reply.left > Milliseconds{0} ? reply.left : soon));
   }
@@ -124,11 +125,7 @@ FifoSteps FifoLine::pulse_answered(BootTime sent, BootTime now, const PulseReply
     steps.deaf = true;
   }
   note(sent, reply.token);
-  if (!reply.known) {
-    for (const auto& [number, seat] : seats_) {
-      if (seat.phase == Phase::queued) steps.nudged.push_back(number);
-    }
-  }
+  nudge_those_without_a_place(reply, steps);
   if (waiting_ == 0) return steps;
   if (reply.left > Milliseconds{0}) {
     pulse_by(now + reply.left);
@@ -136,6 +133,18 @@ FifoSteps FifoLine::pulse_answered(BootTime sent, BootTime now, const PulseReply
     pulse_by(now + soon);
   }
   return steps;
+}
+
+/// Of a process that is not known the server has no places. Where another acquisition has made it known again since,
+/// only the ticket tells: it was passed (a claim has lapsed whose message was lost), or was never given out (the key
+/// was lost). Asking again has no effect on one that has its place, or the lock.
+void FifoLine::nudge_those_without_a_place(const PulseReply& reply, FifoSteps& steps) const {
+  for (const auto& [number, seat] : seats_) {
+    const bool has_place =
+        seat.ticket == 0 || (seat.ticket > reply.ticket && seat.ticket <= reply.ticket + reply.waiting);
+    if (seat.phase != Phase::queued || (reply.known && has_place)) continue;
+    if (std::ranges::find(steps.nudged, number) == steps.nudged.end()) steps.nudged.push_back(number);
+  }
 }
 
 /// The pulse shows who has the lock, which may be one of us.

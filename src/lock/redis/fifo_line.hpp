@@ -5,6 +5,7 @@
 //    request whose reply showed a lower token. Never by its arrival.
 //  * A grant is told of once. One that nobody here wants is given back; one that is being cancelled is left to that.
 //  * While somebody waits, a pulse is due at most `FifoTimes::pulse` after the last.
+//  * Whoever waits here without a place in the queue asks again after the next pulse.
 #pragma once
 
 #include "lock/backend.hpp"
@@ -75,7 +76,8 @@ class FifoLine {
   struct Seat {
     BootTime first_asked;
     Phase phase = Phase::leaving;
-    std::uint64_t token = 0;  ///< highest that it was granted
+    std::uint64_t token = 0;   ///< highest that it was granted
+    std::uint64_t ticket = 0;  ///< its place while it is queued; 0: not known
   };
   struct Shown {
     std::uint64_t token;
@@ -87,6 +89,7 @@ class FifoLine {
   void take(const FifoGrant& grant, std::optional<BootTime> sent, FifoSteps& steps);
   void take_owner(BootTime sent, const PulseReply& reply, FifoSteps& steps);
   void take_found(BootTime sent, const FifoFound& one, FifoSteps& steps);
+  void nudge_those_without_a_place(const PulseReply& reply, FifoSteps& steps) const;
   void pulse_by(BootTime at);
   void set(Seat& seat, Phase phase);
 

@@ -1,8 +1,8 @@
 #include "net/kafka/url.hpp"
 
+#include "net/url_parts.hpp"
+
 #include <algorithm>
-#include <charconv>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -18,75 +18,31 @@ Problem wrong(std::string_view member, std::string_view rule) {
   return Problem("Kafka URL: " + std::string(member) + " " + std::string(rule));
 }
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
-
-template <typename Number>
-std::optional<Number> number_of(std::string_view text, int base) {
-  Number number{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number, base);
-  if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
-  return number;
-}
-
-std::optional<std::string> percent_decoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded.append(1, text[i]);
-      continue;
-    }
-    const auto code = number_of<unsigned char>(text.substr(i + 1, 2), 16);
-    if (text.size() < i + 3 || !code) return std::nullopt;
-    decoded.append(1, static_cast<char>(*code));
-    i += 2;
-  }
-  return decoded;
-}
-
-bool is_name(std::string_view host) {
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-           c == '_';
-  };
-  return !host.empty() && host.size() <= 253 && std::ranges::all_of(host, fits);
-}
-
-bool is_ipv6_in_brackets(std::string_view host) {
-  return host.size() > 2 && host.front() == '[' && host.back() == ']' && host.find(':') != std::string_view::npos &&
-         host.substr(1, host.size() - 2).find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos;
-}
-
 std::expected<std::string, std::string> read_broker(std::string_view text) {
   const std::size_t colon = text.find(':', text.starts_with('[') ? std::min(text.find(']'), text.size()) : 0);
   const std::string_view host = text.substr(0, colon);
-  if (!is_name(host) && !is_ipv6_in_brackets(host)) {
+  const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (!(brackets ? is_ipv6(host.substr(1, host.size() - 2)) : is_host_name(host))) {
     return wrong("host", "must be a name, an address, or an IPv6 address in brackets, not " + quoted(host));
   }
   std::uint16_t port = kafka_port;
   if (colon != std::string_view::npos) {
     const std::string_view digits = text.substr(colon + 1);
-    port = number_of<std::uint16_t>(digits, 10).value_or(0);
+    port = number_of<std::uint16_t>(digits).value_or(0);
     if (port == 0) return wrong("port", "must be a number from 1 to 65535, not " + quoted(digits));
   }
   return std::string(host) + ":" + std::to_string(port);
 }
 
 std::expected<void, std::string> read_credentials(std::string_view text, KafkaUrl& url) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) {
-    return wrong("user", "must be followed by a colon and the password, as in user:password@");
-  }
-  std::optional<std::string> user = percent_decoded(text.substr(0, colon));
-  if (!user) return wrong("user", "must be percent-encoded: a % stands before two hexadecimal digits");
-  std::optional<std::string> password = percent_decoded(text.substr(colon + 1));
-  if (!password) return wrong("password", "must be percent-encoded: a % stands before two hexadecimal digits");
-  if (user->empty()) return wrong("user", "must not be empty where the URL has an @");
-  if (password->empty()) return wrong("password", "must not be empty where the URL has an @");
+  auto read = parse_credentials(text, "user:password@");
+  if (!read) return Problem("Kafka URL: " + read.error());
+  if (read->user.empty()) return wrong("user", "must not be empty where the URL has an @");
   // They go through a C interface.
-  if ((*user + *password).find('\0') != std::string::npos) return wrong("user", "and password must not hold %00");
-  url.user = std::move(*user);
-  url.password = std::move(*password);
+  if ((read->user + read->password).find('\0') != std::string::npos)
+    return wrong("user", "and password must not hold %00");
+  url.user = std::move(read->user);
+  url.password = std::move(read->password);
   return {};
 }
 

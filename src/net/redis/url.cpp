@@ -1,8 +1,9 @@
 #include "net/redis/url.hpp"
 
+#include "net/url_parts.hpp"
+
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -33,61 +34,15 @@ constexpr std::array schemes{
     Scheme{"redlock", Topology::redlock, RedisTransport::plain},
 };
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
-
 Problem wrong(std::string_view member, std::string_view rule) {
   return Problem("Redis URL: " + std::string(member) + " " + std::string(rule));
 }
 
-template <typename Number>
-std::optional<Number> number_of(std::string_view text) {
-  Number number{};
-  const char* const begin = text.data();
-  const char* const end = begin + text.size();
-  const auto [stop, error] = std::from_chars(begin, end, number);
-  if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
-  return number;
-}
-
-std::optional<std::string> percent_decoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded.append(1, text[i]);
-      continue;
-    }
-    unsigned code = 0;
-    const std::string_view digits = text.substr(i + 1, 2);
-    const char* const begin = digits.data();
-    const char* const end = begin + digits.size();
-    const auto [stop, error] = std::from_chars(begin, end, code, 16);
-    if (digits.size() != 2 || error != std::errc{} || stop != end) return std::nullopt;
-    decoded.append(1, static_cast<char>(code));
-    i += 2;
-  }
-  return decoded;
-}
-
-bool is_host(std::string_view host) {
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-           c == '_';
-  };
-  return !host.empty() && host.size() <= 253 && std::ranges::all_of(host, fits);
-}
-
 std::expected<void, std::string> read_credentials(std::string_view text, RedisUrl& url) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) {
-    return wrong("user", "must be followed by a colon and the password, as in user:password@ or :password@");
-  }
-  std::optional<std::string> user = percent_decoded(text.substr(0, colon));
-  if (!user) return wrong("user", "must be percent-encoded: a % stands before two hexadecimal digits");
-  std::optional<std::string> password = percent_decoded(text.substr(colon + 1));
-  if (!password) return wrong("password", "must be percent-encoded: a % stands before two hexadecimal digits");
-  if (password->empty()) return wrong("password", "must not be empty where the URL has an @");
-  url.user = std::move(*user);
-  url.password = std::move(*password);
+  auto read = parse_credentials(text, "user:password@ or :password@");
+  if (!read) return Problem("Redis URL: " + read.error());
+  url.user = std::move(read->user);
+  url.password = std::move(read->password);
   return {};
 }
 
@@ -151,9 +106,7 @@ std::expected<RedisAddress, std::string> parse_redis_address(std::string_view te
     const std::size_t end = text.find(']');
     if (end == std::string_view::npos) return Problem("host must close its bracket: " + quoted(text));
     const std::string_view host = text.substr(1, end - 1);
-    const bool fits = host.find(':') != std::string_view::npos &&
-                      host.find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos;
-    if (!fits) return Problem("host in brackets must be an IPv6 address, not " + quoted(host));
+    if (!is_ipv6(host)) return Problem("host in brackets must be an IPv6 address, not " + quoted(host));
     address.host = host;
     rest = text.substr(end + 1);
     if (!rest.empty() && rest.front() != ':')
@@ -161,7 +114,7 @@ std::expected<RedisAddress, std::string> parse_redis_address(std::string_view te
   } else {
     const std::size_t colon = text.find(':');
     const std::string_view host = text.substr(0, colon);
-    if (!is_host(host)) return Problem("host must be a name or an address, not " + quoted(host));
+    if (!is_host_name(host)) return Problem("host must be a name or an address, not " + quoted(host));
     address.host = host;
     rest = colon == std::string_view::npos ? std::string_view{} : text.substr(colon);
   }

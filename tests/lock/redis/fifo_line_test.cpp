@@ -30,7 +30,7 @@ class FifoLineTest : public ::testing::Test {
     return line.pulse_answered(at(sent), at(sent + 1ms), reply);
   }
   static PulseReply others(std::uint64_t token, Milliseconds left = 10s) {
-    return {.known = true, .token = token, .left = left, .owner = "b:1", .waiting = 1};
+    return {.known = true, .token = token, .left = left, .owner = "b:1", .waiting = 9, .ticket = 1};
   }
 
   FifoLine line{process, FifoTimes{}};
@@ -169,6 +169,26 @@ TEST_F(FifoLineTest, SendsAllWhoWaitToAskAgainWhereTheProcessIsNotKnown) {
   EXPECT_EQ(pulse(500ms, unknown).nudged, (std::vector<std::uint64_t>{1, 2}));
   line.asks(at(600ms), 1);
   EXPECT_EQ(pulse(1s, unknown).nudged, (std::vector<std::uint64_t>{2}));  // the first is asking
+}
+
+TEST_F(FifoLineTest, SendsWhomeverTheQueueHasPassedToAskAgain) {
+  wait(1);  // with ticket 2
+  EXPECT_TRUE(pulse(500ms, others(101)).nudged.empty());
+  PulseReply passed = others(103);  // its claim, which no message told of, has lapsed; the process was heard of since
+  passed.ticket = 2;
+  EXPECT_EQ(pulse(1500ms, passed).nudged, std::vector<std::uint64_t>{1});
+  line.asks(at(1600ms), 1);
+  line.acquire_answered(at(1600ms), at(1601ms), 1,
+                        {.outcome = Outcome::queued, .token = 103, .left = 10s, .ticket = 5});
+  EXPECT_TRUE(pulse(2000ms, passed).nudged.empty());
+}
+
+TEST_F(FifoLineTest, SendsWhoHasATicketThatTheServerNeverGaveToAskAgain) {
+  wait(1);
+  PulseReply lost = others(101);  // the key was, and others have come since
+  lost.ticket = 0;
+  lost.waiting = 1;
+  EXPECT_EQ(pulse(500ms, lost).nudged, std::vector<std::uint64_t>{1});
 }
 
 TEST_F(FifoLineTest, SendsAllWhoWaitToAskAgainAfterANewConnection) {

@@ -22,6 +22,7 @@ namespace firstcome::net::kafka_tests {
 namespace {
 
 using firstcome::testing::eventually;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 std::map<std::string, std::vector<int>> numbers_by_key(const std::vector<KafkaRecord>& records) {
@@ -134,7 +135,7 @@ TEST(KafkaProducer, EndsInTimeWhereNobodyAnswers) {
   const auto began = std::chrono::steady_clock::now();
   const auto sent = producer.send_all(one, within(500ms), {});
   ASSERT_FALSE(sent);
-  EXPECT_THAT(sent.error(), HasSubstr("did not acknowledge in time: a broker cannot be reached"));
+  EXPECT_THAT(sent.error(), AllOf(HasSubstr("did not acknowledge in time: "), HasSubstr(" be reached")));
   EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
 
   std::stop_source stop;
