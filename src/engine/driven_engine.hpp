@@ -35,6 +35,10 @@ class DrivenEngine : public Engine {
   /// one and the same thread.
   virtual std::optional<std::chrono::steady_clock::time_point> turn() noexcept = 0;
 
+  /// Takes no more and waits for what is under way; the turns after it complete that, and refuse the rest (`stopping`).
+  /// For engines with threads that use an operation until it is done: call it before those are gone that wait.
+  virtual void stop() {}
+
   /// Of the store, for the ids of reservations.
   virtual const StoreSecret& secret() const = 0;
 

@@ -9,6 +9,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 namespace firstcome::engine {
@@ -49,7 +50,9 @@ struct NodeParts {
 };
 
 /// REQUIRES: one of none, mutex, setnx_try, setnx_spin, redisson, fifo, redlock. The error says what is wrong with
-/// `options.locks`. `waits` must outlive it.
-std::expected<std::unique_ptr<Guard>, std::string> make_guard(const GuardedOptions& options, GuardWaits& waits);
+/// `options.locks`. `waits` must outlive it. `stop` ends
+/// the waits for locks.
+std::expected<std::unique_ptr<Guard>, std::string> make_guard(const GuardedOptions& options, GuardWaits& waits,
+                                                              std::stop_token stop = {});
 
 }  // namespace firstcome::engine

@@ -40,6 +40,12 @@ enum class GuardKind : std::uint8_t {
 
 std::string_view text_of(GuardKind guard);
 std::optional<GuardKind> guard_kind_of(std::string_view word);
+/// All of them, for a message.
+std::string guard_words();
+/// Whether it is a lock on Redis of our library.
+bool uses_locks(GuardKind guard);
+/// Whether it stands beside its inventory (guard.hpp); else it is a feature of the inventory.
+bool stands_beside(GuardKind guard);
 
 /// When the guard is let go: the second is the trap of a transaction that is wrapped around its lock.
 enum class ReleaseTime : std::uint8_t { after_commit, before_commit };

@@ -93,7 +93,8 @@ class InventorySession {
  public:
   virtual ~InventorySession() = default;
 
-  /// Makes the tables where they are missing, and the store's secret once for all nodes.
+  /// Connects, makes the tables where they are missing, and the store's secret once for all nodes. Called first, and
+  /// again after an `unavailable` or `unknown` failure: then a connection that was lost is made anew.
   virtual StoreSecret open() = 0;
 
   /// done, unchanged or sale_exists.

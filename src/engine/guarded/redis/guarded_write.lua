@@ -1,0 +1,19 @@
+#!lua
+-- Writes what a buyer decided outside: nothing is checked here but the fence.
+--   KEYS: 1 stock, 2 fence, 3 orders, 4 customers, 5 keys
+--   ARGV: 1 fencing token (empty: none), 2 'set', 'by' or 'leave', 3 the stock's new value or change, 4 the order's row,
+--         5 customer (empty: nobody counts), 6 quantity, 7 idempotency key (empty: none)
+--   Reply: the order's number; -1 where a higher token was seen, and then nothing is written.
+if ARGV[1] ~= '' then
+  local seen = redis.call('GET', KEYS[2])
+  if seen and tonumber(seen) > tonumber(ARGV[1]) then return -1 end
+  redis.call('SET', KEYS[2], ARGV[1])
+end
+if ARGV[2] == 'set' then
+  redis.call('SET', KEYS[1], ARGV[3])
+elseif ARGV[2] == 'by' then
+  redis.call('INCRBY', KEYS[1], ARGV[3])
+end
+if ARGV[5] ~= '' then redis.call('HINCRBY', KEYS[4], ARGV[5], ARGV[6]) end
+if ARGV[7] ~= '' then redis.call('HSET', KEYS[5], ARGV[7], ARGV[4]) end
+return redis.call('RPUSH', KEYS[3], ARGV[4])

@@ -1,0 +1,19 @@
+// An order as it stands in a list of Redis. Pure: no I/O.
+//
+// A row never changes. Its number is its place in the list, and what became of it stands beside, under its number.
+#pragma once
+
+#include "engine/guarded/inventory.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace firstcome::engine {
+
+/// Without the number. The key only makes rows of two purchases differ.
+std::string pack_order(const OrderRow& order, KeyHash key);
+/// Nothing: that is no order.
+std::optional<OrderRow> read_order(std::string_view text, Number number);
+
+}  // namespace firstcome::engine

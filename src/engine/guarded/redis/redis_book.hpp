@@ -1,0 +1,37 @@
+// Plain Redis keys for guards that stand beside them: what is written goes with the commit, in one script.
+#pragma once
+
+#include "engine/guarded/book.hpp"
+#include "engine/guarded/redis/redis_shelf.hpp"
+
+#include <optional>
+
+namespace firstcome::engine {
+
+class RedisBook final : public Book {
+ public:
+  /// `shelf` must outlive it.
+  explicit RedisBook(RedisShelf& shelf) : shelf_(shelf) {}
+
+  void begin() override { staged_.reset(); }
+  Seen read(const Purchase& purchase) override { return shelf_.look(purchase); }
+  Written write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) override;
+  void commit() override;
+  Number number_after_commit(const Written& /*written*/) const override { return number_; }
+  void roll_back() noexcept override { staged_.reset(); }
+  void mark_paid(SaleHandle sale, Number number) override;
+  void take_back(SaleHandle sale, Number number, Units quantity) override;
+
+ private:
+  struct Staged {
+    OrderRow row;
+    RedisShelf::Writing writing;
+  };
+
+  RedisShelf& shelf_;
+  std::optional<Staged> staged_;
+  Purchase purchase_;  ///< the last that was written
+  Number number_{};
+};
+
+}  // namespace firstcome::engine
