@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <optional>
 #include <utility>
@@ -19,6 +20,8 @@ using Form = RedisCommand::Form;
 using Kind = RedisFailure::Kind;
 
 namespace {
+
+std::atomic<std::uint64_t> commands_sent = 0;
 
 constexpr std::string_view asking_bytes = "*1\r\n$6\r\nASKING\r\n";
 
@@ -39,6 +42,8 @@ RedisFailure not_sent(std::string_view code, std::string detail) {
 }
 
 }  // namespace
+
+std::uint64_t redis_commands_sent() { return commands_sent.load(std::memory_order_relaxed); }
 
 class RedisConnection::Impl final : public RedisLink {
  public:
@@ -130,6 +135,7 @@ void RedisConnection::Impl::note(const RedisFailure& failure) {
 void RedisConnection::Impl::send(Entry entry) {
   if (entry.prefix == Prefix::asking) wire().out().append(asking_bytes);
   entry.command.append_to(wire().out(), entry.form);
+  commands_sent.fetch_add(1, std::memory_order_relaxed);
   entry.prefix_answered = false;
   entry.end = wire().appended();
   if (!entry.command.has_script()) entry.command = RedisCommand();

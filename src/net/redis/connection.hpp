@@ -28,6 +28,10 @@ namespace firstcome::net {
 /// What a server must be to be taken; another is a failed attempt, and is tried again.
 enum class RedisRole : std::uint8_t { any, master };
 
+/// Commands that this process has sent over all its connections, but for those of connecting and of channels.
+/// Thread-safe.
+std::uint64_t redis_commands_sent();
+
 /// Not thread-safe: use on the executor's thread only. May be destroyed at any time, also from its own callbacks:
 /// commands that run then complete as not_sent or unknown, from the executor.
 class RedisConnection : public RedisLinkHandle {
