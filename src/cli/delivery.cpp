@@ -93,6 +93,14 @@ std::function<std::expected<std::unique_ptr<events::OrderStore>, std::string>()>
 
 DeliveryPlan plan_delivery(const ServeOptions& options) {
   DeliveryPlan plan;
+  if (options.engine == "guarded") {
+    if (options.events != "none") throw CLI::ValidationError("--events", "a guarded engine makes no events");
+    if (!options.orders.empty() && options.orders != "none") {
+      throw CLI::ValidationError("--orders", "a guarded engine keeps its orders in its --inventory");
+    }
+    plan.has_events = false;
+    return plan;
+  }
   plan.kafka = kafka_of(options);
   plan.kafka_prefix = options.kafka_prefix;
   plan.orders = orders_of(options);
@@ -132,7 +140,7 @@ struct Delivery::Impl {
 
 Delivery::Delivery(engine::DrivenEngine& engine, const DeliveryPlan& plan, std::unique_ptr<LockSpace> locks)
     : impl_(std::make_unique<Impl>()) {
-  spdlog::log(plan.delivers() ? spdlog::level::info : spdlog::level::warn, "{}", say(plan));
+  if (plan.has_events) spdlog::log(plan.delivers() ? spdlog::level::info : spdlog::level::warn, "{}", say(plan));
   if (plan.orders) impl_->lookup = std::make_unique<events::OrderLookup>(opener_of(*plan.orders));
   if (!plan.delivers()) return;
   events::RelayOptions options;

@@ -28,6 +28,7 @@ namespace firstcome::cli {
 struct DeliveryPlan {
   std::optional<net::KafkaUrl> kafka;
   std::string kafka_prefix;
+  bool has_events = true;  ///< false: the engine makes none (guarded)
   std::optional<engine::DatabaseUrl> orders;
 
   bool delivers() const { return kafka || orders; }

@@ -3,12 +3,13 @@
 #include "api/api.hpp"
 #include "api/sale_body.hpp"
 #include "cli/delivery.hpp"
+#include "cli/engines.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/process.hpp"
-#include "engine/embedded/embedded_engine.hpp"
 #include "engine/engine_with_locks.hpp"
-#include "engine/redis/redis_engine.hpp"
+#include "engine/sql/sql_session.hpp"
 #include "net/http_server.hpp"
+#include "net/redis/connection.hpp"
 #include "payment/payment_service.hpp"
 
 #include <firstcome/lock_metrics.hpp>
@@ -24,18 +25,6 @@
 
 namespace firstcome::cli {
 namespace {
-
-engine::EmbeddedOptions engine_options(const ServeOptions& options, const DeliveryPlan& plan,
-                                       std::shared_ptr<LockObserver> observer) {
-  engine::EmbeddedOptions result;
-  result.data = options.data;
-  result.queue_operations = options.queue_limit;
-  result.turn_operations = options.turn_limit;
-  result.lock_observer = std::move(observer);
-  result.outbox_limit = options.outbox_limit;
-  result.deliveries = plan.delivers() ? engine::Deliveries::expected : engine::Deliveries::none;
-  return result;
-}
 
 net::HttpServerOptions http_options(const ServeOptions& options, const ListenAddress& address) {
   using std::chrono::milliseconds;
@@ -126,54 +115,10 @@ payment::MakeGateway choose_gateway(const ServeOptions& options) {
   return payment::over_http(provider);
 }
 
-/// Nothing: the embedded engine. Throws CLI::ValidationError where the engine is neither.
-std::optional<net::RedisUrl> redis_of(const ServeOptions& options) {
-  if (options.engine == "embedded") return std::nullopt;
-  auto url = net::parse_redis_url(options.engine);
-  if (!url) throw CLI::ValidationError("--engine", "must be embedded or the URL of a Redis: " + url.error());
-  if (url->topology == net::RedisUrl::Topology::redlock) {
-    throw CLI::ValidationError("--engine", "redlock:// is for locks: a sale needs one store");
-  }
-  return *url;
-}
-
-engine::Durability durability_of(const ServeOptions& options) {
-  if (options.durability == "aof") return engine::Durability::aof;
-  return options.durability == "replicated" ? engine::Durability::replicated : engine::Durability::memory;
-}
-
-std::string_view survives(engine::Durability durability) {
-  switch (durability) {
-    case engine::Durability::memory:
-      return "an answer may be lost when Redis crashes, is restarted or fails over";
-    case engine::Durability::aof:
-      return "an answer survives a crash of Redis and of its machine's power, but not a failover";
-    case engine::Durability::replicated:
-      break;
-  }
-  return "an answer survives the loss of the primary; of two machines at once it does not";
-}
-
-std::expected<std::unique_ptr<engine::DrivenEngine>, Failure> open_engine(const ServeOptions& options,
-                                                                          const std::optional<net::RedisUrl>& redis,
-                                                                          const DeliveryPlan& plan,
-                                                                          std::shared_ptr<LockObserver> observer) {
-  if (!redis) return engine::EmbeddedEngine::open(engine_options(options, plan, std::move(observer)));
-  engine::RedisEngineOptions engine_options;
-  engine_options.url = *redis;
-  engine_options.redis.tls.ca_file = options.redis_ca;
-  engine_options.durability = durability_of(options);
-  engine_options.queue_operations = options.queue_limit;
-  engine_options.outbox_limit = options.outbox_limit;
-  engine_options.deliveries = plan.delivers() ? engine::Deliveries::expected : engine::Deliveries::none;
-  engine_options.patience = std::chrono::milliseconds{options.redis_timeout_ms};
-  auto engine = engine::RedisEngine::open(engine_options);
-  if (engine) spdlog::info("durability {}: {}", options.durability, survives(engine_options.durability));
-  return engine;
-}
-
-/// Null: the embedded engine keeps them itself. Throws CLI::ValidationError where the URL is none.
+/// Null: the engine keeps them itself (embedded), or says that it has none (guarded). Throws CLI::ValidationError where
+/// the URL is none.
 std::unique_ptr<LockSpace> choose_locks(const ServeOptions& options, std::shared_ptr<LockObserver> observer) {
+  if (options.engine == "guarded") return nullptr;  // there --locks is the guard's
   const bool beside_the_sales = options.locks.empty();
   if (options.locks == "embedded" && options.engine != "embedded") {
     throw CLI::ValidationError("--locks", "embedded needs --engine embedded");
@@ -219,6 +164,7 @@ class Program {
         server_(http_options(options, address), api_, turn_),
         host_(address.host) {
     add_engine_metrics();
+    add_store_metrics();
     add_server_metrics();
     add_payment_metrics();
     delivery_.add_metrics(api_.metrics());
@@ -235,6 +181,8 @@ class Program {
     std::fflush(stdout);
     server_.run();
     if (with_locks_) with_locks_->close();
+    engine_->stop();
+    engine_->turn();
     spdlog::info("stopping");
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{1};
     payments_.stop(deadline, [this] { engine_->turn(); });
@@ -268,6 +216,14 @@ class Program {
     }
   }
 
+  /// Of this process, whoever sent them.
+  void add_store_metrics() {
+    api_.metrics().add_counter("firstcome_redis_commands_total", "Commands sent to Redis",
+                               [] { return static_cast<double>(net::redis_commands_sent()); });
+    api_.metrics().add_counter("firstcome_sql_statements_total", "Statements sent to SQL databases",
+                               [] { return static_cast<double>(engine::sql_statements_sent()); });
+  }
+
   void add_server_metrics() {
     using Counters = net::HttpServerCounters;
     auto& metrics = api_.metrics();
@@ -298,7 +254,7 @@ class Program {
 
   std::unique_ptr<engine::DrivenEngine> engine_;
   std::shared_ptr<LockMetrics> lock_metrics_;
-  std::unique_ptr<engine::EngineWithLocks> with_locks_;  ///< null: the engine keeps locks itself
+  std::unique_ptr<engine::EngineWithLocks> with_locks_;  ///< null: the engine answers for locks itself
   payment::PaymentService payments_;
   Delivery delivery_;
   api::Api api_;
@@ -311,14 +267,18 @@ class Program {
 
 int serve(const ServeOptions& options, const ListenAddress& address) {
   const payment::MakeGateway gateway = choose_gateway(options);
-  const std::optional<net::RedisUrl> redis = redis_of(options);
+  const EngineChoice choice = choose_engine(options);
   const DeliveryPlan plan = plan_delivery(options);
   Locks locks{std::make_shared<LockMetrics>(), nullptr};
   locks.space = choose_locks(options, locks.metrics);
   start_log(options.log_level);
   ignore_signals();
   raise_open_files();
-  auto engine = open_engine(options, redis, plan, locks.space ? nullptr : locks.metrics);
+  EngineParts parts;
+  if (plan.delivers()) parts.deliveries = engine::Deliveries::expected;
+  if (!locks.space) parts.observer = locks.metrics;
+  parts.gateway = gateway;
+  auto engine = open_engine(options, choice, std::move(parts));
   if (!engine) {
     spdlog::error("{}", engine.error().detail);
     return exit_unavailable;

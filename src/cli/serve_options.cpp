@@ -1,6 +1,7 @@
 #include "cli/serve_options.hpp"
 
 #include "cli/serve.hpp"
+#include "engine/guarded/guarded_options.hpp"
 
 #include <charconv>
 #include <memory>
@@ -26,6 +27,26 @@ void add_limits(CLI::App& command, ServeOptions& options) {
   limit("--redis-timeout-ms", options.redis_timeout_ms,
         "For one decision of Redis; after that a request is answered 503");
   limit("--gateway-timeout-ms", options.gateway_timeout_ms, "For one answer of the payment gateway");
+}
+
+void add_guard(CLI::App& command, ServeOptions& options) {
+  const std::string group = "With --engine guarded";
+  auto option = [&](const std::string& name, auto& target, const std::string& text) {
+    return command.add_option(name, target, text)->group(group)->capture_default_str();
+  };
+  option("--inventory", options.inventory,
+         "Where the stock is: sqlite:///PATH, postgresql://..., mysql://... or redis://...");
+  option("--guard", options.guard, "What keeps two sellers apart: " + engine::guard_words());
+  option("--release", options.release, "When the guard is let go; before the commit is the trap that oversells")
+      ->check(CLI::IsMember({"after-commit", "before-commit"}));
+  option("--pay", options.pay, "Whether a charge is made inside the guard or after it")
+      ->check(CLI::IsMember({"inside", "after"}));
+  option("--fencing", options.fencing, "Whether the inventory refuses who has lost the lock meanwhile (fifo)")
+      ->check(CLI::IsMember({"on", "off"}));
+  option("--guard-lease-ms", options.guard_lease_ms, "For how long a lock is held at most; nobody renews it");
+  option("--guard-wait-ms", options.guard_wait_ms, "How long a request waits for the guard; then 409 busy");
+  option("--guard-workers", options.guard_workers, "Threads that sell, each with a session of its own");
+  option("--node", options.node, "This server's name in what is told of an oversell");
 }
 
 }  // namespace
@@ -61,7 +82,7 @@ void add_serve_command(CLI::App& app, Run& run) {
   command
       ->add_option("--engine", options->engine,
                    "How reservations are decided: embedded, or by many servers together in redis://HOST:PORT, "
-                   "redis+sentinel://..., redis+cluster://...")
+                   "redis+sentinel://..., redis+cluster://..., or guarded: as others do it, to compare")
       ->capture_default_str()
       ->envname("FIRSTCOME_ENGINE");
   command
@@ -75,7 +96,8 @@ void add_serve_command(CLI::App& app, Run& run) {
   command
       ->add_option("--locks", options->locks,
                    "Where /v1/locks are kept: embedded, or redis://HOST:PORT, "
-                   "redis+sentinel://..., redis+cluster://...; where the sales are if not said")
+                   "redis+sentinel://..., redis+cluster://...; where the sales are if not said. With --engine "
+                   "guarded: where the guard's locks are")
       ->envname("FIRSTCOME_LOCKS");
   command->add_option("--lock-kind", options->lock_kind, "On Redis: fifo, redisson (shared with Java) or setnx")
       ->check(CLI::IsMember({"fifo", "redisson", "setnx"}))
@@ -106,6 +128,7 @@ void add_serve_command(CLI::App& app, Run& run) {
   command->add_option("--log-level", options->log_level, "What is logged to standard error")
       ->capture_default_str()
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}));
+  add_guard(*command, *options);
   add_limits(*command, *options);
   command->callback([options, &run] {
     ListenAddress address = parse_listen(options->listen);

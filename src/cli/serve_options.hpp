@@ -17,18 +17,29 @@ struct ServeOptions {
   std::string listen = "127.0.0.1:8080";
   std::filesystem::path data = "firstcome-data";
   std::string sales;                  ///< a file of sales to create at start; empty: none
-  std::string engine = "embedded";    ///< or the URL of a Redis
+  std::string engine = "embedded";    ///< or guarded, or the URL of a Redis
   std::string durability = "memory";  ///< on Redis: memory, aof or replicated
   std::string redis_ca;               ///< PEM, for rediss://; empty: what the system trusts
   std::string simulate_payment;       ///< as SimulatedGateway reads it; empty: never fails
   std::string gateway;                ///< http://host:port of a payment provider; empty: simulated
-  std::string locks;                  ///< embedded, or the URL of a Redis; empty: where the sales are
+  std::string locks;  ///< embedded, or the URL of a Redis; empty: where the sales are. Guarded: where the guard's are
   std::string lock_kind = "fifo";
   std::string events = "none";              ///< or the URL of a Kafka
   std::string kafka_prefix = "firstcome.";  ///< of the topics
   std::string kafka_ca;                     ///< PEM, for kafkas://
   std::string orders;  ///< none, or the URL of a database; empty: beside the sales, unless Kafka has the events
   std::string log_level = "info";
+
+  // Of --engine guarded:
+  std::string inventory;  ///< the URL of where the stock is
+  std::string guard;      ///< as engine::GuardKind says
+  std::string release = "after-commit";
+  std::string pay = "inside";
+  std::string fencing = "off";
+  std::string node = "node";
+  std::int64_t guard_lease_ms = 3'000;
+  std::int64_t guard_wait_ms = 10'000;
+  std::size_t guard_workers = 16;
 
   std::uint64_t outbox_limit = limits::outbox_undelivered;  ///< 0: none
   std::size_t queue_limit = limits::queue_operations;
