@@ -72,13 +72,27 @@ Sold PlainSeller::attempt(const Purchase& purchase, PurchaseCharge& charge) {
 
   if (!charge.is_paid_when_written()) {
     if (const auto no = charge.charge()) {
-      book_.take_back(purchase.sale, written.number, purchase.quantity);
+      take_back(purchase, written.number);
       return {.outcome = *no};
     }
     charge.keep();  // whatever becomes of the mark: the order is there
     book_.mark_paid(purchase.sale, written.number);
   }
   return {.outcome = Outcome::done, .number = written.number, .at = written.at};
+}
+
+/// Inside the guard as well: others inside write what they have read. Where it cannot be had in time the units come
+/// back without it, which is better than never.
+void PlainSeller::take_back(const Purchase& purchase, Number number) {
+  const auto deadline = std::chrono::steady_clock::now() + parts_.options.wait;
+  RandomPauses pauses;
+  std::unique_ptr<Guard::Held> held = parts_.guard->enter(purchase.terms.id);
+  while (!held && std::chrono::steady_clock::now() < deadline) {
+    pauses.rest();
+    held = parts_.guard->enter(purchase.terms.id);
+  }
+  book_.take_back(purchase.sale, number, purchase.quantity);
+  if (held) held->let_go();
 }
 
 }  // namespace firstcome::engine

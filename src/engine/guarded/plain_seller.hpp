@@ -21,6 +21,7 @@ class PlainSeller {
 
  private:
   Sold attempt(const Purchase& purchase, PurchaseCharge& charge);
+  void take_back(const Purchase& purchase, Number number);
 
   const NodeParts parts_;
   Book& book_;

@@ -1,0 +1,73 @@
+#include "engine/guarded/inventory.hpp"
+
+#include <gtest/gtest.h>
+
+namespace firstcome::engine {
+namespace {
+
+Purchase purchase_of(Units quantity, std::optional<Units> limit = {}) {
+  Purchase purchase;
+  purchase.quantity = quantity;
+  purchase.terms.stock = 10;
+  purchase.terms.limit_per_customer = limit;
+  return purchase;
+}
+
+Seen seen_of(Units available, Units of_customer = 0) {
+  Seen seen;
+  seen.available = available;
+  seen.of_customer = of_customer;
+  return seen;
+}
+
+TEST(Refusal, IsNoneWhereThereIsEnough) {
+  EXPECT_EQ(refusal(purchase_of(3), seen_of(3)), std::nullopt);
+  EXPECT_EQ(refusal(purchase_of(1, 2), seen_of(1, 1)), std::nullopt);
+}
+
+TEST(Refusal, SaysSoldOutWhereNothingIsLeft) {
+  EXPECT_EQ(refusal(purchase_of(1), seen_of(0)), Outcome::sold_out);
+  EXPECT_EQ(refusal(purchase_of(3), seen_of(-1)), Outcome::sold_out) << "a broken way can leave less than nothing";
+}
+
+TEST(Refusal, SaysNotEnoughAndWhatIsLeft) {
+  const Purchase purchase = purchase_of(3);
+  const Seen seen = seen_of(2);
+  EXPECT_EQ(refusal(purchase, seen), Outcome::not_enough);
+  EXPECT_EQ(refused(Outcome::not_enough, purchase, seen).left, 2);
+}
+
+TEST(Refusal, CountsTheLimitBeforeTheStock) {
+  const Purchase purchase = purchase_of(2, 3);
+  EXPECT_EQ(refusal(purchase, seen_of(0, 2)), Outcome::limit_exceeded);
+  EXPECT_EQ(refused(Outcome::limit_exceeded, purchase, seen_of(0, 2)).left, 1);
+  EXPECT_EQ(refused(Outcome::limit_exceeded, purchase, seen_of(0, 5)).left, 0);
+}
+
+TEST(Refusal, GivesTheSameAnswerToTheSameKeyAlsoWhereNothingIsLeft) {
+  const Purchase purchase = purchase_of(2, 2);
+  Seen seen = seen_of(0, 2);
+  seen.same_key = Seen::Earlier{.number = Number{7}, .quantity = 2, .at = Instant{Milliseconds{5}}};
+  EXPECT_EQ(refusal(purchase, seen), Outcome::unchanged);
+  const Sold sold = refused(Outcome::unchanged, purchase, seen);
+  EXPECT_EQ(sold.number, Number{7});
+  EXPECT_EQ(sold.at, Instant{Milliseconds{5}});
+}
+
+TEST(Refusal, RefusesAKeyThatWasUsedForSomethingElse) {
+  Seen seen = seen_of(5);
+  seen.same_key = Seen::Earlier{.number = Number{7}, .quantity = 1};
+  EXPECT_EQ(refusal(purchase_of(2), seen), Outcome::idempotency_key_reused);
+  Purchase other = purchase_of(1);
+  other.reference = "another";
+  EXPECT_EQ(refusal(other, seen), Outcome::idempotency_key_reused);
+}
+
+TEST(Refusal, SaysThatTheSameKeyIsStillBeingCharged) {
+  Seen seen = seen_of(5);
+  seen.same_key = Seen::Earlier{.number = Number{7}, .quantity = 1, .paid = false};
+  EXPECT_EQ(refusal(purchase_of(1), seen), Outcome::request_in_progress);
+}
+
+}  // namespace
+}  // namespace firstcome::engine
