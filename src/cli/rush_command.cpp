@@ -1,5 +1,6 @@
 #include "cli/rush_command.hpp"
 
+#include "cli/compare_command.hpp"
 #include "cli/exit_code.hpp"
 #include "rush/progress.hpp"
 #include "rush/report.hpp"
@@ -125,9 +126,9 @@ void add_rush_command(CLI::App& app, Run& run) {
   CLI::App* command = app.add_subcommand("rush", "Let a crowd loose on a sale, and judge what it was told");
   command->footer(
       "Exit codes: 0 fine, 1 a threshold missed, 2 a promise broken, 3 the run is invalid: the generator was late.");
-  command->add_option("--target", words->targets, "http://HOST:PORT of a server, or several with commas between")
-      ->required();
-  command->add_option("--sale", words->rush.sale, "Id of the sale")->required();
+  command->add_option("--target", words->targets,
+                      "http://HOST:PORT of a server, or several with commas between (required)");
+  command->add_option("--sale", words->rush.sale, "Id of the sale (required)");
   add_crowd_options(*command, *words);
   command->add_option("--timeout", words->timeout_s, "Seconds to wait for one answer")->capture_default_str();
   command->add_option("--patience", words->patience_s, "Seconds after which those who still wait go home")
@@ -139,7 +140,12 @@ void add_rush_command(CLI::App& app, Run& run) {
                    "Exit 3 where 1 % of the arrivals of a --rate were handled later than this")
       ->capture_default_str();
   command->add_option("--json", words->rush.json, "File for the result as JSON; - for standard output, and no table");
-  command->callback([words, &run] {
+  command->require_subcommand(0, 1);
+  add_compare_command(*command, run);
+  command->callback([words, command, &run] {
+    if (!command->get_subcommands().empty()) return;
+    if (command->count("--target") == 0) throw CLI::RequiredError("--target");
+    if (command->count("--sale") == 0) throw CLI::RequiredError("--sale");
     rush::RushOptions options = options_of(*words);
     run = [options] { return run_rush_command(options); };
   });

@@ -24,6 +24,8 @@ void Click::heard(const Reply& reply, Moment sent_at, Moment answered_at) {
   assert(next_.what != Do::nothing);
   failures_ = reply.kind == Reply::Kind::answered ? 0 : static_cast<std::uint8_t>(std::min(failures_ + 1, 10));
   switch (next_.what) {
+    case Do::lock:
+      return heard_of_lock(reply);
     case Do::reserve:
       return heard_of_reserve(reply, sent_at, answered_at);
     case Do::look:
@@ -40,6 +42,18 @@ void Click::again(Do what, const Reply& reply) {
   Milliseconds wait = look_first * (1 << std::min<int>(failures_, 4));
   if (reply.kind == Reply::Kind::answered && reply.status >= 429) wait = look_most;
   next_ = {what, std::max(reply.retry_after.value_or(std::min(wait, look_most)), wait_least)};
+}
+
+void Click::heard_of_lock(const Reply& reply) {
+  if (reply.kind == Reply::Kind::answered && reply.status == 200) {
+    next_ = {Do::reserve, {}};
+  } else if (reply.code == "locked") {
+    told_.code = reply.code;
+    told_.word = Word::no;
+    next_ = {Do::nothing, {}};
+  } else {
+    again(Do::lock, reply);
+  }
 }
 
 void Click::heard_of_reserve(const Reply& reply, Moment sent_at, Moment answered_at) {

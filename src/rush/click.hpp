@@ -26,7 +26,7 @@ enum class Then : std::uint8_t {
 
 class Click {
  public:
-  enum class Do : std::uint8_t { reserve, look, pay, nothing };
+  enum class Do : std::uint8_t { lock, reserve, look, pay, nothing };
 
   struct Next {
     Do what = Do::reserve;
@@ -37,6 +37,10 @@ class Click {
   /// Of `told`, customer, request, keyed and quantity are read.
   Click(Told told, Then then) : told_(std::move(told)), then_(then) {}
 
+  /// It takes its customer's lock before it asks for anything, and is refused where another click has it (`locked`).
+  /// Nobody lets it go: its lease ends. REQUIRES: nothing was heard yet.
+  void lock_first() { next_.what = Do::lock; }
+
   const Next& next() const { return next_; }
   const Told& told() const { return told_; }
 
@@ -44,6 +48,7 @@ class Click {
   void heard(const Reply& reply, Moment sent_at, Moment answered_at);
 
  private:
+  void heard_of_lock(const Reply& reply);
   void heard_of_reserve(const Reply& reply, Moment sent_at, Moment answered_at);
   void heard_of_look(const Reply& reply);
   void heard_of_pay(const Reply& reply);

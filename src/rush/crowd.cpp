@@ -45,12 +45,9 @@ struct Crowd::Worker {
 };
 
 Crowd::Crowd(asio::io_context& io, const RushOptions& options, const CustomerNames& names, const SaleSeen& sale)
-    : io_(io),
-      options_(options),
-      names_(names),
-      reservations_(fmt::format("/v1/sales/{}/reservations", options.sale)),
-      timer_(io),
-      done_(io) {
+    : io_(io), options_(options), names_(names), choice_(options), timer_(io), done_(io) {
+  for (std::uint32_t i = 0; i < options.sales; ++i)
+    reservations_.push_back(fmt::format("/v1/sales/{}/reservations", sale_id_of(options, i)));
   figures_.targets.resize(options.targets.size());
   make_clicks(sale);
   std::uint32_t connections = connections_of(options);
@@ -79,12 +76,14 @@ void Crowd::make_clicks(const SaleSeen& sale) {
     Then then = then_of(behaviour, sale);
     if (behaviour.clicks == Behaviour::Clicks::twice_without_key) told.keyed = Keyed::no;
     clicks_.emplace_back(told, then);
+    if (options_.click_lease) clicks_.back().lock_first();
     if (behaviour.clicks == Behaviour::Clicks::once) continue;
     if (told.keyed == Keyed::no)
       ++told.request;
     else
       then = Then::stop;
     clicks_.emplace_back(told, then);
+    if (options_.click_lease) clicks_.back().lock_first();
   }
 }
 
@@ -112,11 +111,26 @@ net::Task<void> Crowd::run() {
   over_ = true;
   figures_.sent_home = figures_.finished < clicks_.size();
   timer_.cancel();
+  if (figures_.sent_home) count_the_unserved();
   while (idle_.size() < workers_.size()) {
     done_.expires_at(std::chrono::steady_clock::time_point::max());
     co_await done_.async_wait(use_task);  // cancelled by the last worker
   }
   for (auto& worker : workers_) worker->client.close();
+}
+
+void Crowd::send_home() {
+  if (meter_ && !over_) done_.cancel();
+}
+
+// Whoever came and got no connection until the others went home has waited too: without them a server that is too slow
+// would look quicker the slower it is.
+void Crowd::count_the_unserved() {
+  if (next_arrival_ < clicks_.size()) figures_.arriving = meter_->read();
+  if (!options_.rate) return;
+  const Moment at = now();
+  for (std::uint32_t click = next_arrival_; click < arrived_; ++click)
+    figures_.reserve["not served"].record(at - arrives_at(click));
 }
 
 // A request that costs the server little: what follows is not slowed down by connecting.
@@ -159,7 +173,9 @@ net::Task<Reply::Kind> Crowd::converse(Worker* worker, std::uint32_t index) {
   target.unanswered += reply.kind != Reply::Kind::answered ? 1 : 0;
   target.failed += reply.status >= 500 ? 1 : 0;
   const bool waited = waits(click);
+  const bool was_confirmed = click.told().state == ReservationState::confirmed;
   click.heard(reply, sent, answered);
+  if (!was_confirmed && click.told().state == ReservationState::confirmed) figures_.last_confirmed = answered;
   record(asked, reply, answered - (first && options_.rate ? std::min(arrives_at(index), sent) : sent));
   figures_.elapsed = answered;
   figures_.waiting += waits(click) ? 1 : 0;
@@ -173,9 +189,14 @@ void Crowd::compose(net::ClientRequest& request, const Click& click) const {
   request.body.clear();
   request.fields.clear();
   switch (click.next().what) {
+    case Click::Do::lock:
+      request.method = net::Method::post;
+      request.target = "/v1/locks/" + names_.name(told.customer) + "/acquire";
+      request.body = fmt::format(R"({{"wait_ms":0,"lease_ms":{}}})", options_.click_lease->count());
+      return;
     case Click::Do::reserve:
       request.method = net::Method::post;
-      request.target = reservations_;
+      request.target = reservations_[choice_.of(told.customer)];
       request.body = fmt::format(R"({{"customer":"{}","quantity":{}}})", names_.name(told.customer), told.quantity);
       if (told.keyed == Keyed::yes) request.fields.push_back({"Idempotency-Key", names_.key(told.customer)});
       return;
@@ -193,6 +214,8 @@ void Crowd::compose(net::ClientRequest& request, const Click& click) const {
 }
 
 void Crowd::record(Click::Do asked, const Reply& reply, Moment latency) {
+  if (reply.kind != Reply::Kind::answered) ++figures_.unanswered;
+  if (asked == Click::Do::lock) return;  // what it is for is measured
   Latencies& latencies = asked == Click::Do::reserve ? figures_.reserve
                          : asked == Click::Do::look  ? figures_.look
                                                      : figures_.pay;
@@ -200,7 +223,6 @@ void Crowd::record(Click::Do asked, const Reply& reply, Moment latency) {
   auto place = latencies.find(key);
   if (place == latencies.end()) place = latencies.emplace(std::string(key), Histogram{}).first;
   place->second.record(latency);
-  if (reply.kind != Reply::Kind::answered) ++figures_.unanswered;
 }
 
 void Crowd::follow_up(std::uint32_t index) {

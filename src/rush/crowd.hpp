@@ -50,14 +50,15 @@ struct CrowdFigures {
   std::uint64_t clicks = 0;    ///< that asked at least once
   std::uint64_t requests = 0;  ///< sent
   std::uint64_t unanswered = 0;
-  std::uint64_t finished = 0;  ///< clicks that have a final answer
-  std::uint64_t waiting = 0;   ///< clicks that are in the queue
-  Latencies reserve, look, pay;
+  std::uint64_t finished = 0;    ///< clicks that have a final answer
+  std::uint64_t waiting = 0;     ///< clicks that are in the queue
+  Latencies reserve, look, pay;  ///< reserve: also `not served` of those who had not been asked for when all went home
   std::vector<TargetFigures> targets;  ///< as many as there are, in their order
   Histogram lag;                       ///< open loop: how late arrivals were handled
   Moment last_arrival{};               ///< when the last first request was sent
   GeneratorFigures arriving;           ///< what the thread did until then
   Moment elapsed{};                    ///< until the last answer
+  Moment last_confirmed{};             ///< when the last customer was told of a confirmed reservation
   bool sent_home = false;              ///< patience was over before all had a final answer
 };
 
@@ -72,6 +73,9 @@ class Crowd {
   /// Opens the connections, lets everybody in and completes when all have a final answer, or patience is over and what
   /// was under way has been answered or timed out.
   net::Task<void> run();
+
+  /// Patience is over now. On the io_context's thread; nothing before they are let in.
+  void send_home();
 
   /// How many connections were open when the crowd was let in. Some may be refused; run() goes on with the rest.
   std::size_t connected() const { return connected_; }
@@ -92,6 +96,7 @@ class Crowd {
 
   void move_on(Worker* worker);
   void make_clicks(const SaleSeen& sale);
+  void count_the_unserved();
   Moment now() const { return std::chrono::steady_clock::now() - start_; }
   Moment arrives_at(std::uint32_t click) const;
 
@@ -111,7 +116,8 @@ class Crowd {
   boost::asio::io_context& io_;
   const RushOptions& options_;
   const CustomerNames& names_;
-  std::string reservations_;  // path
+  const SaleChoice choice_;
+  std::vector<std::string> reservations_;  // a path for each sale
   std::chrono::steady_clock::time_point start_{};
 
   std::vector<Click> clicks_;       // those of one customer stand side by side

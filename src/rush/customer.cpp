@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace firstcome::rush {
 namespace {
@@ -15,14 +17,19 @@ std::uint64_t mixed(std::uint64_t value) {
   return value ^ (value >> 31);
 }
 
-enum class Draw : std::uint64_t { double_click = 1, without_key = 2, abandon = 3, units = 4 };
+enum class Draw : std::uint64_t { double_click = 1, without_key = 2, abandon = 3, units = 4, sale = 5 };
 
-std::uint64_t drawn(const RushOptions& options, std::uint32_t customer, Draw what) {
-  return mixed(mixed(mixed(options.seed) ^ customer) ^ static_cast<std::uint64_t>(what));
+std::uint64_t drawn(std::uint64_t seed, std::uint32_t customer, Draw what) {
+  return mixed(mixed(mixed(seed) ^ customer) ^ static_cast<std::uint64_t>(what));
+}
+
+/// From 0 to 1, without 1.
+double share_drawn(std::uint64_t seed, std::uint32_t customer, Draw what) {
+  return static_cast<double>(drawn(seed, customer, what) >> 11) * 0x1.0p-53;
 }
 
 bool happens(const RushOptions& options, std::uint32_t customer, Draw what, double share) {
-  return static_cast<double>(drawn(options, customer, what) >> 11) * 0x1.0p-53 < share;
+  return share_drawn(options.seed, customer, what) < share;
 }
 
 }  // namespace
@@ -35,8 +42,21 @@ Behaviour behaviour_of(const RushOptions& options, std::uint32_t customer) {
                            : Behaviour::Clicks::twice;
   if (happens(options, customer, Draw::abandon, options.abandon)) behaviour.pays = Behaviour::Pays::never;
   auto span = static_cast<std::uint64_t>(options.units_each.most - options.units_each.least + 1);
-  behaviour.quantity = options.units_each.least + static_cast<Units>(drawn(options, customer, Draw::units) % span);
+  behaviour.quantity = options.units_each.least + static_cast<Units>(drawn(options.seed, customer, Draw::units) % span);
   return behaviour;
+}
+
+SaleChoice::SaleChoice(const RushOptions& options) : seed_(options.seed) {
+  double sum = 0;
+  for (std::uint32_t sale = 0; sale < options.sales; ++sale)
+    up_to_.push_back(sum += std::pow(static_cast<double>(sale) + 1, -options.skew));
+  for (double& share : up_to_) share /= sum;
+}
+
+std::uint32_t SaleChoice::of(std::uint32_t customer) const {
+  if (up_to_.size() == 1) return 0;
+  const auto place = std::ranges::upper_bound(up_to_, share_drawn(seed_, customer, Draw::sale));
+  return static_cast<std::uint32_t>(std::min<std::ptrdiff_t>(place - up_to_.begin(), std::ssize(up_to_) - 1));
 }
 
 CustomerNames::CustomerNames(std::uint64_t run) : prefix_(fmt::format("rush-{:x}-", run)) {}

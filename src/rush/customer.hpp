@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace firstcome::rush {
 
@@ -29,6 +30,17 @@ struct Behaviour {
 };
 
 Behaviour behaviour_of(const RushOptions& options, std::uint32_t customer);
+
+/// Which of several sales each customer comes for: sale k is 1 / (k + 1)^skew as popular as the first. Immutable.
+class SaleChoice {
+ public:
+  explicit SaleChoice(const RushOptions& options);
+  std::uint32_t of(std::uint32_t customer) const;
+
+ private:
+  std::uint64_t seed_;
+  std::vector<double> up_to_;  // the share of the customers who come for this sale or one before
+};
 
 /// The names of one run's customers. Immutable; safe to use from any thread.
 class CustomerNames {

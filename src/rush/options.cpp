@@ -36,6 +36,10 @@ std::uint32_t connections_of(const RushOptions& options) {
   return std::min(options.customers, connections_default);
 }
 
+std::string sale_id_of(const RushOptions& options, std::uint32_t sale) {
+  return options.sales == 1 ? options.sale : fmt::format("{}-{}", options.sale, sale);
+}
+
 std::expected<std::vector<net::HttpOrigin>, std::string> parse_targets(std::string_view text) {
   std::vector<net::HttpOrigin> targets;
   for (;;) {

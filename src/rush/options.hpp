@@ -34,6 +34,11 @@ struct RushOptions {
   double abandon = 0;             ///< share of the customers who never pay
   UnitsEach units_each;
   std::uint64_t seed = 1;
+  std::uint32_t sales = 1;  ///< that the crowd is spread over: `sale`, or with more than one `sale`-0, `sale`-1 ...
+  double skew = 1.1;        ///< Zipf's exponent of how popular they are, the first the most
+  std::optional<Milliseconds> click_lease;  ///< each click first takes a lock of its customer's, without waiting
+  /// Those who still wait go home when this is over and nothing is left, as they see it who look from time to time.
+  std::optional<Milliseconds> enough;
   std::string json;                                                ///< file for the result; empty: none
   std::optional<std::int64_t> max_p99_ms;                          ///< of reservations; more is a missed threshold
   std::chrono::milliseconds max_lag{100};                          ///< p99 of arrivals handled late; more is invalid
@@ -46,6 +51,9 @@ inline constexpr std::uint32_t connections_default = 256;
 inline constexpr std::uint32_t connections_most = 60'000;
 
 std::uint32_t connections_of(const RushOptions& options);
+
+/// The id of one of them, from 0.
+std::string sale_id_of(const RushOptions& options, std::uint32_t sale);
 
 /// Reads `http://HOST:PORT[,http://HOST:PORT...]`; the error is the rule that is broken.
 std::expected<std::vector<net::HttpOrigin>, std::string> parse_targets(std::string_view text);

@@ -66,7 +66,8 @@ class Rush {
         progress_(progress),
         every_(every),
         names_(run_),
-        reader_(io_.get_executor(), options.targets, options.sale, options.timeout),
+        reader_(io_.get_executor(), options.targets, sale_id_of(options, 0), options.timeout),
+        truths_(options.sales),
         tick_(io_),
         watch_ended_(io_) {}
 
@@ -86,12 +87,15 @@ class Rush {
 
  private:
   net::Task<void> rush();
-  net::Task<bool> wait_for_orders();
-  net::Task<void> watch(const Crowd* crowd);
-  net::Task<bool> settle(const Crowd* crowd);
-  net::Task<bool> look(SaleSeen* into);
+  net::Task<bool> read_truth(std::uint32_t sale, const Crowd* crowd);
+  net::Task<bool> wait_for_orders(Truth* truth);
+  net::Task<void> watch(Crowd* crowd);
+  net::Task<bool> settle(Truth* truth, const Crowd* crowd);
+  net::Task<bool> look(Truth* truth, SaleSeen* into);
+  void send_home_who_has_enough(const SaleSeen& sale, Crowd* crowd);
   void show(Progress::Phase phase, const Crowd& crowd, const SaleSeen& sale);
   void conclude(const Crowd& crowd);
+  void judge_all(const std::vector<Told>& told);
 
   const RushOptions& options_;
   const std::function<void(const Progress&)>& progress_;
@@ -100,6 +104,7 @@ class Rush {
   const CustomerNames names_;
   asio::io_context io_{1};
   TruthReader reader_;
+  std::vector<Truth> truths_;  // of each sale
   Timer tick_;
   Timer watch_ended_;
   bool crowd_left_ = false;
@@ -107,27 +112,30 @@ class Rush {
   SteadyClock::time_point start_{};
   Moment shown_at_{};
   std::uint64_t shown_requests_ = 0;
-  Truth truth_;
   RushResult result_;
   std::optional<RushFailure> failure_;
 };
 
 // Whether the sale could be read. Each one that is seen must add up.
-net::Task<bool> Rush::look(SaleSeen* into) {
+net::Task<bool> Rush::look(Truth* truth, SaleSeen* into) {
   TruthResult<SaleSeen> sale = co_await reader_.sale();
   if (!sale) {
     failure_ = failure_of(std::move(sale.error()));
     co_return false;
   }
   *into = std::move(*sale);
-  if (auto sentence = unequal(*into)) truth_.unequal.push_back(*sentence);
+  if (auto sentence = unequal(*into)) truth->unequal.push_back(*sentence);
   co_return true;
 }
 
 net::Task<void> Rush::rush() {
-  bool there = co_await look(&truth_.before);
-  if (!there) co_return;
-  Crowd crowd(io_, options_, names_, truth_.before);
+  for (std::uint32_t sale = 0; sale < options_.sales; ++sale) {
+    reader_.about(sale_id_of(options_, sale));
+    const bool there = co_await look(&truths_[sale], &truths_[sale].before);
+    if (!there) co_return;
+  }
+  reader_.about(sale_id_of(options_, 0));
+  Crowd crowd(io_, options_, names_, truths_.front().before);
   start_ = SteadyClock::now();
   asio::co_spawn(io_.get_executor(), watch(&crowd), asio::detached);
   co_await crowd.run();
@@ -138,21 +146,31 @@ net::Task<void> Rush::rush() {
     co_await watch_ended_.async_wait(use_task);
   }
   failure_.reset();
-  bool settled = co_await settle(&crowd);
-  if (failure_) co_return;
-  truth_.settled = settled;
+  for (std::uint32_t sale = 0; sale < options_.sales; ++sale) {
+    const bool there = co_await read_truth(sale, &crowd);
+    if (!there) co_return;
+  }
+  conclude(crowd);
+}
+
+net::Task<bool> Rush::read_truth(std::uint32_t sale, const Crowd* crowd) {
+  Truth& truth = truths_[sale];
+  reader_.about(sale_id_of(options_, sale));
+  const bool settled = co_await settle(&truth, crowd);
+  if (failure_) co_return false;
+  truth.settled = settled;
   TruthResult<std::vector<TrueReservation>> all = co_await reader_.reservations(&names_);
   if (!all) {
     failure_ = failure_of(std::move(all.error()));
-    co_return;
+    co_return false;
   }
-  truth_.reservations = std::move(*all);
-  const bool audited = co_await wait_for_orders();
-  if (audited) conclude(crowd);
+  truth.reservations = std::move(*all);
+  const bool audited = co_await wait_for_orders(&truth);
+  co_return audited;
 }
 
 // Orders are written behind the sale: asks for the audit until all are there, or none came for a while.
-net::Task<bool> Rush::wait_for_orders() {
+net::Task<bool> Rush::wait_for_orders(Truth* truth) {
   std::uint64_t pending = std::numeric_limits<std::uint64_t>::max();
   auto until = SteadyClock::now() + orders_patience;
   while (true) {
@@ -161,8 +179,8 @@ net::Task<bool> Rush::wait_for_orders() {
       failure_ = failure_of(std::move(audit.error()));
       co_return false;
     }
-    truth_.audit = std::move(*audit);
-    const std::uint64_t now = truth_.audit.orders_pending;
+    truth->audit = std::move(*audit);
+    const std::uint64_t now = truth->audit.orders_pending;
     if (now < std::exchange(pending, now)) until = SteadyClock::now() + orders_patience;
     if (pending == 0 || SteadyClock::now() >= until) co_return true;
     tick_.expires_after(orders_again);
@@ -170,43 +188,50 @@ net::Task<bool> Rush::wait_for_orders() {
   }
 }
 
-// Shows progress while the crowd is there, and looks at the sale each time.
-net::Task<void> Rush::watch(const Crowd* crowd) {
+void Rush::send_home_who_has_enough(const SaleSeen& sale, Crowd* crowd) {
+  const bool sold_out = sale.available <= 0 && sale.held <= 0;
+  if (options_.enough && sold_out && SteadyClock::now() - start_ >= *options_.enough) crowd->send_home();
+}
+
+// Shows progress while the crowd is there, and looks at the sale (the first of several) each time.
+net::Task<void> Rush::watch(Crowd* crowd) {
   watching_ = true;
-  SaleSeen sale = truth_.before;
+  SaleSeen sale = truths_.front().before;
   while (!crowd_left_) {
     tick_.expires_after(every_);
     co_await tick_.async_wait(use_task);
     if (crowd_left_) break;
-    co_await look(&sale);
-    if (!crowd_left_) show(Progress::Phase::rushing, *crowd, sale);
+    co_await look(&truths_.front(), &sale);
+    if (crowd_left_) break;
+    show(Progress::Phase::rushing, *crowd, sale);
+    send_home_who_has_enough(sale, crowd);
   }
   watching_ = false;
   watch_ended_.cancel();
 }
 
 // Waits until nothing is held or waits any more, or nothing changes any more. Whether one of these came true.
-net::Task<bool> Rush::settle(const Crowd* crowd) {
-  const Milliseconds still = truth_.before.hold + 2 * truth_.before.tick + settle_spare;
-  bool there = co_await look(&truth_.left);
+net::Task<bool> Rush::settle(Truth* truth, const Crowd* crowd) {
+  const Milliseconds still = truth->before.hold + 2 * truth->before.tick + settle_spare;
+  bool there = co_await look(truth, &truth->left);
   if (!there) co_return false;
-  truth_.after = truth_.left;
+  truth->after = truth->left;
   auto changed = SteadyClock::now();
   const auto end = changed + options_.patience + still;
   auto shown = changed;
-  while (truth_.after.held > 0 || truth_.after.queued > 0) {
+  while (truth->after.held > 0 || truth->after.queued > 0) {
     if (SteadyClock::now() - changed > still) co_return true;
     if (SteadyClock::now() > end) co_return false;
     tick_.expires_after(settle_look);
     co_await tick_.async_wait(use_task);
     SaleSeen sale;
-    there = co_await look(&sale);
+    there = co_await look(truth, &sale);
     if (!there) co_return false;
-    if (!same_units(sale, truth_.after)) changed = SteadyClock::now();
-    truth_.after = std::move(sale);
+    if (!same_units(sale, truth->after)) changed = SteadyClock::now();
+    truth->after = std::move(sale);
     if (SteadyClock::now() - shown < every_) continue;
     shown = SteadyClock::now();
-    show(Progress::Phase::settling, *crowd, truth_.after);
+    show(Progress::Phase::settling, *crowd, truth->after);
   }
   co_return true;
 }
@@ -226,18 +251,40 @@ void Rush::show(Progress::Phase phase, const Crowd& crowd, const SaleSeen& sale)
   if (progress_) progress_(now);
 }
 
+/// The units of `more` added to those of `sale`.
+void add_units(const SaleSeen& more, SaleSeen& sale) {
+  sale.stock += more.stock;
+  sale.available += more.available;
+  sale.held += more.held;
+  sale.sold += more.sold;
+  sale.queued += more.queued;
+}
+
+// Each sale by itself.
+void Rush::judge_all(const std::vector<Told>& told) {
+  const SaleChoice choice(options_);
+  std::vector<std::vector<Told>> told_of(truths_.size());
+  for (const Told& click : told) told_of[choice.of(click.customer)].push_back(click);
+  result_.before = truths_.front().before;
+  result_.after = truths_.front().after;
+  for (std::size_t i = 0; i < truths_.size(); ++i) {
+    const Truth& truth = truths_[i];
+    result_.settled = result_.settled && truth.settled;
+    if (truth.audit.orders) result_.orders = result_.orders.value_or(0) + *truth.audit.orders;
+    result_.totals.add(count(told_of[i], truth));
+    result_.verdict.add(judge(told_of[i], truth));
+    if (i == 0) continue;
+    add_units(truth.before, result_.before);
+    add_units(truth.after, result_.after);
+  }
+}
+
 void Rush::conclude(const Crowd& crowd) {
-  std::vector<Told> told = crowd.told();
   result_.options = options_;
   result_.run = run_;
   result_.connected = crowd.connected();
-  result_.before = truth_.before;
-  result_.after = truth_.after;
-  result_.settled = truth_.settled;
-  result_.orders = truth_.audit.orders;
   result_.figures = crowd.figures();
-  result_.totals = count(told, truth_);
-  result_.verdict = judge(told, truth_);
+  judge_all(crowd.told());
   for (const auto& [answer, latency] : result_.figures.reserve)
     if (answer != "no answer") result_.reservations.merge(latency);
   result_.generator = result_.figures.arriving;

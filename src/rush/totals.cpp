@@ -48,13 +48,33 @@ void count_reserved(const Told& click, const States& now, Totals& totals) {
   }
 }
 
+std::uint64_t count_served_twice(const Truth& truth) {
+  std::unordered_map<std::uint32_t, std::uint64_t> reservations;
+  for (const TrueReservation& has : truth.reservations)
+    if (has.customer && has.state != ReservationState::refused) ++reservations[*has.customer];
+  std::uint64_t twice = 0;
+  for (const auto& [customer, times] : reservations) twice += times > 1 ? 1 : 0;
+  return twice;
+}
+
 }  // namespace
+
+void Totals::add(const Totals& other) {
+  for (std::uint64_t Totals::* const member :
+       {&Totals::customers, &Totals::asked, &Totals::queued, &Totals::sold, &Totals::payments_failed, &Totals::expired,
+        &Totals::paid_unfulfilled, &Totals::still_held, &Totals::still_waiting, &Totals::unanswered,
+        &Totals::served_twice})
+    this->*member += other.*member;
+  units += other.units;
+  for (const auto& [reason, times] : other.refused) refused[reason] += times;
+}
 
 Totals count(std::span<const Told> told, const Truth& truth) {
   States now;
   now.reserve(truth.reservations.size());
   for (const TrueReservation& has : truth.reservations) now.emplace(has.id, has.state);
   Totals totals;
+  totals.served_twice = count_served_twice(truth);
   std::optional<std::uint32_t> customer;  // the last one counted
   // Clicks of one request stand side by side, and so do requests of one customer.
   for (std::size_t i = 0; i < told.size();) {

@@ -25,6 +25,9 @@ struct Totals {
   std::uint64_t still_held = 0;     ///< when the truth was read
   std::uint64_t still_waiting = 0;  ///< told to wait or to try again until patience was over
   std::uint64_t unanswered = 0;
+  std::uint64_t served_twice = 0;  ///< customers who have more than one reservation, whatever became of it
+
+  void add(const Totals& other);
 };
 
 Totals count(std::span<const Told> told, const Truth& truth);

@@ -32,6 +32,9 @@ class TruthReader {
   TruthReader(net::IoExecutor executor, const std::vector<net::HttpOrigin>& origins, std::string sale,
               Milliseconds timeout);
 
+  /// What is asked from now on is about this sale.
+  void about(const std::string& sale) { path_ = "/v1/sales/" + sale; }
+
   net::Task<TruthResult<SaleSeen>> sale();
 
   /// All of them, by number, page by page: not one snapshot while the sale goes on.

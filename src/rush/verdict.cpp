@@ -300,6 +300,23 @@ void Finding::add(std::string what, std::uint64_t times) {
   if (first.size() < named_most) first.push_back(std::move(what));
 }
 
+void Finding::add(const Finding& other) {
+  count += other.count;
+  for (const std::string& what : other.first)
+    if (first.size() < named_most) first.push_back(what);
+}
+
+void Verdict::add(const Verdict& other) {
+  for (std::uint64_t Verdict::* const member :
+       {&Verdict::told_yes_has_it, &Verdict::told_yes_let_go, &Verdict::told_yes_has_none, &Verdict::told_no_has_it,
+        &Verdict::unknown})
+    this->*member += other.*member;
+  for (Finding Verdict::* const member :
+       {&Verdict::oversold, &Verdict::undersold, &Verdict::lost, &Verdict::duplicated, &Verdict::out_of_order,
+        &Verdict::over_limit, &Verdict::equation, &Verdict::audit, &Verdict::no_order})
+    (this->*member).add(other.*member);
+}
+
 bool Verdict::kept() const {
   return oversold.count + undersold.count + lost.count + duplicated.count + out_of_order.count + over_limit.count +
              equation.count + audit.count + no_order.count ==

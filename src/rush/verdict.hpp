@@ -66,6 +66,7 @@ struct Finding {
 
   static constexpr std::size_t named_most = 20;
   void add(std::string what, std::uint64_t times = 1);
+  void add(const Finding& other);
 };
 
 struct Verdict {
@@ -87,6 +88,8 @@ struct Verdict {
   Finding no_order;      ///< confirmed reservations whose order never came
 
   bool kept() const;  ///< every promise was
+  /// That of another sale.
+  void add(const Verdict& other);
 };
 
 /// Cost: O(n log n) in reservations and clicks.

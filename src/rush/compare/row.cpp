@@ -1,0 +1,196 @@
+#include "rush/compare/row.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace firstcome::rush {
+namespace {
+
+constexpr std::size_t cases_of_each = 5;
+constexpr double busy_most = 0.95;  // of the generator's thread: with more, it could not have sent more
+
+constexpr std::array faults{std::pair{Fault::none, "none"}, std::pair{Fault::pause_holder, "pause-holder"},
+                            std::pair{Fault::kill_node, "kill-node"}, std::pair{Fault::kill_redis, "kill-redis"}};
+
+void add_cases(std::string_view kind, const Finding& finding, std::vector<std::string>& cases) {
+  for (std::size_t i = 0; i < finding.first.size() && i < cases_of_each; ++i)
+    cases.push_back(std::string(kind) + ": " + finding.first[i]);
+}
+
+double middle(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto place = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, place);
+  return *place;
+}
+
+/// The largest of each kind, so that no broken promise hides behind a round that went well.
+Round worst_of(const std::vector<Round>& rounds) {
+  Round worst;
+  if (rounds.empty()) return worst;
+  worst = rounds.front();
+  for (const Round& round : rounds) {
+    const bool worse = std::pair(round.oversold, round.undersold) > std::pair(worst.oversold, worst.undersold);
+    if (worse) {
+      worst.stock = round.stock;
+      worst.sold = round.sold;
+    }
+    for (std::uint64_t Round::* const member : {&Round::oversold, &Round::undersold, &Round::lost, &Round::doubled,
+                                                &Round::inversions, &Round::audit, &Round::abandoned})
+      worst.*member = std::max(worst.*member, round.*member);
+    if (worse || worst.cases.empty()) worst.cases = round.cases;
+  }
+  return worst;
+}
+
+bool is_as_expected(const Row& row) {
+  const Round& worst = row.worst;
+  if (row.error || row.rounds == 0) return false;
+  switch (row.expected) {
+    case Expected::exact: {
+      if (!row.sure) return true;
+      const bool right = worst.oversold + worst.undersold + worst.lost + worst.doubled == 0;
+      // First come, first served is promised by our engines only.
+      return right && (row.way.is_guarded() || worst.inversions + worst.audit == 0);
+    }
+    case Expected::oversells:
+      return worst.oversold > 0;
+    case Expected::undersells:
+      return worst.undersold > 0 && worst.oversold + worst.lost == 0;
+    case Expected::doubles:
+      return worst.doubled > 0 && worst.oversold + worst.lost == 0;
+  }
+  return false;
+}
+
+bool is_lease(std::string_view guard) {
+  constexpr std::array leases{"setnx-try", "setnx-spin", "redisson", "fifo", "redlock"};
+  return std::ranges::find(leases, guard) != leases.end();
+}
+
+}  // namespace
+
+std::string_view word(Fault fault) {
+  return std::ranges::find(faults, fault, &decltype(faults)::value_type::first)->second;
+}
+
+std::optional<Fault> fault_of(std::string_view word) {
+  const auto* found = std::ranges::find_if(faults, [&](const auto& pair) { return word == pair.second; });
+  return found == faults.end() ? std::nullopt : std::optional(found->first);
+}
+
+Round round_of(const RushResult& result) {
+  const Verdict& verdict = result.verdict;
+  const SaleSeen& sale = result.after;
+  Round round;
+  round.stock = sale.stock;
+  round.sold = sale.sold;
+  round.oversold = verdict.oversold.count;
+  // Units that are neither sold nor there: nobody can buy them any more.
+  const Units gone = std::max<Units>(sale.stock - sale.available - sale.held - sale.sold, 0);
+  round.undersold = std::max(verdict.undersold.count, static_cast<std::uint64_t>(gone));
+  round.lost = verdict.lost.count;
+  round.doubled = std::max(verdict.duplicated.count + verdict.over_limit.count, result.totals.served_twice);
+  round.inversions = verdict.out_of_order.count;
+  round.audit = verdict.audit.count + verdict.equation.count + verdict.no_order.count;
+  round.abandoned = result.totals.expired + result.totals.payments_failed;
+  if (auto place = result.totals.refused.find("payment-failed"); place != result.totals.refused.end())
+    round.abandoned += place->second;
+  const std::array<std::pair<const char*, const Finding*>, 8> findings{{{"oversold", &verdict.oversold},
+                                                                        {"audit", &verdict.audit},
+                                                                        {"undersold", &verdict.undersold},
+                                                                        {"lost", &verdict.lost},
+                                                                        {"doubled", &verdict.duplicated},
+                                                                        {"over the limit", &verdict.over_limit},
+                                                                        {"sums", &verdict.equation},
+                                                                        {"without an order", &verdict.no_order}}};
+  for (const auto& [kind, finding] : findings) add_cases(kind, *finding, round.cases);
+  return round;
+}
+
+void Measured::add(const RushResult& result) {
+  rounds.push_back(round_of(result));
+  for (const auto& [answer, histogram] : result.figures.reserve) latencies[answer].merge(histogram);
+  if (result.invalid) invalid = result.invalid;
+}
+
+void Measured::add(const Measured& other) {
+  rounds.insert(rounds.end(), other.rounds.begin(), other.rounds.end());
+  sold_per_s.insert(sold_per_s.end(), other.sold_per_s.begin(), other.sold_per_s.end());
+  sell_out_ms.insert(sell_out_ms.end(), other.sell_out_ms.begin(), other.sell_out_ms.end());
+  generator_busy = std::max(generator_busy, other.generator_busy);
+  for (const auto& [answer, histogram] : other.latencies) latencies[answer].merge(histogram);
+  warm_up = warm_up + other.warm_up;
+  warm_up_sold += other.warm_up_sold;
+  spent = spent + other.spent;
+  for (const auto& [name, time] : other.processors) processors[name] += time;
+  if (other.invalid) invalid = other.invalid;
+  if (other.error) error = other.error;
+}
+
+std::string_view Row::found() const {
+  if (error || rounds == 0) return "error";
+  if (worst.oversold > 0) return "oversells";
+  if (worst.lost > 0) return "loses";
+  if (worst.undersold > 0) return "undersells";
+  return worst.doubled > 0 ? "doubles" : "exact";
+}
+
+Expectation expected_with(const Way& way, const Scenario& scenario, const Table& table) {
+  const Expected usually = expected_of(way, scenario);
+  if (table.fault == Fault::none || usually != Expected::exact) return {usually, true};
+  const bool on_leases = way.is_guarded() && is_lease(way.guard);
+  if (table.fault == Fault::pause_holder && on_leases) {
+    // What SQLite's isolation and a fenced inventory refuse, the late write of who was paused, the others take.
+    const bool refused = way.inventory == "sqlite" || table.fencing == Table::Fencing::on;
+    return {refused ? Expected::exact : Expected::oversells, true};
+  }
+  const bool on_redis = on_leases || way.inventory == "redis";
+  if (table.fault == Fault::kill_redis && on_redis) return {Expected::exact, false};
+  // An answer that never came may be a sale that nobody counts.
+  return {Expected::exact, way.guard != "incr" && way.guard != "sadd-incr" && way.guard != "limiter"};
+}
+
+Row make_row(const Way& way, const Scenario& scenario, const Table& table, const Measured& measured) {
+  Row row;
+  row.way = way;
+  row.scenario = scenario.name;
+  row.table = table;
+  row.worst = worst_of(measured.rounds);
+  row.rounds = measured.rounds.size();
+  row.sold_per_s = middle(measured.sold_per_s);
+  row.sell_out_ms = middle(measured.sell_out_ms);
+  if (measured.generator_busy > busy_most) row.bound = Row::Bound::generator;
+  row.latencies = measured.latencies;
+  for (const auto& [answer, histogram] : measured.latencies)
+    if (answer != "no answer") row.all.merge(histogram);
+  row.commands_per_sale = commands_per_sale(measured.warm_up, measured.warm_up_sold);
+  if (measured.warm_up.redis_processed > 0)
+    row.calls_in_scripts_per_sale = calls_in_scripts_per_sale(measured.warm_up, measured.warm_up_sold);
+  row.guard_waits = measured.spent.guard_waits;
+  if (row.guard_waits > 0) row.guard_wait_ms = measured.spent.guard_wait_seconds * 1e3 / row.guard_waits;
+  row.processors = measured.processors;
+  const Expectation expectation = expected_with(way, scenario, table);
+  row.expected = expectation.expected;
+  row.sure = expectation.sure;
+  row.invalid = measured.invalid;
+  row.error = measured.error;
+  row.ok = is_as_expected(row);
+  return row;
+}
+
+std::optional<Headline> headline(std::span<const Row> rows, const std::string& scenario, const Table& table) {
+  const Row* embedded = nullptr;
+  const Row* best = nullptr;
+  for (const Row& row : rows) {
+    if (row.scenario != scenario || row.table != table || row.found() != "exact") continue;
+    if (row.way.engine == "embedded") embedded = &row;
+    const bool counts = keeps_stock_in_sql(row.way) && row.way.nodes >= 2 && row.expected == Expected::exact;
+    if (counts && (best == nullptr || row.sold_per_s > best->sold_per_s)) best = &row;
+  }
+  if (embedded == nullptr || best == nullptr || best->sold_per_s <= 0) return std::nullopt;
+  return Headline{embedded->sold_per_s / best->sold_per_s, best->way.id};
+}
+
+}  // namespace firstcome::rush

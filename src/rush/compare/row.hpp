@@ -1,0 +1,120 @@
+// What was measured of one way in one scenario, and the row of the report that is made of it. Pure: no I/O, no clock.
+#pragma once
+
+#include "rush/compare/cost.hpp"
+#include "rush/compare/scenario.hpp"
+#include "rush/compare/way.hpp"
+#include "rush/rush.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace firstcome::rush {
+
+/// What goes wrong while a way sells.
+enum class Fault : std::uint8_t {
+  none,
+  pause_holder,  ///< a node stands still for longer than the guard's lease, several times
+  kill_node,     ///< a node is killed
+  kill_redis,    ///< Redis is killed, and whoever started it starts it again
+};
+
+std::string_view word(Fault fault);
+std::optional<Fault> fault_of(std::string_view word);
+
+/// A column of what is varied besides the ways: one table of the report for each.
+struct Table {
+  std::chrono::milliseconds pay_delay{
+      0};  ///< of a payment inside the guard; 0: nobody pays, unless the scenario says so
+  Fault fault = Fault::none;
+  enum class Fencing : std::uint8_t { off, on } fencing = Fencing::off;
+
+  bool operator==(const Table&) const = default;
+};
+
+/// How one crowd on one sale went.
+struct Round {
+  Units stock = 0;
+  Units sold = 0;                  ///< as the sale says at its end
+  std::uint64_t oversold = 0;      ///< units
+  std::uint64_t undersold = 0;     ///< units
+  std::uint64_t lost = 0;          ///< reservations that somebody was told of: told yes, has none
+  std::uint64_t doubled = 0;       ///< customers and reservations: more than asked for, told of or allowed
+  std::uint64_t inversions = 0;    ///< reservations
+  std::uint64_t audit = 0;         ///< what the server's own audit found, and sums that are wrong
+  std::uint64_t abandoned = 0;     ///< reservations that were given back: never paid, or the payment failed
+  std::vector<std::string> cases;  ///< a few of each, with ids
+};
+
+/// The counts of a rush.
+Round round_of(const RushResult& result);
+
+/// What was measured of one way in one scenario, by one or several runs.
+struct Measured {
+  std::vector<Round> rounds;
+  std::vector<double> sold_per_s;   ///< units, of each crowd that stood at the door at once
+  std::vector<double> sell_out_ms;  ///< of the same
+  double generator_busy = 0;        ///< the most of them: near 1, the generator was what limited sold_per_s
+  Latencies latencies;              ///< of reservation requests by outcome
+  Counters warm_up;                 ///< spent while as many customers came as there were units
+  std::int64_t warm_up_sold = 0;    ///< reservations
+  Counters spent;                   ///< in all rounds
+  std::map<std::string, std::chrono::milliseconds> processors;  ///< of nodes and servers, by name
+  std::optional<std::string> invalid;                           ///< why the run says nothing of the way
+  std::optional<std::string> error;                             ///< why it could not be run to its end
+
+  void add(const Measured& other);
+  /// That of a rush, as a round.
+  void add(const RushResult& result);
+};
+
+/// One way in the report.
+struct Row {
+  Way way;
+  std::string scenario;
+  Table table;
+  Round worst;  ///< the largest count of each kind in any round
+  std::size_t rounds = 0;
+  double sold_per_s = 0;  ///< the middle one of the crowds
+  double sell_out_ms = 0;
+  enum class Bound : std::uint8_t { server, generator } bound = Bound::server;  ///< generator: at least so much
+  Histogram all;                                                                ///< latencies of all outcomes
+  Latencies latencies;
+  std::optional<double> commands_per_sale;
+  std::optional<double> calls_in_scripts_per_sale;
+  double guard_waits = 0;
+  double guard_wait_ms = 0;  ///< of each, on average
+  std::map<std::string, std::chrono::milliseconds> processors;
+  Expected expected = Expected::exact;
+  bool sure = true;  ///< false: with this fault it may break, and need not
+  bool ok = false;   ///< it did what is expected
+  std::optional<std::string> invalid;
+  std::optional<std::string> error;
+
+  /// exact, oversells, undersells, loses, doubles; or error.
+  std::string_view found() const;
+};
+
+Row make_row(const Way& way, const Scenario& scenario, const Table& table, const Measured& measured);
+
+/// With a fault. `sure`: as in Row.
+struct Expectation {
+  Expected expected = Expected::exact;
+  bool sure = true;
+};
+Expectation expected_with(const Way& way, const Scenario& scenario, const Table& table);
+
+/// How many times as fast as the best way that is exact on two nodes and keeps its stock in SQL the embedded engine
+/// sells, in the rows of one scenario and table. Nothing: one of them is not there.
+struct Headline {
+  double ratio = 0;
+  std::string best;
+};
+std::optional<Headline> headline(std::span<const Row> rows, const std::string& scenario, const Table& table);
+
+}  // namespace firstcome::rush

@@ -1,0 +1,333 @@
+#include "rush/compare/runner.hpp"
+
+#include "rush/compare/node.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace firstcome::rush {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds patience{20'000};  // with a crowd, where units are left
+constexpr milliseconds look_every{100};
+constexpr std::uint32_t warm_up_units = 100;
+constexpr std::uint32_t warm_up_connections = 16;
+constexpr std::size_t tries_most = 5;   // of a way that is expected to break and has not yet
+constexpr double share_at_once = 0.45;  // of a run's time: crowds that stand at the door at once
+constexpr double share_arriving = 0.4;  // customers that arrive at a rate
+constexpr std::uint32_t arriving_least = 50;
+constexpr milliseconds fault_pause{1'500};  // longer than the lease in serve_arguments.cpp
+constexpr milliseconds fault_every{2'500};
+constexpr unsigned created = 201;
+
+milliseconds share(milliseconds time, double part) {
+  return milliseconds{static_cast<std::int64_t>(static_cast<double>(time.count()) * part)};
+}
+
+/// Hurts the servers while a crowd is there, and heals them. Of several nodes the last: the first is asked how it goes.
+class FaultMaker {
+ public:
+  FaultMaker(const CompareOptions& options, Fault fault, std::vector<std::unique_ptr<Node>>& nodes)
+      : options_(options), fault_(fault), nodes_(nodes), next_(SteadyClock::now() + fault_every / 4) {}
+  ~FaultMaker() {
+    if (paused_) nodes_.back()->signal(SIGCONT);
+  }
+  FaultMaker(const FaultMaker&) = delete;
+  FaultMaker& operator=(const FaultMaker&) = delete;
+
+  /// Once in a while.
+  void act() {
+    if (fault_ == Fault::none || SteadyClock::now() < next_) return;
+    if (fault_ == Fault::pause_holder) {
+      nodes_.back()->signal(std::exchange(paused_, !paused_) ? SIGCONT : SIGSTOP);
+      next_ = SteadyClock::now() + (paused_ ? fault_pause : fault_every - fault_pause);
+      return;
+    }
+    if (fault_ == Fault::kill_node) nodes_.back()->kill();
+    if (fault_ == Fault::kill_redis) ::kill(options_.processes.at("redis"), SIGKILL);
+    next_ = SteadyClock::time_point::max();
+  }
+
+ private:
+  const CompareOptions& options_;
+  const Fault fault_;
+  std::vector<std::unique_ptr<Node>>& nodes_;
+  SteadyClock::time_point next_;
+  bool paused_ = false;
+};
+
+/// A folder that goes with everything in it.
+class Folder {
+ public:
+  explicit Folder(std::filesystem::path path) : path_(std::move(path)) { std::filesystem::create_directories(path_); }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+ private:
+  std::filesystem::path path_;
+};
+
+class WayRun {
+ public:
+  WayRun(const CompareOptions& options, const Task& task, const RunPlace& place, const RunProgress& progress)
+      : options_(options), task_(task), place_(place), progress_(progress), folder_(place.folder) {}
+
+  std::expected<Measured, std::string> run() {
+    if (!start() || !warm_up()) return std::unexpected(error_);
+    const Counters before = counters();
+    const auto processors_before = processors();
+    if (options_.loop != Loop::open && !crowds_at_once()) return std::unexpected(error_);
+    if (options_.loop != Loop::closed && task_.table.fault == Fault::none && !crowd_arriving())
+      return std::unexpected(error_);
+    measured_.spent = counters() - before;
+    for (const auto& [name, time] : processors())
+      if (auto place = processors_before.find(name); place != processors_before.end())
+        measured_.processors[name] = std::max(time - place->second, milliseconds{0});
+    if (orders_) compare_with_orders();
+    return std::move(measured_);
+  }
+
+ private:
+  bool start();
+  bool start_orders();
+  bool start_node(std::uint32_t index);
+  bool create(const std::string& sale, Units stock, std::uint32_t sales);
+  bool create_one(const std::string& id, Units stock);
+  std::optional<RushResult> let_in(std::string_view what, RushOptions crowd, Units stock);
+  bool warm_up();
+  bool crowds_at_once();
+  bool crowd_arriving();
+  bool still_to_break(std::size_t tries) const;
+  void compare_with_orders();
+  Counters counters() const;
+  std::map<std::string, milliseconds> processors() const;
+  std::vector<net::HttpOrigin> targets() const;
+
+  const CompareOptions& options_;
+  const Task& task_;
+  const RunPlace& place_;
+  const RunProgress& progress_;
+  Folder folder_;
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::unique_ptr<Node> orders_;
+  std::uint32_t sales_ = 0;
+  std::string last_sale_;
+  Measured measured_;
+  std::string error_;
+};
+
+bool WayRun::start_node(std::uint32_t index) {
+  NodeOptions options;
+  options.arguments = serve_arguments(options_, task_, place_, index);
+  options.log = place_.folder / fmt::format("node-{}.log", index);
+  auto node = Node::start(std::move(options));
+  if (!node) {
+    error_ = std::move(node.error());
+    return false;
+  }
+  nodes_.push_back(std::move(*node));
+  return true;
+}
+
+bool WayRun::start() {
+  for (std::uint32_t index = 0; index < task_.way.nodes; ++index)
+    if (!start_node(index)) return false;
+  return task_.way.engine != "redis-kafka" || start_orders();
+}
+
+bool WayRun::start_orders() {
+  NodeOptions options;
+  options.arguments = {"orders",          "--kafka",    options_.urls.at(Server::kafka),      "--kafka-prefix",
+                       place_.name + ".", "--database", options_.urls.at(Server::postgresql), "--listen",
+                       "127.0.0.1:0"};
+  options.log = place_.folder / "orders.log";
+  auto orders = Node::start(std::move(options));
+  if (!orders) {
+    error_ = std::move(orders.error());
+    return false;
+  }
+  orders_ = std::move(*orders);
+  return true;
+}
+
+std::vector<net::HttpOrigin> WayRun::targets() const {
+  std::vector<net::HttpOrigin> all;
+  for (const auto& node : nodes_)
+    if (node->is_running()) all.push_back(node->origin());
+  return all;
+}
+
+bool WayRun::create_one(const std::string& id, Units stock) {
+  net::ClientRequest request;
+  request.method = net::Method::post;
+  request.target = "/v1/sales";
+  request.body = sale_body(task_.scenario, task_.way, id, stock);
+  const net::ClientResult answer = net::fetch(targets().front(), request, patience);
+  if (answer && answer->status == created) return true;
+  error_ = answer ? fmt::format("the sale was not created: {} {}", answer->status, answer->body)
+                  : "the sale was not created: " + answer.error().detail;
+  return false;
+}
+
+bool WayRun::create(const std::string& sale, Units stock, std::uint32_t sales) {
+  RushOptions named;
+  named.sale = sale;
+  named.sales = sales;
+  for (std::uint32_t i = 0; i < sales; ++i)
+    if (!create_one(sale_id_of(named, i), stock)) return false;
+  return true;
+}
+
+/// Creates a sale and lets the crowd loose on it. Nothing: `error_` says why.
+std::optional<RushResult> WayRun::let_in(std::string_view what, RushOptions crowd, Units stock) {
+  crowd.sale = fmt::format("{}-{}", place_.name, ++sales_);
+  crowd.targets = targets();
+  crowd.connections = std::min(crowd.connections, crowd.customers);
+  crowd.max_lag = options_.max_lag;
+  last_sale_ = crowd.sale;
+  if (crowd.targets.empty()) {
+    error_ = "no server is left";
+    return std::nullopt;
+  }
+  if (!create(crowd.sale, stock, crowd.sales)) return std::nullopt;
+  FaultMaker faults(options_, what == "warm-up" ? Fault::none : task_.table.fault, nodes_);
+  const auto show = [&](const Progress& now) {
+    if (now.phase == Progress::Phase::rushing) faults.act();
+    progress_(what, &now);
+  };
+  auto result = run_rush(crowd, show, look_every);
+  if (result) return std::move(*result);
+  error_ = fmt::format("{}: {}", what, result.error().detail);
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    if (const auto end = end_of_log(place_.folder / fmt::format("node-{}.log", i)); !end.empty())
+      error_ += fmt::format(" (node {}: {})", i, end);
+  return std::nullopt;
+}
+
+// As many customers as there are units: all buy, unless a payment fails.
+bool WayRun::warm_up() {
+  RushOptions crowd = crowd_of(task_.scenario);
+  crowd.seed = options_.seed;
+  crowd.double_click = 0;
+  crowd.customers = warm_up_units;
+  crowd.connections = std::min(warm_up_connections, options_.connections);
+  crowd.patience = patience;
+  crowd.click_lease.reset();
+  const Counters before = counters();
+  const auto result = let_in("warm-up", crowd, Units{warm_up_units} * task_.scenario.units_each.most);
+  if (!result) return false;
+  measured_.warm_up = counters() - before;
+  measured_.warm_up_sold = static_cast<std::int64_t>(result->totals.sold);
+  return true;
+}
+
+/// A way that breaks now and then gets a few tries.
+bool WayRun::still_to_break(std::size_t tries) const {
+  if (tries >= tries_most) return false;
+  const Expectation expectation = expected_with(task_.way, task_.scenario, task_.table);
+  if (expectation.expected == Expected::exact || !expectation.sure) return false;
+  return !make_row(task_.way, task_.scenario, task_.table, measured_).ok;
+}
+
+bool WayRun::crowds_at_once() {
+  const bool both = options_.loop == Loop::both && task_.table.fault == Fault::none;
+  const milliseconds time = both ? share(options_.time, share_at_once) : options_.time;
+  const auto until = SteadyClock::now() + time;
+  std::size_t crowds = 0;
+  while (crowds == 0 || still_to_break(crowds) || (SteadyClock::now() < until && task_.table.fault == Fault::none)) {
+    RushOptions crowd = crowd_of(task_.scenario);
+    crowd.seed = options_.seed + ++crowds;
+    crowd.connections = options_.connections;
+    crowd.patience = std::max(patience, 2 * options_.time);
+    const auto left = std::chrono::ceil<milliseconds>(until - SteadyClock::now());
+    // In several sales nobody can say from one of them that nothing is left.
+    if (crowd.sales == 1) crowd.enough = std::max(left, look_every);
+    const auto result = let_in(fmt::format("crowd {}", crowds), crowd, task_.scenario.stock);
+    if (!result) return false;
+    measured_.add(*result);
+    const std::chrono::duration<double> sold_out_after = result->figures.last_confirmed;
+    if (sold_out_after.count() > 0 && result->totals.units > 0) {
+      measured_.sold_per_s.push_back(static_cast<double>(result->totals.units) / sold_out_after.count());
+      measured_.sell_out_ms.push_back(sold_out_after.count() * 1e3);
+    }
+    measured_.generator_busy = std::max(measured_.generator_busy, result->generator.busy());
+  }
+  return true;
+}
+
+bool WayRun::crowd_arriving() {
+  const milliseconds time = options_.loop == Loop::both ? share(options_.time, share_arriving) : options_.time;
+  RushOptions crowd = crowd_of(task_.scenario);
+  crowd.rate = options_.rate.value_or(task_.scenario.rate);
+  crowd.customers = static_cast<std::uint32_t>(
+      std::max<double>(arriving_least, *crowd.rate * std::chrono::duration<double>(time).count()));
+  crowd.seed = options_.seed;
+  crowd.connections = options_.connections;
+  crowd.patience = std::max(patience, 2 * options_.time);
+  if (crowd.sales == 1) crowd.enough = share(time, (1 - share_at_once) / share_arriving);
+  // The latencies of the report are those of arrivals, which a server cannot keep small by keeping customers out.
+  measured_.latencies.clear();
+  const auto result = let_in("arrivals", crowd, task_.scenario.stock);
+  if (!result) return false;
+  measured_.add(*result);
+  return true;
+}
+
+// What the engine sold, what Kafka was told, and what the database has, one by one.
+void WayRun::compare_with_orders() {
+  progress_("orders", nullptr);
+  const auto output = place_.folder / "audit.log";
+  const net::HttpOrigin node = targets().front();
+  const int code = run_self({"audit", "--engine", fmt::format("http://{}:{}", node.host, node.port), "--database",
+                             options_.urls.at(Server::postgresql), "--kafka", options_.urls.at(Server::kafka),
+                             "--kafka-prefix", place_.name + ".", "--sale", last_sale_, "--wait-ms", "15000"},
+                            output, std::chrono::minutes{1});
+  if (code == 0 || measured_.rounds.empty()) return;
+  Round& last = measured_.rounds.back();
+  ++last.lost;
+  last.cases.push_back(
+      fmt::format("orders: the audit of engine, Kafka and database ended with {}: {}", code, end_of_log(output)));
+}
+
+Counters WayRun::counters() const {
+  Counters now = read_counters(targets());
+  const auto& ways_servers = needs(task_.way);
+  for (const Server server : {Server::redis, Server::redlock}) {
+    if (std::ranges::find(ways_servers, server) == ways_servers.end()) continue;
+    now.redis_processed += redis_commands_processed(options_.urls.at(server)).value_or(0);
+  }
+  return now;
+}
+
+std::map<std::string, milliseconds> WayRun::processors() const {
+  std::map<std::string, milliseconds> times;
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i]->is_running()) times[fmt::format("node {}", i + 1)] = processor_time(nodes_[i]->pid());
+  if (orders_) times["orders"] = processor_time(orders_->pid());
+  for (const auto& [name, pid] : options_.processes) times[name] = processor_time(pid);
+  return times;
+}
+
+}  // namespace
+
+std::expected<Measured, std::string> run_way(const CompareOptions& options, const Task& task, const RunPlace& place,
+                                             const RunProgress& progress) {
+  WayRun run(options, task, place, progress);
+  return run.run();
+}
+
+}  // namespace firstcome::rush

@@ -1,0 +1,52 @@
+// The ways to sell that are compared: what each is, how its servers are started, and what is expected of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace firstcome::rush {
+
+/// What a way needs to be there.
+enum class Server : std::uint8_t { sqlite, postgresql, mariadb, redis, redlock, kafka };
+
+/// As users see it; also the name of its option.
+std::string_view word(Server server);
+
+/// What a run of a way in a scenario is expected to show.
+enum class Expected : std::uint8_t {
+  exact,       ///< nothing below
+  oversells,   ///< more units are sold than there are
+  undersells,  ///< units are left, and somebody was told that there are none
+  doubles,     ///< customers get more than they asked for, or may have
+};
+
+std::string_view word(Expected expected);
+
+struct Way {
+  std::string id;         ///< "postgresql/row-lock"
+  std::string engine;     ///< embedded, redis, redis-kafka, queue or guarded
+  std::string inventory;  ///< of a guarded engine: sqlite, postgresql, mariadb or redis; else where the stock is
+  std::string guard;      ///< of a guarded engine, else empty
+  std::uint32_t nodes = 2;
+  std::vector<std::string> arguments;  ///< of `firstcome serve`, besides what follows from the members above
+  std::string explanation;             ///< two sentences
+  std::string survives;                ///< what an answer survives
+
+  bool is_guarded() const { return engine == "guarded"; }
+};
+
+/// All of them, in the order in which they are shown. Cost: small; made once for each call.
+std::vector<Way> all_ways();
+
+/// The servers that it needs.
+std::vector<Server> needs(const Way& way);
+
+/// Whether the stock is in an SQL database.
+bool keeps_stock_in_sql(const Way& way);
+
+/// Whether the id is one of `patterns`, which stand with commas between; `*` in one is any text.
+bool matches(const Way& way, std::string_view patterns);
+
+}  // namespace firstcome::rush

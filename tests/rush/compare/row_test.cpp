@@ -1,0 +1,145 @@
+#include "rush/compare/row.hpp"
+
+#include "rush/compare/rows.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace firstcome::testing {
+namespace {
+
+using rush::Expected;
+using rush::Fault;
+using rush::Measured;
+using rush::Table;
+
+constexpr Table::Fencing fenced = Table::Fencing::on;
+constexpr Table::Fencing unfenced = Table::Fencing::off;
+
+Measured with(std::uint64_t rush::Round::* what, std::uint64_t count) {
+  Measured broken = measured(100);
+  broken.rounds.front().*what = count;
+  return broken;
+}
+
+TEST(Rows, OfExactWaysAreRightWhereNothingIsWrong) {
+  const rush::Row row = row_of("postgresql/row-lock", measured(500));
+  EXPECT_TRUE(row.ok);
+  EXPECT_EQ(row.found(), "exact");
+  EXPECT_DOUBLE_EQ(row.sold_per_s, 500);
+}
+
+TEST(Rows, OfExactWaysAreWrongByAnyBrokenPromise) {
+  for (auto* const what :
+       {&rush::Round::oversold, &rush::Round::undersold, &rush::Round::lost, &rush::Round::doubled}) {
+    const rush::Row row = row_of("postgresql/row-lock", with(what, 1));
+    EXPECT_FALSE(row.ok);
+    EXPECT_NE(row.found(), "exact");
+  }
+}
+
+TEST(Rows, HoldOnlyOurEnginesToTheOrderOfArrival) {
+  EXPECT_FALSE(row_of("embedded", with(&rush::Round::inversions, 1)).ok);
+  EXPECT_TRUE(row_of("postgresql/setnx-spin", with(&rush::Round::inversions, 1)).ok);
+}
+
+TEST(Rows, OfWaysThatBreakAreRightOnlyWhereTheyDid) {
+  EXPECT_TRUE(row_of("postgresql/none", with(&rush::Round::oversold, 3)).ok);
+  EXPECT_FALSE(row_of("postgresql/none", measured(500)).ok);
+  EXPECT_TRUE(row_of("redis/limiter", with(&rush::Round::undersold, 3)).ok);
+  EXPECT_FALSE(row_of("redis/limiter", with(&rush::Round::oversold, 3)).ok) << "that is another flaw";
+}
+
+TEST(Rows, TellTheWorstOfAllRounds) {
+  Measured all = measured(100);
+  Measured broken = with(&rush::Round::oversold, 7);
+  broken.rounds.front().sold = 107;
+  broken.rounds.front().cases = {"oversold: the sale says that 107 of 100 units are held or sold"};
+  all.add(broken);
+  all.add(measured(900));
+  const rush::Row row = row_of("postgresql/row-lock", all);
+  EXPECT_EQ(row.rounds, 3U);
+  EXPECT_EQ(row.worst.oversold, 7U);
+  EXPECT_EQ(row.worst.sold, 107);
+  EXPECT_EQ(row.worst.cases.size(), 1U);
+  EXPECT_DOUBLE_EQ(row.sold_per_s, 100) << "the middle one";
+  EXPECT_EQ(row.all.count(), 6U) << "latencies of all rounds";
+}
+
+TEST(Rows, CountWhatASaleCostsInTheWarmUp) {
+  Measured measured_ = measured(100);
+  measured_.warm_up.redis_commands = 200;
+  measured_.warm_up.redis_processed = 1'200;
+  const rush::Row row = row_of("redis/fifo", measured_);
+  EXPECT_DOUBLE_EQ(*row.commands_per_sale, 6);
+  EXPECT_DOUBLE_EQ(*row.calls_in_scripts_per_sale, 10);
+}
+
+TEST(Rows, SayWhenTheGeneratorWasTheLimit) {
+  Measured busy = measured(50'000);
+  busy.generator_busy = 0.99;
+  EXPECT_EQ(row_of("embedded", busy).bound, rush::Row::Bound::generator);
+  EXPECT_EQ(row_of("embedded", measured(50'000)).bound, rush::Row::Bound::server);
+}
+
+TEST(Rows, OfAWayThatCouldNotBeRunAreWrong) {
+  Measured nothing;
+  nothing.error = "a server did not start";
+  const rush::Row row = row_of("embedded", nothing);
+  EXPECT_FALSE(row.ok);
+  EXPECT_EQ(row.found(), "error");
+}
+
+TEST(Rows, ExpectAPausedHolderToOversellUnlessItsLateWriteIsRefused) {
+  const auto expected = [](const std::string& way, Table::Fencing fencing) {
+    return rush::expected_with(way_of(way), scenario_of("coupon"),
+                               {std::chrono::milliseconds{100}, Fault::pause_holder, fencing})
+        .expected;
+  };
+  EXPECT_EQ(expected("postgresql/fifo", unfenced), Expected::oversells);
+  EXPECT_EQ(expected("postgresql/fifo", fenced), Expected::exact);
+  EXPECT_EQ(expected("mariadb/redisson", unfenced), Expected::oversells);
+  EXPECT_EQ(expected("sqlite/redisson", unfenced), Expected::exact) << "its own isolation refuses it";
+  EXPECT_EQ(expected("postgresql/row-lock", unfenced), Expected::exact) << "the row stays locked";
+  EXPECT_EQ(expected("embedded", unfenced), Expected::exact);
+}
+
+TEST(Rows, ExpectNothingForSureOfLocksThatRedisForgets) {
+  const Table killed{std::chrono::milliseconds{0}, Fault::kill_redis, unfenced};
+  EXPECT_FALSE(rush::expected_with(way_of("postgresql/redisson"), scenario_of("coupon"), killed).sure);
+  EXPECT_TRUE(rush::expected_with(way_of("postgresql/row-lock"), scenario_of("coupon"), killed).sure);
+}
+
+TEST(Rows, CompareTheEmbeddedEngineWithTheBestThatIsExactOnTwoNodesInSql) {
+  std::vector<rush::Row> rows{row_of("embedded", measured(20'000)),
+                              row_of("postgresql/row-lock", measured(1'000)),
+                              row_of("mariadb/conditional-update", measured(2'000)),
+                              row_of("sqlite/mutex/one-node", measured(5'000)),  // one node
+                              row_of("redis/incr", measured(15'000)),            // not SQL
+                              row_of("postgresql/none", with(&rush::Round::oversold, 9))};
+  const auto line = rush::headline(rows, "coupon", {});
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->best, "mariadb/conditional-update");
+  EXPECT_DOUBLE_EQ(line->ratio, 10);
+  EXPECT_FALSE(rush::headline(rows, "ticket", {}));
+}
+
+TEST(Rows, ReadTheCountsOfARush) {
+  rush::RushResult result;
+  result.after.stock = 100;
+  result.after.sold = 97;
+  result.after.available = 1;
+  result.totals.served_twice = 4;
+  result.totals.refused["payment-failed"] = 6;
+  result.totals.expired = 2;
+  result.verdict.lost.add("r-1: told confirmed, not in the sale");
+  const rush::Round round = rush::round_of(result);
+  EXPECT_EQ(round.undersold, 2U) << "neither sold nor there";
+  EXPECT_EQ(round.doubled, 4U);
+  EXPECT_EQ(round.abandoned, 8U);
+  EXPECT_EQ(round.lost, 1U);
+  EXPECT_THAT(round.cases, ::testing::ElementsAre("lost: r-1: told confirmed, not in the sale"));
+}
+
+}  // namespace
+}  // namespace firstcome::testing
