@@ -74,6 +74,7 @@ class KafkaServer {
   /// The same, without waiting.
   void start_without_waiting();
   bool is_running() const { return process_ != nullptr; }
+  pid_t pid() const { return process_->pid(); }
   /// SIGSTOP and SIGCONT.
   void pause() { process_->signal(SIGSTOP); }
   void resume() { process_->signal(SIGCONT); }

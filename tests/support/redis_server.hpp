@@ -81,6 +81,7 @@ class RedisServer {
   /// Again, on the same port, after `kill` or `stop`. Its data are what it has on disk.
   void start();
   bool is_running() const { return process_ != nullptr; }
+  pid_t pid() const { return process_->pid(); }
   /// SIGSTOP and SIGCONT.
   void pause() { process_->signal(SIGSTOP); }
   void resume() { process_->signal(SIGCONT); }

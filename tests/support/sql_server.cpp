@@ -152,7 +152,7 @@ void SqlTestServer::stop(int signal) {
 
 bool PostgresServer::is_installed() { return !postgres_programs().empty(); }
 
-PostgresServer::PostgresServer() : SqlTestServer("postgresql") {
+PostgresServer::PostgresServer(Sync sync) : SqlTestServer("postgresql"), sync_(sync) {
   const std::filesystem::path password = folder() / "password";
   std::ofstream(password) << "secret\n";
   if (geteuid() == 0) {
@@ -180,7 +180,8 @@ ChildOptions PostgresServer::command() const {
   return as_postgres((postgres_programs() / "postgres").string(),
                      {"-D", (folder() / "data").string(), set("port=" + std::to_string(port())),
                       set("listen_addresses=127.0.0.1"), set("unix_socket_directories=" + folder().string()),
-                      set("fsync=off"), set("max_connections=300"), set("shared_buffers=16MB"), set("autovacuum=off")});
+                      set(sync_ == Sync::at_each_commit ? "fsync=on" : "fsync=off"), set("max_connections=300"),
+                      set("shared_buffers=16MB"), set("autovacuum=off")});
 }
 
 std::string PostgresServer::ask_in(const std::string& database, const std::string& statement) const {
@@ -192,7 +193,7 @@ std::string PostgresServer::ask_in(const std::string& database, const std::strin
 
 bool MariadbServer::is_installed() { return access(mariadb_program, X_OK) == 0; }
 
-MariadbServer::MariadbServer() : SqlTestServer("mysql") {
+MariadbServer::MariadbServer(Sync sync) : SqlTestServer("mysql"), sync_(sync) {
   fill("mariadb-" + age_of(mariadb_program), [this] { install(); });
   start();
 }
@@ -215,18 +216,19 @@ void MariadbServer::install() {
 ChildOptions MariadbServer::command() const {
   ChildOptions options;
   options.program = mariadb_program;
-  options.arguments = {"--no-defaults",
-                       "--datadir=" + (folder() / "data").string(),
-                       "--port=" + std::to_string(port()),
-                       "--bind-address=127.0.0.1",
-                       "--socket=" + (folder() / "socket").string(),
-                       "--pid-file=" + (folder() / "pid").string(),
-                       "--skip-log-bin",
-                       small_log,
-                       "--skip-name-resolve",
-                       "--max-connections=300",
-                       "--innodb-flush-log-at-trx-commit=2",
-                       "--innodb-buffer-pool-size=16M"};
+  options.arguments = {
+      "--no-defaults",
+      "--datadir=" + (folder() / "data").string(),
+      "--port=" + std::to_string(port()),
+      "--bind-address=127.0.0.1",
+      "--socket=" + (folder() / "socket").string(),
+      "--pid-file=" + (folder() / "pid").string(),
+      "--skip-log-bin",
+      small_log,
+      "--skip-name-resolve",
+      "--max-connections=300",
+      sync_ == Sync::at_each_commit ? "--innodb-flush-log-at-trx-commit=1" : "--innodb-flush-log-at-trx-commit=2",
+      "--innodb-buffer-pool-size=16M"};
   if (geteuid() == 0) options.arguments.emplace_back("--user=root");
   return options;
 }

@@ -25,6 +25,12 @@
 
 namespace firstcome::testing {
 
+/// What a commit waits for.
+enum class Sync : std::uint8_t {
+  by_the_system,   ///< nothing: tests lose no power
+  at_each_commit,  ///< as a shop's database does, and as is fair where speed is compared
+};
+
 /// What the two have in common. The user is `shop`, the password `secret`, the database `shop`.
 class SqlTestServer {
  public:
@@ -33,6 +39,7 @@ class SqlTestServer {
   SqlTestServer& operator=(const SqlTestServer&) = delete;
 
   std::uint16_t port() const { return port_; }
+  pid_t pid() const { return process_->pid(); }
   /// postgresql://shop:secret@127.0.0.1:PORT/shop
   std::string url() const { return url_at(port_); }
   /// The same through another port, as a proxy's.
@@ -72,23 +79,25 @@ class SqlTestServer {
 class PostgresServer final : public SqlTestServer {
  public:
   /// Throws std::runtime_error, with its log, where it does not start.
-  PostgresServer();
+  explicit PostgresServer(Sync sync = Sync::by_the_system);
   static bool is_installed();
   std::string ask_in(const std::string& database, const std::string& statement) const override;
 
  private:
   ChildOptions command() const override;
+  const Sync sync_;
 };
 
 class MariadbServer final : public SqlTestServer {
  public:
-  MariadbServer();
+  explicit MariadbServer(Sync sync = Sync::by_the_system);
   static bool is_installed();
   std::string ask_in(const std::string& database, const std::string& statement) const override;
 
  private:
   void install();
   ChildOptions command() const override;
+  const Sync sync_;
 };
 
 }  // namespace firstcome::testing

@@ -38,8 +38,7 @@ std::vector<Table> tables_of(const CompareOptions& options) {
 /// Why this way has no row in this table.
 std::optional<std::string> no_row(const Way& way, const Table& table) {
   if (table.fencing == Table::Fencing::on && way.guard != "fifo") return "its guard gives no tokens to fence with";
-  if (table.fault != Fault::none && way.nodes < 2 && way.is_guarded()) return "faults are for ways on two nodes";
-  if (table.fault == Fault::kill_node && way.nodes < 2) return "it has one node, and its store is there again with it";
+  if (table.fault != Fault::none && way.nodes < 2) return "faults are for ways on two nodes";
   return std::nullopt;
 }
 

@@ -16,7 +16,8 @@ using Lines = std::back_insert_iterator<std::string>;
 using std::chrono::milliseconds;
 
 constexpr milliseconds line_every{5'000};
-constexpr std::size_t cases_most = 4;  // of a row, below the table
+constexpr std::size_t left_out_named = 3;  // for each reason
+constexpr std::size_t cases_most = 4;      // of a row, below the table
 
 double in_ms(std::chrono::nanoseconds duration) { return std::chrono::duration<double, std::milli>{duration}.count(); }
 
@@ -117,6 +118,23 @@ std::string verdict_of(const Row& row) {
   return row.expected == Expected::exact ? said : said + ", as expected";
 }
 
+std::vector<std::string> left_out_lines(const Comparison& comparison) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
+  for (const LeftOut& left : comparison.left_out) {
+    auto place = std::ranges::find(reasons, left.why, [](const auto& reason) { return reason.first; });
+    if (place == reasons.end()) place = reasons.insert(reasons.end(), {left.why, {}});
+    place->second.push_back(left.what);
+  }
+  std::vector<std::string> lines;
+  for (const auto& [why, ways] : reasons) {
+    std::string line = why + ": ";
+    for (std::size_t i = 0; i < ways.size() && i < left_out_named; ++i) line += (i == 0 ? "" : ", ") + ways[i];
+    if (ways.size() > left_out_named) line += fmt::format(" and {} more", ways.size() - left_out_named);
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
 std::string compare_report(const Comparison& comparison) {
   std::string text;
   Lines out(text);
@@ -131,7 +149,7 @@ std::string compare_report(const Comparison& comparison) {
                      line->ratio, line->best);
   }
   if (!comparison.left_out.empty()) text += "\nleft out\n";
-  for (const LeftOut& left : comparison.left_out) fmt::format_to(out, "  {:<32}{}\n", left.what, left.why);
+  for (const std::string& line : left_out_lines(comparison)) fmt::format_to(out, "  {}\n", line);
   fmt::format_to(out, "\n{}\n", grade_word(comparison.grade()));
   return text;
 }

@@ -40,6 +40,9 @@ std::string verdict_of(const Row& row);
 /// "12 345", "0.84"; an empty text for 0.
 std::string figure(double value);
 
+/// What was left out and why, one line for each reason.
+std::vector<std::string> left_out_lines(const Comparison& comparison);
+
 /// A bar chart of units sold per second on a logarithmic axis, as an <svg> element.
 std::string sold_chart(const RowGroup& group);
 /// The same of the latencies p50 and p99.

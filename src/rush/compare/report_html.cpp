@@ -182,8 +182,7 @@ std::string compare_html(const Comparison& comparison) {
   }
   write_explanations(comparison, out);
   if (!comparison.left_out.empty()) fmt::format_to(out, "<h2>Left out</h2><ul>");
-  for (const LeftOut& left : comparison.left_out)
-    fmt::format_to(out, "<li>{}: {}</li>", escaped(left.what), escaped(left.why));
+  for (const std::string& line : left_out_lines(comparison)) fmt::format_to(out, "<li>{}</li>", escaped(line));
   html += comparison.left_out.empty() ? "</body></html>\n" : "</ul></body></html>\n";
   return html;
 }
