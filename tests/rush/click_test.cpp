@@ -42,6 +42,10 @@ class Talk {
     click_.heard(reply, now_, now_ + std::chrono::milliseconds{1});
     return *this;
   }
+  Talk& locks_first() {
+    click_.lock_first();
+    return *this;
+  }
   Do next() const { return click_.next().what; }
   Milliseconds after() const { return click_.next().after; }
   const Told& told() const { return click_.told(); }
@@ -52,6 +56,21 @@ class Talk {
 };
 
 TEST(Click, AsksFirst) { EXPECT_EQ(Talk(Then::pay).next(), Do::reserve); }
+
+TEST(Click, AsksOnceItHasItsCustomersLock) {
+  Talk talk(Then::pay);
+  EXPECT_EQ(talk.locks_first().next(), Do::lock);
+  EXPECT_EQ(talk.hears(refusal(503, "overloaded", 1)).next(), Do::lock);
+  EXPECT_EQ(talk.hears(refusal(200, "")).next(), Do::reserve);
+  EXPECT_EQ(talk.hears(reservation(State::confirmed)).next(), Do::nothing);
+  EXPECT_EQ(talk.told().word, Word::yes);
+}
+
+TEST(Click, IsRefusedWhereAnotherClickHasTheLock) {
+  Talk talk(Then::pay);
+  EXPECT_EQ(talk.locks_first().hears(refusal(409, "locked", 1)).next(), Do::nothing);
+  EXPECT_EQ(talk.told().word, Word::no);
+}
 
 TEST(Click, PaysWhatIsHeld) {
   Talk talk(Then::pay);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <vector>
 
 namespace firstcome::rush {
 namespace {
@@ -48,6 +49,22 @@ TEST(Customers, KeepTheShares) {
   EXPECT_NEAR(leave, 0.2 * customers, 0.006 * customers);
   ASSERT_EQ(quantities.size(), 3U);
   for (auto [quantity, times] : quantities) EXPECT_NEAR(times, customers / 3.0, 0.006 * customers) << quantity;
+}
+
+TEST(Customers, ComeForSeveralSalesAsZipfSays) {
+  constexpr std::uint32_t customers = 100'000;
+  RushOptions options = crowd();
+  options.sales = 3;
+  options.skew = 1;
+  const SaleChoice choice(options);
+  std::vector<int> times(3);
+  for (std::uint32_t customer = 0; customer < customers; ++customer) ++times.at(choice.of(customer));
+  // 1, 1/2 and 1/3, of their sum
+  EXPECT_NEAR(times[0], customers * 6 / 11.0, 0.006 * customers);
+  EXPECT_NEAR(times[1], customers * 3 / 11.0, 0.006 * customers);
+  EXPECT_NEAR(times[2], customers * 2 / 11.0, 0.006 * customers);
+  options.sales = 1;
+  EXPECT_EQ(SaleChoice(options).of(7), 0U);
 }
 
 TEST(Customers, AreKnownByTheirNames) {

@@ -76,7 +76,7 @@ void write_row(const Row& row, Lines out) {
   cell(row.guard_waits > 0 ? fmt::format("{} of {} ms", figure(row.guard_waits), figure(row.guard_wait_ms)) : "");
   cell(processors_of(row));
   cell(verdict_of(row));
-  *out++ = '\n';
+  fmt::format_to(out, "</tr>\n");
 }
 
 void write_table(const RowGroup& group, Lines out) {

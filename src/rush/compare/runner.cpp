@@ -112,6 +112,9 @@ class WayRun {
   bool crowds_at_once();
   bool crowd_arriving();
   bool still_to_break(std::size_t tries) const;
+  /// Whether nobody is kept from a unit, or from hearing of one, by going home when nothing is left: of several sales
+  /// one does not know, and in the queue they hear of theirs only when they look.
+  bool may_go_home() const { return task_.scenario.sales == 1 && task_.way.engine != "queue"; }
   void compare_with_orders();
   Counters counters() const;
   std::map<std::string, milliseconds> processors() const;
@@ -223,6 +226,7 @@ bool WayRun::warm_up() {
   RushOptions crowd = crowd_of(task_.scenario);
   crowd.seed = options_.seed;
   crowd.double_click = 0;
+  crowd.sales = 1;
   crowd.customers = warm_up_units;
   crowd.connections = std::min(warm_up_connections, options_.connections);
   crowd.patience = patience;
@@ -254,8 +258,7 @@ bool WayRun::crowds_at_once() {
     crowd.connections = options_.connections;
     crowd.patience = std::max(patience, 2 * options_.time);
     const auto left = std::chrono::ceil<milliseconds>(until - SteadyClock::now());
-    // In several sales nobody can say from one of them that nothing is left.
-    if (crowd.sales == 1) crowd.enough = std::max(left, look_every);
+    if (may_go_home()) crowd.enough = std::max(left, look_every);
     const auto result = let_in(fmt::format("crowd {}", crowds), crowd, task_.scenario.stock);
     if (!result) return false;
     measured_.add(*result);
@@ -278,7 +281,7 @@ bool WayRun::crowd_arriving() {
   crowd.seed = options_.seed;
   crowd.connections = options_.connections;
   crowd.patience = std::max(patience, 2 * options_.time);
-  if (crowd.sales == 1) crowd.enough = share(time, (1 - share_at_once) / share_arriving);
+  if (may_go_home()) crowd.enough = share(time, (1 - share_at_once) / share_arriving);
   // The latencies of the report are those of arrivals, which a server cannot keep small by keeping customers out.
   measured_.latencies.clear();
   const auto result = let_in("arrivals", crowd, task_.scenario.stock);

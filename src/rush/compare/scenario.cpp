@@ -74,6 +74,7 @@ std::vector<Scenario> all_clicked_twice() {
   key.without_key = 0;
   Scenario open = clicked_twice("max-open", "everybody clicks twice at once; a customer may have one open reservation");
   open.max_open = 1;
+  open.stock = 4'000;  // enough for every click
   open.hold = Milliseconds{2'000};
   open.payment = Scenario::Payment::client;
   open.abandon = 1;  // so that it stays open

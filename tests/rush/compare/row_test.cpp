@@ -30,7 +30,7 @@ TEST(Rows, OfExactWaysAreRightWhereNothingIsWrong) {
 }
 
 TEST(Rows, OfExactWaysAreWrongByAnyBrokenPromise) {
-  for (auto* const what :
+  for (std::uint64_t rush::Round::* const what :
        {&rush::Round::oversold, &rush::Round::undersold, &rush::Round::lost, &rush::Round::doubled}) {
     const rush::Row row = row_of("postgresql/row-lock", with(what, 1));
     EXPECT_FALSE(row.ok);
