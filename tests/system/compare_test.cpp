@@ -73,9 +73,10 @@ TEST_F(Compare, FindsOurEnginesExact) {
     EXPECT_EQ(row.at("stock").to_number<int>(), 100);
     EXPECT_EQ(row.at("sold").to_number<int>(), 100) << way;
     EXPECT_GT(row.at("sold_per_s").to_number<double>(), 0) << way;
-    EXPECT_GT(row.at("latency").at("sold-out").at("p99_ms").to_number<double>(), 0) << way;
+    EXPECT_GT(row.at("p99_ms").to_number<double>(), 0) << way;
   }
   EXPECT_EQ(rows.at("redis").at("nodes").to_number<int>(), 2);
+  EXPECT_GT(rows.at("redis").at("latency").at("sold-out").at("p99_ms").to_number<double>(), 0) << "by outcome";
   EXPECT_THAT(read(page), HasSubstr("</html>"));
   EXPECT_THAT(read(picture), HasSubstr("</svg>"));
   EXPECT_THAT(ran.output, HasSubstr("AS EXPECTED"));
