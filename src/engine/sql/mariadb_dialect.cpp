@@ -140,6 +140,7 @@ class Mariadb final : public SqlDialect {
     // "Got error 28" is the system's ENOSPC.
     if (code == 1030 && text.find("error 28 ") != std::string::npos) return SqlFailure::database(Trouble::full, text);
     if (const auto kind = trouble_of(code)) return SqlFailure::database(*kind, text);
+    if (code == 1062 || code == 1586) return SqlFailure::duplicate(text);
     std::string state;
     if (session != nullptr) {
       const auto* const backend = static_cast<soci::mysql_session_backend*>(session->get_backend());

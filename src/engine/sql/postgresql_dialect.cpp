@@ -38,6 +38,7 @@ SqlFailure failure_of_state(std::string_view state, std::string text) {
   if (state == "25006") return database(Trouble::read_only);
   if (state == "53100" || state == "53400") return database(Trouble::full);
   if (state == "55P03" || state == "40001" || state == "40P01") return database(Trouble::busy);
+  if (state == "23505") return SqlFailure::duplicate(std::move(text));
   const std::string_view kind = state.substr(0, 2);
   if (kind == "08" || kind == "57") return database(Trouble::connection);  // shutting down, starting, crashed
   if (kind == "53") return database(Trouble::overloaded);

@@ -23,8 +23,9 @@ enum class SqlTrouble : std::uint8_t {
 /// Thrown by SqlSession, and caught by whoever owns one.
 struct SqlFailure {
   enum class Fault : std::uint8_t {
-    content,   ///< of what was to be written
-    doubtful,  ///< an error that is not known: taken to be of the content
+    content,    ///< of what was to be written
+    duplicate,  ///< likewise: another row has a value of it that must be unique
+    doubtful,   ///< an error that is not known: taken to be of the content
     database,
   };
   Fault fault = Fault::database;
@@ -32,6 +33,9 @@ struct SqlFailure {
   std::string sentence;
 
   static SqlFailure content(std::string sentence) { return {Fault::content, SqlTrouble::other, std::move(sentence)}; }
+  static SqlFailure duplicate(std::string sentence) {
+    return {Fault::duplicate, SqlTrouble::other, std::move(sentence)};
+  }
   static SqlFailure doubtful(std::string sentence) { return {Fault::doubtful, SqlTrouble::other, std::move(sentence)}; }
   static SqlFailure database(SqlTrouble kind, std::string sentence) {
     return {Fault::database, kind, std::move(sentence)};

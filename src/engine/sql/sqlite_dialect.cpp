@@ -39,6 +39,9 @@ class Sqlite final : public SqlDialect {
     const auto database = [&](Trouble kind) { return SqlFailure::database(kind, std::move(text)); };
     switch (known->result() & 0xff) {
       case SQLITE_CONSTRAINT:
+        // The library tells no more than the words, which SQLite does not translate.
+        if (text.find("UNIQUE constraint failed") != std::string::npos) return SqlFailure::duplicate(std::move(text));
+        return SqlFailure::content(std::move(text));
       case SQLITE_MISMATCH:
       case SQLITE_TOOBIG:
         return SqlFailure::content(std::move(text));

@@ -167,7 +167,7 @@ TEST_P(OrderServerFaults, ADeadlockIsTriedAgain) {
   options.lock_timeout = 20s;
   options.statement_timeout = 30s;
   store = OrderStore::open(options).value();
-  SqlSession somebody(options);
+  SqlSession somebody(session_options(options));
   lock_order(somebody, 2);
   // We lock 1 and wait for 2; then somebody who has 2 wants 1.
   auto storing = std::async(std::launch::async, [&] {
@@ -198,7 +198,7 @@ TEST_P(OrderPostgresqlFaults, ASerializationFailureIsTriedAgain) {
   options.lock_timeout = 20s;
   options.statement_timeout = 30s;
   store = OrderStore::open(options).value();
-  SqlSession somebody(options);
+  SqlSession somebody(session_options(options));
   lock_order(somebody, 2);
   auto storing =
       std::async(std::launch::async, [&] { return store->store(std::vector{event(reservation_returned, 2, 9)}); });

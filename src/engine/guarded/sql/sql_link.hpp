@@ -1,0 +1,68 @@
+// The connection of one session: made anew where it was lost, and its failures told as an inventory tells them.
+#pragma once
+
+#include "engine/guarded/guarded_options.hpp"
+#include "engine/guarded/inventory.hpp"
+#include "engine/sql/sql_session.hpp"
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace firstcome::engine {
+
+/// All functions block and throw InventoryFailure, but for those that say otherwise. Not thread-safe.
+class SqlLink {
+ public:
+  using Row = SqlSession::Row;
+
+  /// Connects later. REQUIRES: the inventory is a DatabaseUrl. `options` must outlive it.
+  explicit SqlLink(const GuardedOptions& options);
+
+  const SqlDialect& dialect() const { return dialect_; }
+  /// Connects where there is no connection. Throws SqlFailure.
+  SqlSession& session();
+  /// Forgets the connection.
+  void drop();
+  /// The failure of a statement that did not commit. A connection that it tells to be lost is forgotten.
+  InventoryFailure told(const SqlFailure& failure);
+
+  enum class Begin : std::uint8_t {
+    deferred,   ///< SQLite: what is read is a snapshot, and whoever writes after others have is told to try again
+    immediate,  ///< SQLite: nobody else writes until the end
+  };
+  /// Nothing is sent before the next statement.
+  void begin(Begin how = Begin::immediate);
+  /// `unknown` where the connection is lost on the way.
+  void commit();
+  /// Also where nothing has begun.
+  void roll_back() noexcept;
+
+  // A second row with a value that must be unique is a `conflict`. Outside of a transaction, a statement that failed
+  // may have been done: ask only for what may be asked twice.
+
+  /// One after the other; the rows are the last one's. On PostgreSQL all of them are one round trip.
+  /// REQUIRES: the last one has so many columns.
+  std::vector<Row> ask(std::initializer_list<std::string_view> statements, std::size_t columns);
+  /// Likewise; how many rows the last one has changed.
+  std::uint64_t execute(std::initializer_list<std::string_view> statements);
+
+ private:
+  enum class State : std::uint8_t { none, begun_later, begun };
+
+  /// Sends all but what is to be sent with the last one, which it returns.
+  std::string last_of(std::initializer_list<std::string_view> statements);
+  bool takes_several() const { return dialect_.kind() == DatabaseUrl::Kind::postgresql; }
+
+  const GuardedOptions& options_;
+  const DatabaseUrl& url_;
+  const SqlDialect& dialect_;
+  std::unique_ptr<SqlSession> session_;  ///< nullptr: not connected
+  State state_ = State::none;
+  std::string_view begin_;  ///< the statement, of begun_later
+};
+
+}  // namespace firstcome::engine

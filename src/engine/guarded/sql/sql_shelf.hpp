@@ -1,0 +1,37 @@
+// Sales and orders as they stand in the tables: making and reading them, without selling.
+#pragma once
+
+#include "engine/guarded/sql/sql_link.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace firstcome::engine {
+
+/// All functions block and throw InventoryFailure. Not thread-safe.
+class SqlShelf {
+ public:
+  /// Both must outlive it.
+  SqlShelf(const GuardedOptions& options, SqlLink& link);
+
+  SaleAnswer create(const SaleTerms& terms);
+  std::optional<SaleView> sale(const std::string& id);
+  std::vector<SaleView> sales(const std::string& after, std::uint32_t limit);
+  std::vector<OrderRow> orders(SaleHandle sale, const std::optional<std::string>& customer, Number after,
+                               std::uint32_t limit);
+  std::optional<OrderRow> order(ReservationRef ref);
+
+ private:
+  /// False: somebody else has just made one of this id.
+  bool insert(const SaleTerms& terms);
+  std::vector<SaleView> select_sales(const std::string& where);
+  std::vector<OrderRow> select_orders(const std::string& where);
+  std::string literal(std::string_view text) const;
+
+  SqlLink& link_;
+  const GuardKind guard_;
+};
+
+}  // namespace firstcome::engine

@@ -1,0 +1,159 @@
+#include "engine/guarded/sql/sql_tables.hpp"
+
+#include <fmt/args.h>
+#include <fmt/format.h>
+#include <openssl/rand.h>
+
+#include <charconv>
+#include <optional>
+
+namespace firstcome::engine {
+namespace {
+
+constexpr std::string_view version = "1";
+
+struct Types {
+  std::string_view identity;    ///< a number that the database gives, never twice
+  std::string_view text;        ///< of 128 bytes, compared byte for byte
+  std::string_view name;        ///< of 200 characters
+  std::string_view end;         ///< of a table
+  std::string_view stock_end;   ///< of the table whose rows are written again and again
+  std::string_view with_a_key;  ///< of the index of orders that have a key
+};
+
+const Types& types_of(DatabaseUrl::Kind kind) {
+  static constexpr Types postgresql{.identity = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+                                    .text = "text COLLATE \"C\"",
+                                    .name = "text",
+                                    .end = "",
+                                    // So that a new version of a row fits beside the old one, and no index is touched.
+                                    .stock_end = " WITH (fillfactor = 50)",
+                                    .with_a_key = " WHERE key_hash IS NOT NULL"};
+  static constexpr Types mariadb{
+      .identity = "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
+      .text = "VARCHAR(128)",
+      .name = "VARCHAR(200)",
+      .end = " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+      .stock_end = " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+      .with_a_key = ""};
+  static constexpr Types sqlite{.identity = "INTEGER PRIMARY KEY AUTOINCREMENT",
+                                .text = "TEXT",
+                                .name = "TEXT",
+                                .end = "",
+                                .stock_end = "",
+                                .with_a_key = " WHERE key_hash IS NOT NULL"};
+  switch (kind) {
+    case DatabaseUrl::Kind::postgresql:
+      return postgresql;
+    case DatabaseUrl::Kind::mariadb:
+      return mariadb;
+    case DatabaseUrl::Kind::sqlite:
+      break;
+  }
+  return sqlite;
+}
+
+// Instants are since 1970 UTC, in the unit that the name ends with.
+constexpr std::string_view statements[] = {
+    "CREATE TABLE IF NOT EXISTS guarded_meta (name VARCHAR(32) NOT NULL PRIMARY KEY, value VARCHAR(64) NOT NULL){end}",
+    "CREATE TABLE IF NOT EXISTS guarded_sales (handle {identity}, id VARCHAR(64) NOT NULL UNIQUE, name {name} NOT NULL,"
+    " kind SMALLINT NOT NULL, stock BIGINT NOT NULL, unit_price BIGINT NOT NULL, currency VARCHAR(3) NOT NULL,"
+    " limit_per_customer BIGINT, hold_ms BIGINT NOT NULL, payment SMALLINT NOT NULL){end}",
+    "CREATE TABLE IF NOT EXISTS guarded_stock (sale BIGINT NOT NULL PRIMARY KEY, available BIGINT NOT NULL,"
+    " version BIGINT NOT NULL, fence BIGINT NOT NULL){stock_end}",
+    "CREATE TABLE IF NOT EXISTS guarded_orders (number {identity}, sale BIGINT NOT NULL, customer {text} NOT NULL,"
+    " quantity BIGINT NOT NULL, reference {text} NOT NULL, key_hash CHAR(32), paid SMALLINT NOT NULL,"
+    " sold_at_ms BIGINT NOT NULL, node {text} NOT NULL, seen_available BIGINT NOT NULL, read_at_us BIGINT NOT NULL,"
+    " written_at_us BIGINT NOT NULL){end}",
+    "CREATE INDEX IF NOT EXISTS guarded_orders_by_customer ON guarded_orders (sale, customer)",
+    "CREATE UNIQUE INDEX IF NOT EXISTS guarded_orders_by_key ON guarded_orders (sale, key_hash){with_a_key}",
+    "CREATE TABLE IF NOT EXISTS guarded_units (sale BIGINT NOT NULL, unit BIGINT NOT NULL, PRIMARY KEY (sale, unit))"
+    "{end}",
+    "CREATE TABLE IF NOT EXISTS guarded_free_units (sale BIGINT NOT NULL, unit BIGINT NOT NULL, freed_at_us BIGINT NOT "
+    "NULL, PRIMARY KEY (sale, unit)){end}",
+    "CREATE TABLE IF NOT EXISTS guarded_buyers (sale BIGINT NOT NULL, customer {text} NOT NULL, nth BIGINT NOT NULL,"
+    " PRIMARY KEY (sale, customer, nth)){end}",
+};
+
+std::string hex_of(const StoreSecret& secret) {
+  std::string text;
+  for (const std::uint8_t byte : secret) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+std::optional<StoreSecret> secret_in(std::string_view text) {
+  StoreSecret secret{};
+  if (text.size() != 2 * secret.size()) return std::nullopt;
+  for (std::size_t i = 0; i < secret.size(); ++i) {
+    const char* const end = text.data() + 2 * i + 2;
+    if (std::from_chars(end - 2, end, secret[i], 16).ptr != end) return std::nullopt;
+  }
+  return secret;
+}
+
+std::string random_secret() {
+  StoreSecret secret;
+  if (RAND_bytes(secret.data(), static_cast<int>(secret.size())) != 1) {
+    throw InventoryFailure{.sentence = "no random numbers"};
+  }
+  return hex_of(secret);
+}
+
+bool has_meta(SqlSession& session) {
+  return session.ask_number(fmt::format(fmt::runtime(session.dialect().count_tables()), "'guarded_meta'")) != 0;
+}
+
+/// What the tables hold by a name; empty: nothing.
+std::string meta(SqlSession& session, std::string_view name) {
+  const auto rows = session.ask(fmt::format("SELECT value FROM guarded_meta WHERE name = '{}'", name), 1);
+  return rows.empty() ? "" : rows[0][0].value_or("");
+}
+
+void make(SqlSession& session) {
+  const Types& types = types_of(session.dialect().kind());
+  for (const std::string_view statement : statements) {
+    session.run(fmt::format(fmt::runtime(statement), fmt::arg("identity", types.identity), fmt::arg("text", types.text),
+                            fmt::arg("name", types.name), fmt::arg("end", types.end),
+                            fmt::arg("stock_end", types.stock_end), fmt::arg("with_a_key", types.with_a_key)));
+  }
+  // The version last: without it the tables are in the making, by somebody who died.
+  if (meta(session, "secret").empty()) {
+    session.run(fmt::format("INSERT INTO guarded_meta (name, value) VALUES ('secret', '{}')", random_secret()));
+  }
+  session.run(fmt::format("INSERT INTO guarded_meta (name, value) VALUES ('version', '{}')", version));
+}
+
+void make_where_missing(SqlSession& session) {
+  if (has_meta(session) && !meta(session, "version").empty()) return;
+  SqlTransaction transaction(session);
+  const SqlDialect& dialect = session.dialect();
+  if (!dialect.lock_schema().empty() && session.ask_number(std::string(dialect.lock_schema())) != 1) {
+    throw SqlFailure::database(SqlTrouble::overloaded, "somebody else is changing its tables");
+  }
+  // Again: another one may have made them meanwhile.
+  if (!has_meta(session) || meta(session, "version").empty()) make(session);
+  transaction.commit();
+  if (!dialect.unlock_schema().empty()) session.ask_number(std::string(dialect.unlock_schema()));
+}
+
+}  // namespace
+
+StoreSecret open_tables(SqlLink& link) {
+  try {
+    SqlSession& session = link.session();
+    make_where_missing(session);
+    if (const std::string found = meta(session, "version"); found != version) {
+      throw SqlFailure::database(SqlTrouble::schema, "its guarded tables are of version " + found +
+                                                         ", made by another firstcome; give it a database of its own");
+    }
+    if (const auto secret = secret_in(meta(session, "secret"))) return *secret;
+    throw SqlFailure::database(SqlTrouble::schema, "its guarded_meta has lost the secret");
+  } catch (const SqlFailure& failure) {
+    InventoryFailure told = link.told(failure);
+    told.kind = InventoryFailure::Kind::unavailable;
+    link.drop();
+    throw told;
+  }
+}
+
+}  // namespace firstcome::engine

@@ -1,0 +1,320 @@
+// Who stays exact when two nodes sell at once, and who does not.
+#include "engine/guarded/sql/sql_book.hpp"
+#include "engine/guarded/sql/sql_inventories.hpp"
+
+#include <gmock/gmock.h>
+
+#include <array>
+#include <barrier>
+#include <mutex>
+#include <set>
+#include <thread>
+
+namespace firstcome::engine {
+namespace {
+
+constexpr int threads_of_a_node = 16;
+constexpr int customers = 64;
+constexpr Units stock = 20;
+
+/// Declines some, and keeps the books.
+class TestBank {
+ public:
+  ChargeResult charge(const ChargeRequest& request) {
+    const std::lock_guard lock(mutex_);
+    ChargeResult result;
+    result.outcome = ++asked_ % 4 == 0 ? ChargeOutcome::declined : ChargeOutcome::charged;
+    if (result.outcome == ChargeOutcome::charged) {
+      EXPECT_TRUE(charged_.insert(request.key).second) << request.key << " was charged twice";
+    }
+    return result;
+  }
+  void refund(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    charged_.erase(key);
+  }
+  std::size_t charged() const { return charged_.size(); }
+
+ private:
+  std::mutex mutex_;
+  int asked_ = 0;
+  std::set<std::string> charged_;
+};
+
+class SqlSellers : public OnEachInventory {
+ protected:
+  struct Crowd {
+    std::array<std::atomic<int>, 256> answers{};
+    std::mutex mutex;
+    std::vector<std::string> failures;
+
+    int of(Outcome outcome) const { return answers[static_cast<std::size_t>(outcome)]; }
+  };
+
+  /// Every customer asks both nodes, at once with everybody else. `threads_each`: of a node, with a session each.
+  void sell_to_all(std::array<TestNode*, 2> nodes, const SaleView& sale, Crowd& crowd, int threads_each) {
+    std::array<std::atomic<int>, 2> next{};
+    std::barrier together(2 * threads_each);
+    std::vector<std::unique_ptr<InventorySession>> sessions;
+    for (int i = 0; i < 2 * threads_each; ++i) sessions.push_back(nodes[std::size_t(i) % 2]->open());
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < sessions.size(); ++i) {
+      threads.emplace_back([&, i] {
+        together.arrive_and_wait();
+        for (int customer = next[i % 2]++; customer < customers; customer = next[i % 2]++) {
+          try {
+            const Sold sold = sessions[i]->sell(purchase(sale, fmt::format("c-{}", customer)));
+            ++crowd.answers[static_cast<std::size_t>(sold.outcome)];
+          } catch (const InventoryFailure& failure) {
+            const std::lock_guard lock(crowd.mutex);
+            crowd.failures.push_back(failure.sentence);
+          }
+        }
+      });
+    }
+  }
+
+  void expect_exact(InventorySession& session, const SaleTerms& sold, const Crowd& crowd) {
+    EXPECT_THAT(crowd.failures, ::testing::IsEmpty());
+    EXPECT_EQ(crowd.of(Outcome::busy), 0);
+    const SaleView after = session.sale(sold.id).value();
+    const auto orders = session.orders(after.handle, {}, Number{}, 1'000);
+    EXPECT_EQ(orders.size(), static_cast<std::size_t>(crowd.of(Outcome::done))) << "lost, or told of and not there";
+    EXPECT_LE(after.sold, stock) << "oversold";
+    EXPECT_EQ(after.available + after.sold, stock);
+    EXPECT_EQ(after.held, 0);
+    std::set<std::string> once;
+    for (const OrderRow& order : orders)
+      EXPECT_TRUE(once.insert(order.customer).second) << order.customer << " has two";
+  }
+};
+FIRSTCOME_ON_EACH_INVENTORY(SqlSellers);
+
+TEST_P(SqlSellers, AreExactOnTwoNodes) {
+  for (const GuardKind guard : sellers_of(GetParam())) {
+    SCOPED_TRACE(text_of(guard));
+    TestNode a(options(guard, "a"));
+    TestNode b(options(guard, "b"));
+    const auto session = a.open();
+    SaleTerms limited = terms(stock);
+    limited.limit_per_customer = 1;
+    const SaleView sale = session->create(limited).sale;
+    Crowd crowd;
+    sell_to_all({&a, &b}, sale, crowd, threads_of_a_node);
+    expect_exact(*session, limited, crowd);
+    EXPECT_EQ(crowd.of(Outcome::done), stock);
+    EXPECT_EQ(crowd.of(Outcome::sold_out) + crowd.of(Outcome::limit_exceeded), 2 * customers - stock);
+    EXPECT_GT(a.waits().waits, 0U);
+  }
+}
+
+TEST_P(SqlSellers, AreExactOnTwoNodesAlsoWhereChargesFail) {
+  for (const GuardKind guard : sellers_of(GetParam())) {
+    for (const PayTime pay : {PayTime::inside, PayTime::after}) {
+      SCOPED_TRACE(fmt::format("{}, pay {}", text_of(guard), pay == PayTime::inside ? "inside" : "after"));
+      TestBank bank;
+      const auto with_bank = [&](const char* name) {
+        GuardedOptions made = options(guard, name);
+        made.pay = pay;
+        made.charge = [&](const ChargeRequest& request) { return bank.charge(request); };
+        made.refund = [&](const std::string& key) { bank.refund(key); };
+        return made;
+      };
+      TestNode a(with_bank("a"));
+      TestNode b(with_bank("b"));
+      const auto session = a.open();
+      SaleTerms paid = terms(stock);
+      paid.limit_per_customer = 1;
+      paid.hold = 1s;
+      paid.payment = PaymentMode::automatic;
+      const SaleView sale = session->create(paid).sale;
+      Crowd crowd;
+      sell_to_all({&a, &b}, sale, crowd, 5);
+      expect_exact(*session, paid, crowd);
+      EXPECT_GT(crowd.of(Outcome::payment_failed), 0);
+      EXPECT_EQ(bank.charged(), static_cast<std::size_t>(crowd.of(Outcome::done)));
+    }
+  }
+}
+
+TEST_P(SqlSellers, MakeOneOrderOfAKeyThatComesTwiceAtOnce) {
+  for (const GuardKind guard : sellers_of(GetParam())) {
+    SCOPED_TRACE(text_of(guard));
+    TestNode a(options(guard, "a"));
+    TestNode b(options(guard, "b"));
+    const std::array sessions{a.open(), b.open()};
+    const SaleView sale = sessions[0]->create(terms(stock)).sale;
+    for (std::uint64_t key = 1; key <= 10; ++key) {
+      std::array<Sold, 2> sold;
+      std::barrier together(2);
+      std::vector<std::jthread> threads;
+      for (std::size_t i = 0; i < 2; ++i) {
+        threads.emplace_back([&, i] {
+          together.arrive_and_wait();
+          sold[i] = sessions[i]->sell(purchase(sale, "ann", 1, {.high = key, .low = 1}));
+        });
+      }
+      threads.clear();
+      EXPECT_EQ(sold[0].number, sold[1].number);
+      EXPECT_THAT((std::array{sold[0].outcome, sold[1].outcome}),
+                  ::testing::UnorderedElementsAre(Outcome::done, Outcome::unchanged));
+    }
+    EXPECT_EQ(sessions[0]->sale(sale.terms.id).value().available, stock - 10);
+  }
+}
+
+/// Whoever reads and writes in two transactions, with nothing around them.
+TEST_P(SqlSellers, OversellWithoutAGuard) {
+  for (int attempt = 1; attempt <= 5; ++attempt) {
+    std::barrier all_have_read(2 * threads_of_a_node);
+    GuardedOptions none = options(GuardKind::none, "a");
+    none.between_read_and_write = [&] { all_have_read.arrive_and_wait(); };
+    TestNode a(none);
+    none.node = "b";
+    TestNode b(none);
+    const auto session = a.open();
+    const SaleView sale = session->create(terms(stock)).sale;
+    std::vector<std::unique_ptr<InventorySession>> sessions;
+    for (int i = 0; i < 2 * threads_of_a_node; ++i) sessions.push_back((i % 2 == 0 ? a : b).open());
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < sessions.size(); ++i) {
+      threads.emplace_back([&, i] {
+        try {
+          sessions[i]->sell(purchase(sale, fmt::format("c-{}", i)));
+        } catch (const InventoryFailure& failure) {
+          ADD_FAILURE() << failure.sentence;
+        }
+        all_have_read.arrive_and_drop();
+      });
+    }
+    threads.clear();
+    if (session->sale(sale.terms.id).value().sold > stock) return;
+  }
+  ADD_FAILURE() << "it has oversold in none of 5 tries";
+}
+
+/// Two sessions with a transaction each, step by step.
+class SqlBooks : public OnEachInventory {
+ protected:
+  struct Shop {
+    explicit Shop(const GuardedOptions& made) : options(made), link(options), book(options, link) {}
+    GuardedOptions options;
+    SqlLink link;
+    SqlBook book;
+  };
+
+  SaleView sale_of(Units units) {
+    TestNode node(options(GuardKind::mutex));
+    return node.open()->create(terms(units)).sale;
+  }
+  static bool is_conflict(const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const InventoryFailure& failure) {
+      return failure.kind == InventoryFailure::Kind::conflict;
+    }
+    return false;
+  }
+};
+FIRSTCOME_ON_EACH_INVENTORY(SqlBooks);
+
+TEST_P(SqlBooks, ATransactionThatHasReadTooEarlyIsRefusedBySqliteOnly) {
+  const SaleView sale = sale_of(1);
+  Shop a(options(GuardKind::mutex, "a")), b(options(GuardKind::mutex, "b"));
+  for (Shop* const shop : {&a, &b}) shop->book.begin();
+  const Seen seen_by_a = a.book.read(purchase(sale, "ann"));
+  const Seen seen_by_b = b.book.read(purchase(sale, "ben"));
+  EXPECT_EQ(seen_by_b.available, 1);
+  a.book.write(purchase(sale, "ann"), seen_by_a, {});
+  a.book.commit();
+  const bool refused = is_conflict([&] {
+    b.book.write(purchase(sale, "ben"), seen_by_b, {});
+    b.book.commit();
+  });
+  EXPECT_EQ(refused, GetParam() == Kind::sqlite);
+  b.book.roll_back();
+}
+
+TEST_P(SqlBooks, AFencedSaleRefusesALowerToken) {
+  const SaleView sale = sale_of(5);
+  GuardedOptions fenced = options(GuardKind::fifo);
+  fenced.fencing = Fencing::on;
+  Shop shop(fenced);
+  const auto write_with = [&](std::uint64_t token) {
+    shop.book.begin();
+    const Seen seen = shop.book.read(purchase(sale, "ann"));
+    shop.book.write(purchase(sale, "ann"), seen, {.token = token});
+    shop.book.commit();
+  };
+  write_with(7);
+  EXPECT_TRUE(is_conflict([&] { write_with(6); }));
+  shop.book.roll_back();
+  write_with(7);
+  write_with(8);
+  TestNode node(options(GuardKind::mutex));
+  EXPECT_EQ(node.open()->sale(sale.terms.id).value().available, 2);
+  EXPECT_EQ(node.open()->sale(sale.terms.id).value().sold, 3);
+}
+
+/// The lease of the first has passed to the second, which has read but not written when the first awakes.
+TEST_P(SqlBooks, AFencedSaleSeesALateWriteBetweenAReadAndAWrite) {
+  const SaleView sale = sale_of(5);
+  GuardedOptions fenced = options(GuardKind::fifo);
+  fenced.fencing = Fencing::on;
+  Shop late(fenced), next(fenced);
+  const auto read = [&](Shop& shop) {
+    shop.book.begin();
+    const Seen seen = shop.book.read(purchase(sale, "ann"));
+    shop.book.commit();
+    return seen;
+  };
+  const auto write = [&](Shop& shop, const Seen& seen, std::uint64_t token) {
+    shop.book.begin();
+    shop.book.write(purchase(sale, "ann"), seen, {.token = token});
+    shop.book.commit();
+  };
+  const Seen seen_by_late = read(late);
+  const Seen seen_by_next = read(next);
+  write(late, seen_by_late, 1);
+  EXPECT_TRUE(is_conflict([&] { write(next, seen_by_next, 2); }));
+  next.book.roll_back();
+  write(next, read(next), 2);
+  EXPECT_TRUE(is_conflict([&] { write(late, read(late), 1); }));
+}
+
+TEST_P(SqlBooks, WithoutFencingALowerTokenMeansNothing) {
+  const SaleView sale = sale_of(5);
+  Shop shop(options(GuardKind::fifo));
+  for (const std::uint64_t token : {7U, 6U}) {
+    shop.book.begin();
+    const Seen seen = shop.book.read(purchase(sale, "ann"));
+    EXPECT_FALSE(is_conflict([&] { shop.book.write(purchase(sale, "ann"), seen, {.token = token}); }));
+    shop.book.commit();
+  }
+}
+
+TEST_P(SqlBooks, WhatIsTakenBackIsThereAgainOnce) {
+  const SaleView sale = sale_of(5);
+  Shop shop(options(GuardKind::mutex));
+  const auto write = [&] {
+    shop.book.begin();
+    const Seen seen = shop.book.read(purchase(sale, "ann", 2));
+    const Written written = shop.book.write(purchase(sale, "ann", 2), seen, {.paid = false});
+    shop.book.commit();
+    return written.number;
+  };
+  TestNode node(options(GuardKind::mutex));
+  const auto session = node.open();
+  const Number first = write();
+  EXPECT_EQ(session->sale(sale.terms.id).value().held, 2);
+  for (int twice = 0; twice < 2; ++twice) shop.book.take_back(sale.handle, first, 2);
+  EXPECT_EQ(session->sale(sale.terms.id).value().available, 5);
+  EXPECT_FALSE(session->order({sale.handle, first}));
+  const Number second = write();
+  for (int twice = 0; twice < 2; ++twice) shop.book.mark_paid(sale.handle, second);
+  shop.book.take_back(sale.handle, second, 2);
+  EXPECT_EQ(session->sale(sale.terms.id).value().sold, 2) << "what is paid is not taken back";
+}
+
+}  // namespace
+}  // namespace firstcome::engine
