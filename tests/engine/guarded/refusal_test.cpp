@@ -20,31 +20,31 @@ Seen seen_of(Units available, Units of_customer = 0) {
   return seen;
 }
 
-TEST(Refusal, IsNoneWhereThereIsEnough) {
+TEST(RefusalOfAPurchase, IsNoneWhereThereIsEnough) {
   EXPECT_EQ(refusal(purchase_of(3), seen_of(3)), std::nullopt);
   EXPECT_EQ(refusal(purchase_of(1, 2), seen_of(1, 1)), std::nullopt);
 }
 
-TEST(Refusal, SaysSoldOutWhereNothingIsLeft) {
+TEST(RefusalOfAPurchase, SaysSoldOutWhereNothingIsLeft) {
   EXPECT_EQ(refusal(purchase_of(1), seen_of(0)), Outcome::sold_out);
   EXPECT_EQ(refusal(purchase_of(3), seen_of(-1)), Outcome::sold_out) << "a broken way can leave less than nothing";
 }
 
-TEST(Refusal, SaysNotEnoughAndWhatIsLeft) {
+TEST(RefusalOfAPurchase, SaysNotEnoughAndWhatIsLeft) {
   const Purchase purchase = purchase_of(3);
   const Seen seen = seen_of(2);
   EXPECT_EQ(refusal(purchase, seen), Outcome::not_enough);
   EXPECT_EQ(refused(Outcome::not_enough, purchase, seen).left, 2);
 }
 
-TEST(Refusal, CountsTheLimitBeforeTheStock) {
+TEST(RefusalOfAPurchase, CountsTheLimitBeforeTheStock) {
   const Purchase purchase = purchase_of(2, 3);
   EXPECT_EQ(refusal(purchase, seen_of(0, 2)), Outcome::limit_exceeded);
   EXPECT_EQ(refused(Outcome::limit_exceeded, purchase, seen_of(0, 2)).left, 1);
   EXPECT_EQ(refused(Outcome::limit_exceeded, purchase, seen_of(0, 5)).left, 0);
 }
 
-TEST(Refusal, GivesTheSameAnswerToTheSameKeyAlsoWhereNothingIsLeft) {
+TEST(RefusalOfAPurchase, GivesTheSameAnswerToTheSameKeyAlsoWhereNothingIsLeft) {
   const Purchase purchase = purchase_of(2, 2);
   Seen seen = seen_of(0, 2);
   seen.same_key = Seen::Earlier{.number = Number{7}, .quantity = 2, .at = Instant{Milliseconds{5}}};
@@ -54,7 +54,7 @@ TEST(Refusal, GivesTheSameAnswerToTheSameKeyAlsoWhereNothingIsLeft) {
   EXPECT_EQ(sold.at, Instant{Milliseconds{5}});
 }
 
-TEST(Refusal, RefusesAKeyThatWasUsedForSomethingElse) {
+TEST(RefusalOfAPurchase, RefusesAKeyThatWasUsedForSomethingElse) {
   Seen seen = seen_of(5);
   seen.same_key = Seen::Earlier{.number = Number{7}, .quantity = 1};
   EXPECT_EQ(refusal(purchase_of(2), seen), Outcome::idempotency_key_reused);
@@ -63,7 +63,7 @@ TEST(Refusal, RefusesAKeyThatWasUsedForSomethingElse) {
   EXPECT_EQ(refusal(other, seen), Outcome::idempotency_key_reused);
 }
 
-TEST(Refusal, SaysThatTheSameKeyIsStillBeingCharged) {
+TEST(RefusalOfAPurchase, SaysThatTheSameKeyIsStillBeingCharged) {
   Seen seen = seen_of(5);
   seen.same_key = Seen::Earlier{.number = Number{7}, .quantity = 1, .paid = false};
   EXPECT_EQ(refusal(purchase_of(1), seen), Outcome::request_in_progress);
