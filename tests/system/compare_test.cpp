@@ -110,6 +110,28 @@ TEST_F(Compare, JudgesManySalesOneByOne) {
   }
 }
 
+TEST_F(Compare, SeesGuardsBreakThatAreNoneAndOthersHold) {
+  FIRSTCOME_NEEDS_REDIS();
+  const RedisServer redis;
+  const auto report =
+      report_of("redis/none,redis/mutex*,redis/*before-commit,redis/limiter,redis/incr,redis/fifo", redis);
+  EXPECT_EQ(ran.code, 0) << ran.output << ran.error;
+  std::map<std::string, std::string> found;
+  for (const auto& [way, row] : rows_of(report)) found[way] = text_of(row, "found");
+  const std::map<std::string, std::string> expected{{"redis/none", "oversells"},
+                                                    {"redis/mutex", "oversells"},
+                                                    {"redis/mutex/one-node", "exact"},
+                                                    {"redis/redisson/before-commit", "oversells"},
+                                                    {"redis/limiter", "undersells"},
+                                                    {"redis/incr", "exact"},
+                                                    {"redis/fifo", "exact"}};
+  EXPECT_EQ(found, expected) << ran.output;
+  EXPECT_THAT(ran.output, HasSubstr(" read ")) << "the interleaving that did it";
+  const auto row = rows_of(report).at("redis/fifo");
+  EXPECT_GT(row.at("commands_per_sale").to_number<double>(), 1);
+  EXPECT_GT(row.at("guard_waits").to_number<double>(), 0);
+}
+
 TEST_F(Compare, SaysWhatIsWrongWithItsOptions) {
   const auto file = folder.path() / "wrong.json";
   std::ofstream(file) << R"({"name": "wrong", "stock": 0})";

@@ -13,8 +13,8 @@ constexpr double busy_most = 0.95;  // of the generator's thread: with more, it 
 constexpr std::array faults{std::pair{Fault::none, "none"}, std::pair{Fault::pause_holder, "pause-holder"},
                             std::pair{Fault::kill_node, "kill-node"}, std::pair{Fault::kill_redis, "kill-redis"}};
 
-void add_cases(std::string_view kind, const Finding& finding, std::vector<std::string>& cases) {
-  for (std::size_t i = 0; i < finding.first.size() && i < cases_of_each; ++i)
+void add_cases(std::string_view kind, const Finding& finding, std::size_t most, std::vector<std::string>& cases) {
+  for (std::size_t i = 0; i < finding.first.size() && i < most; ++i)
     cases.push_back(std::string(kind) + ": " + finding.first[i]);
 }
 
@@ -105,7 +105,9 @@ Round round_of(const RushResult& result) {
                                                                         {"over the limit", &verdict.over_limit},
                                                                         {"sums", &verdict.equation},
                                                                         {"without an order", &verdict.no_order}}};
-  for (const auto& [kind, finding] : findings) add_cases(kind, *finding, round.cases);
+  // An oversell is the same sum three times; how it came to be is in the audit.
+  for (const auto& [kind, finding] : findings)
+    add_cases(kind, *finding, finding == &verdict.oversold ? 1 : cases_of_each, round.cases);
   return round;
 }
 

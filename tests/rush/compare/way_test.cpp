@@ -78,6 +78,8 @@ TEST(Ways, DoubleWhereNothingTiesTwoClicksTogether) {
   EXPECT_EQ(expected("embedded", "double-click-key"), Expected::exact);
   EXPECT_EQ(expected("embedded", "double-click-max-open"), Expected::exact);
   EXPECT_EQ(expected("embedded", "double-click-lock"), Expected::exact);
+  EXPECT_EQ(expected("redis/incr", "double-click-bare"), Expected::doubles);
+  EXPECT_EQ(expected("redis/sadd-incr", "double-click-bare"), Expected::exact) << "one order a customer";
   EXPECT_EQ(expected("postgresql/none", "double-click-bare"), Expected::oversells) << "the worse of the two";
 }
 
