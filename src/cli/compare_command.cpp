@@ -4,13 +4,20 @@
 #include "rush/compare/report.hpp"
 
 #include <fmt/format.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace firstcome::cli {
@@ -33,6 +40,7 @@ struct CompareWords {
   rush::CompareOptions compare;
 };
 
+constexpr int killed_by = 128;
 constexpr double quick_seconds = 1.2;
 constexpr double usual_seconds = 10;
 
@@ -130,7 +138,50 @@ int exit_code_of(const rush::Comparison& comparison) {
   return static_cast<int>(grade);
 }
 
-int run_compare(const CompareWords& words, const rush::CompareOptions& options) {
+/// A folder for the runs, removed at the end, also where SIGINT or SIGTERM ends the program: then at once. The servers
+/// are children, and are stopped by the end of their parent.
+class RunFolder {
+ public:
+  RunFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "firstcome-compare-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder " + name);
+    path_ = name;
+    sigemptyset(&signals_);
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&signals_, signal);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    thread_ = std::thread([this] { watch(); });
+  }
+  ~RunFolder() {
+    pthread_kill(thread_.native_handle(), SIGUSR1);
+    thread_.join();
+    remove();
+  }
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  void remove() const {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+
+  void watch() const {
+    int signal = 0;
+    while (sigwait(&signals_, &signal) != 0) {
+    }
+    if (signal == SIGUSR1) return;
+    remove();
+    _exit(killed_by + signal);
+  }
+
+  std::filesystem::path path_;
+  sigset_t signals_{};
+  std::thread thread_;
+};
+
+int run_compare(const CompareWords& words, rush::CompareOptions options) {
   Output json(words.json), html(words.html), picture(words.picture);
   for (const Output* output : {&json, &html, &picture}) {
     if (output->is_open()) continue;
@@ -139,6 +190,8 @@ int run_compare(const CompareWords& words, const rush::CompareOptions& options) 
   }
   std::expected<rush::Comparison, rush::RushFailure> comparison;
   {
+    const RunFolder folder;
+    options.folder = folder.path();
     rush::CompareView view(stderr);
     rush::CompareEvents events;
     events.step = [&view](const rush::Step& step) { view.step(step); };

@@ -9,9 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <memory>
-#include <stdexcept>
 #include <utility>
 
 namespace firstcome::rush {
@@ -22,25 +20,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds start_and_stop{1'000};  // of one run, before anything is known
 constexpr int connect_patience_ms = 2'000;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "firstcome-compare-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder " + name);
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// Tells this comparison's sales and topics from those of others on the same servers; decides nothing.
 std::string new_name() {
@@ -148,7 +127,7 @@ class Comparing {
     const Task& task = plan_.tasks[index];
     step_.task = &task;
     show("starting", nullptr);
-    const RunPlace place{folder_.path() / fmt::format("run-{}", step_.done), fmt::format("{}x{}", name_, step_.done)};
+    const RunPlace place{options_.folder / fmt::format("run-{}", step_.done), fmt::format("{}x{}", name_, step_.done)};
     const auto progress = [this](std::string_view what, const Progress* now) { show(what, now); };
     auto measured = run_way(options_, task, place, progress);
     if (measured)
@@ -161,7 +140,6 @@ class Comparing {
   const CompareOptions& options_;
   const CompareEvents& events_;
   const Plan plan_;
-  const TemporaryFolder folder_;
   const std::string name_ = new_name();
   const SteadyClock::time_point start_ = SteadyClock::now();
   std::vector<Measured> measured_;

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -32,6 +33,7 @@ enum class Loop : std::uint8_t {
 };
 
 struct CompareOptions {
+  std::filesystem::path folder;            ///< that is there, for data and logs of the runs, which they remove
   std::map<Server, std::string> urls;      ///< of the servers that are there
   std::map<std::string, pid_t> processes;  ///< of servers, by name, whose processor time is shown
   std::string ways = "*";
