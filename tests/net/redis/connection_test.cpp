@@ -28,12 +28,14 @@ TEST(RedisConnection, SendsACommandAndGivesTheReply) {
   RedisServer server;
   Loop loop;
   RedisConnection connection(loop.executor(), at_port(server.port()));
+  const std::uint64_t sent_before = redis_commands_sent();
   EXPECT_EQ(text_of(loop.ask(connection, RedisCommand("SET", "k", std::string("a\0\r\nb", 5)))), "OK");
   EXPECT_EQ(text_of(loop.ask(connection, RedisCommand("GET", "k"))), std::string("a\0\r\nb", 5));
   EXPECT_EQ(text_of(loop.ask(connection, RedisCommand("GET", "none"))), "(nil)");
   EXPECT_EQ(text_of(loop.ask(connection, RedisCommand("STRLEN", "k"))), "5");
   EXPECT_EQ(connection.counters().commands, 4U);
   EXPECT_EQ(connection.counters().replies, 4U);
+  EXPECT_EQ(redis_commands_sent() - sent_before, 4U);
 }
 
 TEST(RedisConnection, GivesTheServersErrorWithItsWord) {
