@@ -15,6 +15,7 @@ namespace {
 
 using namespace firstcome;
 using namespace firstcome::events;
+using engine::SqlDialect;
 using engine::SqlValues;
 
 constexpr int rounds = 4;
