@@ -2,11 +2,13 @@
 -- Writes what a buyer decided outside: nothing is checked here but the fence.
 --   KEYS: 1 stock, 2 fence, 3 orders, 4 customers, 5 keys
 --   ARGV: 1 fencing token (empty: none), 2 'set', 'by' or 'leave', 3 the stock's new value or change, 4 the order's row,
---         5 customer (empty: nobody counts), 6 quantity, 7 idempotency key (empty: none)
---   Reply: the order's number; -1 where a higher token was seen, and then nothing is written.
+--         5 customer (empty: nobody counts), 6 quantity, 7 idempotency key (empty: none), 8 the stock that was read
+--   Reply: the order's number; -1 where a higher token was seen, and then nothing is written. So too where the stock is
+--   not what was read: an earlier holder came late, but before this one's first write.
 if ARGV[1] ~= '' then
   local seen = redis.call('GET', KEYS[2])
   if seen and tonumber(seen) > tonumber(ARGV[1]) then return -1 end
+  if ARGV[2] == 'set' and redis.call('GET', KEYS[1]) ~= ARGV[8] then return -1 end
   redis.call('SET', KEYS[2], ARGV[1])
 end
 if ARGV[2] == 'set' then

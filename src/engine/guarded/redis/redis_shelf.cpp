@@ -129,9 +129,9 @@ Number RedisShelf::write(const Purchase& purchase, const OrderRow& row, const Wr
       redis_.ask(keys.stock,
                  net::RedisCommand(write_script(), {keys.stock, keys.fence, keys.orders, keys.customers, keys.keys},
                                    token, word_of(writing.change), writing.units, pack_order(row, purchase.key),
-                                   customer, purchase.quantity, field_of(purchase.key)),
+                                   customer, purchase.quantity, field_of(purchase.key), row.seen_available),
                  Effect::writing);
-  if (reply.integer < 0) throw InventoryFailure{Kind::conflict, "Redis: a later holder of the lock has written"};
+  if (reply.integer < 0) throw InventoryFailure{Kind::conflict, "Redis: another holder of the lock has written"};
   return Number{static_cast<std::uint64_t>(reply.integer)};
 }
 

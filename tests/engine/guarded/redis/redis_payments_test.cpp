@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <atomic>
 #include <set>
 
@@ -190,6 +191,38 @@ TEST(GuardedFencing, WithItAHolderThatWasPausedIsRefusedReadsAgainAndIsNotCharge
   EXPECT_EQ(holder.audit.sold, 1);
   EXPECT_TRUE(holder.audit.ok);
   EXPECT_EQ(holder.till.kept(), 1U);
+}
+
+TEST(GuardedFencing, WithItALateWriteBetweenTheNextOnesReadAndWriteIsSeen) {
+  FIRSTCOME_NEEDS_REDIS();
+  const testing::RedisServer server;
+  std::array<Door, 2> doors;
+  std::atomic<std::size_t> come = 0;
+  GuardedOptions options = guarded_over(server, GuardKind::fifo);
+  options.fencing = Fencing::on;
+  options.lease = Milliseconds{200};
+  options.between_read_and_write = [&] {
+    if (const std::size_t which = come++; which < doors.size()) doors.at(which).pass();
+  };
+  GuardedNodes nodes = guarded_nodes(2, options);
+  SaleTerms terms = charging(1);
+  terms.hold = Milliseconds{0};
+  ASSERT_TRUE(nodes[0]->ask(CreateSale{terms}));
+  Asked late;
+  late.command = Reserve{"s", "late", 1, {}, {}};
+  nodes[0]->engine().submit(late);
+  doors[0].wait_until_somebody_came();
+  Asked next;
+  next.command = Reserve{"s", "next", 1, {}, {}};
+  nodes[1]->engine().submit(next);
+  doors[1].wait_until_somebody_came();  // the lease has passed to it, and it has read
+  doors[0].open();
+  nodes[0]->finish(late);
+  doors[1].open();
+  nodes[1]->finish(next);
+  EXPECT_EQ(late.as<ReserveAnswer>().outcome, Outcome::done);
+  EXPECT_EQ(next.as<ReserveAnswer>().outcome, Outcome::sold_out);
+  EXPECT_EQ(nodes[0]->audit().sold, 1);
 }
 
 }  // namespace
