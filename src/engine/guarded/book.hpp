@@ -29,8 +29,8 @@ class Book {
   /// inventory that has seen a higher token throws `conflict`.
   virtual Written write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) = 0;
   virtual void commit() = 0;
-  /// The order's number, for inventories that give it no sooner than with the commit.
-  virtual Number number_after_commit(const Written& written) const { return written.number; }
+  /// The same after the commit, for inventories that give number and time no sooner.
+  virtual Written after_commit(const Written& written) const { return written; }
   /// Also where nothing has begun.
   virtual void roll_back() noexcept = 0;
 

@@ -67,7 +67,7 @@ Sold PlainSeller::attempt(const Purchase& purchase, PurchaseCharge& charge) {
   Written written = book_.write(purchase, seen, {.token = held->token(), .paid = charge.is_paid_when_written()});
   if (commits_late) held->let_go();
   begun.commit();
-  written.number = book_.number_after_commit(written);
+  written = book_.after_commit(written);
   if (!commits_late) held->let_go();
 
   if (!charge.is_paid_when_written()) {

@@ -11,9 +11,10 @@
 
 namespace firstcome::engine {
 
-/// Without the number. The key only makes rows of two purchases differ.
+/// All but the number and the time of the order, which the script puts before it (guarded_write.lua). The key only
+/// makes rows of two purchases differ.
 std::string pack_order(const OrderRow& order, KeyHash key);
-/// Nothing: that is no order.
+/// Of a whole row. Nothing: that is no order.
 std::optional<OrderRow> read_order(std::string_view text, Number number);
 
 }  // namespace firstcome::engine

@@ -9,12 +9,12 @@ Written RedisBook::write(const Purchase& purchase, const Seen& seen, const Stamp
   RedisShelf::Writing writing{.stamp = stamp, .change = RedisShelf::StockChange::set};
   writing.units = seen.available - purchase.quantity;
   staged_ = Staged{shelf_.row_of(purchase, seen, stamp), writing};
-  return {.at = staged_->row.at};
+  return {};
 }
 
 void RedisBook::commit() {
   if (!staged_) return;
-  number_ = shelf_.write(purchase_, staged_->row, staged_->writing);
+  written_ = shelf_.write(purchase_, staged_->row, staged_->writing);
   staged_.reset();
 }
 

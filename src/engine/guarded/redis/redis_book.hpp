@@ -17,7 +17,7 @@ class RedisBook final : public Book {
   Seen read(const Purchase& purchase) override { return shelf_.look(purchase); }
   Written write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) override;
   void commit() override;
-  Number number_after_commit(const Written& /*written*/) const override { return number_; }
+  Written after_commit(const Written& /*written*/) const override { return written_; }
   void roll_back() noexcept override { staged_.reset(); }
   void mark_paid(SaleHandle sale, Number number) override;
   void take_back(SaleHandle sale, Number number, Units quantity) override;
@@ -31,7 +31,7 @@ class RedisBook final : public Book {
   RedisShelf& shelf_;
   std::optional<Staged> staged_;
   Purchase purchase_;  ///< the last that was written
-  Number number_{};
+  Written written_;
 };
 
 }  // namespace firstcome::engine

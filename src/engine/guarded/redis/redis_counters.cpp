@@ -107,16 +107,16 @@ Sold RedisCounters::finish(const Purchase& purchase, const Seen& seen, PurchaseC
   }
   writing.stamp.paid = charge.is_paid_when_written();
   const OrderRow row = shelf_.row_of(purchase, seen, writing.stamp);
-  const Number number = shelf_.write(purchase, row, writing);
+  const Written written = shelf_.write(purchase, row, writing);
   if (!writing.stamp.paid) {
     if (const auto no = charge.charge()) {
-      shelf_.take_back(purchase, number);
+      shelf_.take_back(purchase, written.number);
       return {.outcome = *no};
     }
     charge.keep();  // whatever becomes of the mark: the order is there
-    shelf_.mark_paid(purchase.terms.id, number);
+    shelf_.mark_paid(purchase.terms.id, written.number);
   }
-  return {.outcome = Outcome::done, .number = number, .at = row.at};
+  return {.outcome = Outcome::done, .number = written.number, .at = written.at};
 }
 
 }  // namespace firstcome::engine

@@ -112,7 +112,6 @@ OrderRow RedisShelf::row_of(const Purchase& purchase, const Seen& seen, const St
   row.quantity = purchase.quantity;
   row.reference = purchase.reference;
   row.written_at = options_.now();
-  row.at = instant_of(row.written_at);
   row.paid = stamp.paid;
   row.node = options_.node;
   row.seen_available = seen.available;
@@ -120,7 +119,7 @@ OrderRow RedisShelf::row_of(const Purchase& purchase, const Seen& seen, const St
   return row;
 }
 
-Number RedisShelf::write(const Purchase& purchase, const OrderRow& row, const Writing& writing) {
+Written RedisShelf::write(const Purchase& purchase, const OrderRow& row, const Writing& writing) {
   const ShelfKeys keys(purchase.terms.id);
   const bool fenced = options_.fencing == Fencing::on && writing.stamp.token;
   const std::string token = fenced ? std::to_string(*writing.stamp.token) : std::string();
@@ -131,8 +130,9 @@ Number RedisShelf::write(const Purchase& purchase, const OrderRow& row, const Wr
                                    token, word_of(writing.change), writing.units, pack_order(row, purchase.key),
                                    customer, purchase.quantity, field_of(purchase.key), row.seen_available),
                  Effect::writing);
-  if (reply.integer < 0) throw InventoryFailure{Kind::conflict, "Redis: another holder of the lock has written"};
-  return Number{static_cast<std::uint64_t>(reply.integer)};
+  if (!reply.is_array()) throw InventoryFailure{Kind::conflict, "Redis: another holder of the lock has written"};
+  return {.number = Number{static_cast<std::uint64_t>(reply.at(0).integer)},
+          .at = Instant{Milliseconds{reply.at(1).integer}}};
 }
 
 void RedisShelf::mark_paid(const std::string& sale, Number number) {

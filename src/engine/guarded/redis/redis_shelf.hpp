@@ -59,10 +59,10 @@ class RedisShelf {
     Units units = 0;              ///< the stock's new value, or its change
     bool counts_customer = true;  ///< false: the customer's units were counted before
   };
-  /// An order as it would be written now.
+  /// An order as it would be written now; Redis itself says when it was.
   OrderRow row_of(const Purchase& purchase, const Seen& seen, const Stamp& stamp) const;
   /// Throws `conflict` where the fence refuses it.
-  Number write(const Purchase& purchase, const OrderRow& row, const Writing& writing);
+  Written write(const Purchase& purchase, const OrderRow& row, const Writing& writing);
 
   /// The charge of an order has succeeded.
   void mark_paid(const std::string& sale, Number number);

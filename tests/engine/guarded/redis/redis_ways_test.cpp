@@ -37,6 +37,7 @@ void expect_exact(Sold sold) {
   EXPECT_EQ(sold.told[Outcome::sold_out], customers - stock);
   EXPECT_EQ(sold.audit.sold, stock);
   EXPECT_EQ(sold.audit.available, 0);
+  EXPECT_EQ(sold.audit.number_inversions, 0U);
   EXPECT_TRUE(sold.audit.ok) << ::testing::PrintToString(sold.audit.mismatches);
 }
 
