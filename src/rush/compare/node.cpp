@@ -11,6 +11,7 @@
 
 #include <array>
 #include <fstream>
+#include <optional>
 #include <string_view>
 
 namespace firstcome::rush {
@@ -19,7 +20,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::string_view ready = "listening on ";
+constexpr std::string_view scheme = "http://";
 constexpr milliseconds grace{10'000};
 constexpr milliseconds look_again{10};
 constexpr std::size_t log_lines = 3;
@@ -69,6 +70,15 @@ std::string read_line(int input, milliseconds patience) {
   }
 }
 
+/// `listening on http://HOST:PORT`, or what other commands say: `...; http://HOST:PORT/metrics`.
+std::optional<net::HttpOrigin> origin_in(std::string_view line) {
+  const std::size_t at = line.rfind(scheme);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view url = line.substr(at);
+  const auto origin = net::parse_origin(url.substr(0, url.find('/', scheme.size())));
+  return origin ? std::optional(*origin) : std::nullopt;
+}
+
 /// Until something is written there or `pause` is over: a wait that a child's end does not need to be told.
 void pause_for(milliseconds pause) { ::poll(nullptr, 0, static_cast<int>(pause.count())); }
 
@@ -96,8 +106,7 @@ std::expected<std::unique_ptr<Node>, std::string> Node::start(NodeOptions option
   if (pid < 0) return std::unexpected("a server cannot be started: no process");
   std::unique_ptr<Node> node(new Node(pid));
   const std::string line = read_line(input.get(), options.patience);
-  auto origin = line.starts_with(ready) ? net::parse_origin(std::string_view(line).substr(ready.size()))
-                                        : std::unexpected(std::string());
+  const auto origin = origin_in(line);
   if (!origin) {
     node->stop();
     std::string command = "firstcome";

@@ -19,13 +19,14 @@ namespace firstcome::rush {
 struct NodeOptions {
   std::vector<std::string> arguments;                             ///< of this program, as {"serve", ...}
   std::filesystem::path log;                                      ///< its standard error
-  std::chrono::milliseconds patience = std::chrono::seconds{20};  ///< for its line `listening on`
+  std::chrono::milliseconds patience = std::chrono::seconds{20};  ///< for its first line
 };
 
 /// Not thread-safe.
 class Node {
  public:
-  /// Starts it and waits for its line `listening on http://...`. The error is a sentence with the end of its log.
+  /// Starts it and waits for its first line, which says where: `listening on http://...`. The error is a sentence with
+  /// the end of its log.
   static std::expected<std::unique_ptr<Node>, std::string> start(NodeOptions options);
   /// Stops it, and waits.
   ~Node();

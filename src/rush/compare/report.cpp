@@ -36,7 +36,7 @@ std::string per_sale(const Row& row) {
 std::string counted(std::uint64_t count) { return count == 0 ? "." : grouped(count); }
 
 std::string head() {
-  return fmt::format("  {:<32}{:>6}{:>13}{:>7}{:>7}{:>7}{:>7}{:>11}{:>9}{:>9}{:>12}  {}\n", "way", "nodes", "sold",
+  return fmt::format("  {:<34}{:>6}{:>13}{:>7}{:>7}{:>7}{:>7}{:>11}{:>9}{:>9}{:>12}  {}\n", "way", "nodes", "sold",
                      "over", "under", "lost", "double", "sold/s", "p50 ms", "p99 ms", "commands", "verdict");
 }
 
@@ -44,7 +44,7 @@ std::string line_of(const Row& row) {
   const Round& worst = row.worst;
   const std::string sold =
       row.sold_per_s > 0 ? (row.bound == Row::Bound::generator ? ">" : "") + figure(row.sold_per_s) : std::string();
-  return fmt::format("  {:<32}{:>6}{:>13}{:>7}{:>7}{:>7}{:>7}{:>11}{:>9}{:>9}{:>12}  {}\n", row.way.id, row.way.nodes,
+  return fmt::format("  {:<34}{:>6}{:>13}{:>7}{:>7}{:>7}{:>7}{:>11}{:>9}{:>9}{:>12}  {}\n", row.way.id, row.way.nodes,
                      fmt::format("{}/{}", worst.sold, worst.stock), counted(worst.oversold), counted(worst.undersold),
                      counted(worst.lost), counted(worst.doubled), sold, quantile(row, 0.5), quantile(row, 0.99),
                      per_sale(row), verdict_of(row));
@@ -113,7 +113,7 @@ std::string verdict_of(const Row& row) {
   if (found == "undersells") said += fmt::format(" {}", row.worst.undersold);
   if (found == "loses") said += fmt::format(" {}", row.worst.lost);
   if (found == "doubles") said += fmt::format(" {}", row.worst.doubled);
-  if (!row.sure) return said;
+  if (!row.sure || row.error) return said;
   if (!row.ok) return said + fmt::format(", NOT EXPECTED ({} is)", word(row.expected));
   return row.expected == Expected::exact ? said : said + ", as expected";
 }
