@@ -270,7 +270,8 @@ void Crowd::release(Moment at) {
 
 // A worker that is spawned runs at once up to its first wait, and takes what it does there.
 void Crowd::wake() {
-  if (waking_) return;
+  // When it is over nobody takes anything any more: idle workers would be woken for ever.
+  if (waking_ || over_) return;
   waking_ = true;
   while (!idle_.empty() && (!going_on_.empty() || next_arrival_ < arrived_)) {
     Worker* worker = idle_.back();
@@ -289,7 +290,7 @@ void Crowd::arm() {
   armed_for_ = next;
   timer_.expires_at(start_ + std::chrono::duration_cast<std::chrono::steady_clock::duration>(*next));
   timer_.async_wait([this](boost::system::error_code error) {
-    if (error) return;
+    if (error || over_) return;  // it may have been on its way when it was cancelled
     armed_for_.reset();
     release(now());
     wake();

@@ -113,6 +113,12 @@ Round round_of(const RushResult& result) {
 
 void Measured::add(const RushResult& result) {
   rounds.push_back(round_of(result));
+  if (result.figures.sent_home && result.after.available > 0) {
+    // It was the crowd that gave up, so nobody was kept from these units.
+    const Units gone = result.after.stock - result.after.available - result.after.held - result.after.sold;
+    rounds.back().undersold = static_cast<std::uint64_t>(std::max<Units>(gone, 0));
+    invalid = "patience was over before all was sold or all had a final answer: give it more --seconds";
+  }
   for (const auto& [answer, histogram] : result.figures.reserve) latencies[answer].merge(histogram);
   if (result.invalid) invalid = result.invalid;
 }

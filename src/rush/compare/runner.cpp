@@ -18,7 +18,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr milliseconds patience{20'000};  // with a crowd, where units are left
+constexpr milliseconds patience{40'000};  // with a crowd, where units are left
 constexpr milliseconds look_every{100};
 constexpr std::uint32_t warm_up_units = 100;
 constexpr std::uint32_t warm_up_connections = 16;

@@ -124,6 +124,24 @@ TEST(Rows, CompareTheEmbeddedEngineWithTheBestThatIsExactOnTwoNodesInSql) {
   EXPECT_FALSE(rush::headline(rows, "ticket", {}));
 }
 
+TEST(Rows, AreInvalidWhereTheCrowdGaveUpWhileUnitsWereLeft) {
+  rush::RushResult result;
+  result.after.stock = 100;
+  result.after.sold = 24;
+  result.after.available = 76;
+  result.figures.sent_home = true;
+  result.verdict.undersold.add("customer 7 was told busy and wants 1; 76 units are available", 76);
+  Measured given_up;
+  given_up.add(result);
+  EXPECT_TRUE(given_up.invalid);
+  EXPECT_EQ(given_up.rounds.front().undersold, 0U);
+  result.figures.sent_home = false;
+  Measured undersold;
+  undersold.add(result);
+  EXPECT_FALSE(undersold.invalid);
+  EXPECT_EQ(undersold.rounds.front().undersold, 76U);
+}
+
 TEST(Rows, ReadTheCountsOfARush) {
   rush::RushResult result;
   result.after.stock = 100;
