@@ -20,7 +20,7 @@ void RedisBook::commit() {
 
 void RedisBook::mark_paid([[maybe_unused]] SaleHandle sale, Number number) {
   assert(sale == purchase_.sale);
-  shelf_.mark_paid(purchase_.terms.id, number);
+  shelf_.mark_paid(purchase_, number);
 }
 
 void RedisBook::take_back([[maybe_unused]] SaleHandle sale, Number number, [[maybe_unused]] Units quantity) {

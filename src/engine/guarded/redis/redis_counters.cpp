@@ -114,7 +114,7 @@ Sold RedisCounters::finish(const Purchase& purchase, const Seen& seen, PurchaseC
       return {.outcome = *no};
     }
     charge.keep();  // whatever becomes of the mark: the order is there
-    shelf_.mark_paid(purchase.terms.id, written.number);
+    shelf_.mark_paid(purchase, written.number);
   }
   return {.outcome = Outcome::done, .number = written.number, .at = written.at};
 }

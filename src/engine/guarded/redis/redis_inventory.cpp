@@ -142,22 +142,25 @@ SaleAnswer RedisInventory::create(const SaleTerms& terms) {
   return answer;
 }
 
+/// One command reads what one script writes, so that the sums are right at any time. Units that were counted upwards
+/// and have no order yet are told as held.
 SaleView RedisInventory::view_of(const StoredSale& sale) {
   const ShelfKeys keys(sale.terms.id);
   const bool counts_down = stock_count_of(shelf_.options().guard) == StockCount::left;
-  const std::string& count_key = counts_down ? keys.stock : keys.sold;
-  const auto count = redis_->ask(count_key, net::RedisCommand("GET", count_key), Effect::reading).to_integer();
+  std::vector<net::RedisCommand> commands;
+  commands.emplace_back("MGET", counts_down ? keys.stock : keys.sold, keys.ordered, keys.unpaid);
+  commands.emplace_back("LLEN", keys.orders);
+  const std::vector<net::RedisReply> replies = redis_->ask(keys.stock, std::move(commands), Effect::reading);
+  const auto number = [&](std::size_t i) { return replies[0].at(i).to_integer().value_or(0); };
   SaleView view;
   view.handle = sale.handle;
   view.terms = sale.terms;
-  view.available = counts_down ? count.value_or(0) : sale.terms.stock - count.value_or(0);
+  view.available = counts_down ? number(0) : std::max<Units>(0, sale.terms.stock - number(0));
+  view.held = number(2);
+  view.sold = number(1) - view.held;
+  if (!counts_down) view.held = std::max<Units>(0, sale.terms.stock - view.available - view.sold);
   view.state = view.available > 0 ? SaleState::open : SaleState::sold_out;
-  for (std::int64_t place = 0; place >= 0;) {
-    for (const OrderRow& order : page_after(keys, place, place)) {
-      (order.paid ? view.sold : view.held) += order.quantity;
-      view.serving = order.number;
-    }
-  }
+  view.serving = Number{static_cast<std::uint64_t>(replies[1].integer)};
   return view;
 }
 

@@ -51,6 +51,8 @@ ShelfKeys::ShelfKeys(std::string_view sale) {
   gate = prefix + "gate";
   fence = prefix + "fence";
   orders = prefix + "orders";
+  ordered = prefix + "ordered";
+  unpaid = prefix + "unpaid";
   states = prefix + "states";
   customers = prefix + "customers";
   keys = prefix + "keys";
@@ -124,20 +126,24 @@ Written RedisShelf::write(const Purchase& purchase, const OrderRow& row, const W
   const bool fenced = options_.fencing == Fencing::on && writing.stamp.token;
   const std::string token = fenced ? std::to_string(*writing.stamp.token) : std::string();
   const std::string_view customer = writing.counts_customer ? counted_customer(purchase) : std::string_view();
-  const net::RedisReply reply =
-      redis_.ask(keys.stock,
-                 net::RedisCommand(write_script(), {keys.stock, keys.fence, keys.orders, keys.customers, keys.keys},
-                                   token, word_of(writing.change), writing.units, pack_order(row, purchase.key),
-                                   customer, purchase.quantity, field_of(purchase.key), row.seen_available),
-                 Effect::writing);
+  const net::RedisReply reply = redis_.ask(
+      keys.stock,
+      net::RedisCommand(
+          write_script(), {keys.stock, keys.fence, keys.orders, keys.customers, keys.keys, keys.ordered, keys.unpaid},
+          token, word_of(writing.change), writing.units, pack_order(row, purchase.key), customer, purchase.quantity,
+          field_of(purchase.key), row.seen_available, std::string_view(row.paid ? "paid" : "unpaid")),
+      Effect::writing);
   if (!reply.is_array()) throw InventoryFailure{Kind::conflict, "Redis: another holder of the lock has written"};
   return {.number = Number{static_cast<std::uint64_t>(reply.at(0).integer)},
           .at = Instant{Milliseconds{reply.at(1).integer}}};
 }
 
-void RedisShelf::mark_paid(const std::string& sale, Number number) {
-  const ShelfKeys keys(sale);
-  redis_.ask(keys.states, net::RedisCommand("HSET", keys.states, value(number), "paid"), Effect::writing);
+void RedisShelf::mark_paid(const Purchase& purchase, Number number) {
+  const ShelfKeys keys(purchase.terms.id);
+  std::vector<net::RedisCommand> commands;
+  commands.emplace_back("HSET", keys.states, value(number), "paid");
+  commands.emplace_back("DECRBY", keys.unpaid, purchase.quantity);
+  redis_.ask(keys.states, std::move(commands), Effect::writing);
 }
 
 void RedisShelf::take_back(const Purchase& purchase, Number number) {
@@ -149,7 +155,8 @@ void RedisShelf::take_back(const Purchase& purchase, Number number) {
   const Units change = counts_down ? purchase.quantity : -purchase.quantity;
   redis_.ask(keys.stock,
              net::RedisCommand(take_back_script(),
-                               {counts_down ? keys.stock : keys.sold, keys.states, keys.customers, keys.keys},
+                               {counts_down ? keys.stock : keys.sold, keys.states, keys.customers, keys.keys,
+                                keys.ordered, keys.unpaid},
                                value(number), change, customer, purchase.quantity, field_of(purchase.key)),
              Effect::writing);
 }

@@ -22,6 +22,8 @@ struct ShelfKeys {
   std::string gate;       ///< units let in, of limiter
   std::string fence;      ///< the highest token that has written
   std::string orders;     ///< list of rows; a row's number is its place
+  std::string ordered;    ///< units of all orders
+  std::string unpaid;     ///< units of those whose charge is under way
   std::string states;     ///< number -> `paid` or `gone`, of orders that were written unpaid
   std::string customers;  ///< customer -> units, where the sale limits them
   std::string keys;       ///< idempotency key -> row; an empty row: somebody is at it
@@ -65,7 +67,7 @@ class RedisShelf {
   Written write(const Purchase& purchase, const OrderRow& row, const Writing& writing);
 
   /// The charge of an order has succeeded.
-  void mark_paid(const std::string& sale, Number number);
+  void mark_paid(const Purchase& purchase, Number number);
   /// An order goes, or only what was counted for it (number 0).
   void take_back(const Purchase& purchase, Number number);
 

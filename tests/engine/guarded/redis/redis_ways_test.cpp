@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <thread>
 
 namespace firstcome::test {
 namespace {
@@ -101,6 +102,28 @@ TEST_P(RedisWaysThatAreExact, SellEachUnitOnceOnTwoNodes) {
   const GuardedNodes nodes = guarded_nodes(2, guarded_over(server, GetParam()));
   expect_exact(sell(nodes, coupon(stock)));
   EXPECT_EQ(nodes[1]->audit().sold, stock) << "the other node sees the same";
+}
+
+TEST_P(RedisWaysThatAreExact, TellSumsThatAreRightAtAnyTime) {
+  FIRSTCOME_NEEDS_REDIS();
+  const testing::RedisServer server;
+  GuardedOptions options = guarded_over(server, GetParam());
+  const GuardedNodes nodes = guarded_nodes(2, options);
+  ASSERT_TRUE(nodes[0]->ask(CreateSale{charging(200)}));
+  GuardedNode witness(options);
+  std::atomic<bool> over = false;
+  int looks = 0;
+  std::thread watching([&] {
+    while (!over) {
+      const SaleView sale = witness.sale();
+      EXPECT_EQ(sale.available + sale.held + sale.sold, 200) << sale.available << " " << sale.held << " " << sale.sold;
+      ++looks;
+    }
+  });
+  crowd(nodes, 300);
+  over = true;
+  watching.join();
+  EXPECT_GT(looks, 2) << "the test has no power";
 }
 
 INSTANTIATE_TEST_SUITE_P(Guards, RedisWaysThatAreExact,
