@@ -5,10 +5,10 @@
 #
 # Installs what is missing, builds, starts PostgreSQL, MariaDB, Redis (and three more for Redlock) and Kafka on free ports
 # in temporary folders, runs `firstcome rush compare` on them, and stops them. Without options: the coupon on all ways, 10 s
-# each, two repeats in crossed order, then once more with a payment of 5 ms inside the guard: about 40 minutes.
+# each, two repeats in crossed order, then once more with a payment of 5 ms inside the guard: about 45 minutes.
 # `--scenario all` takes hours.
 #
-# --quick  SQLite and Redis, embedded and redis only, 1.2 s each, once: under 90 seconds after the build.
+# --quick  SQLite and Redis, embedded and redis only, 1 s each, once: under 90 seconds after the build.
 # --json FILE, --html FILE, --picture FILE, --ways IDS, --scenario NAME, --fault NAME ...: docs/compare.md, or
 # `./run compare -- --help`.
 set -euo pipefail

@@ -22,6 +22,7 @@ constexpr milliseconds patience{40'000};  // with a crowd, where units are left
 constexpr milliseconds look_every{100};
 constexpr std::uint32_t warm_up_units = 100;
 constexpr std::uint32_t warm_up_connections = 16;
+constexpr milliseconds warm_up_least{1'000};
 constexpr std::size_t tries_most = 5;   // of a way that is expected to break and has not yet
 constexpr double share_at_once = 0.45;  // of a run's time: crowds that stand at the door at once
 constexpr double share_arriving = 0.4;  // customers that arrive at a rate
@@ -230,7 +231,8 @@ bool WayRun::warm_up() {
   crowd.sales = 1;
   crowd.customers = warm_up_units;
   crowd.connections = std::min(warm_up_connections, options_.connections);
-  crowd.patience = patience;
+  // Some ways send most away to come again later; what sales cost is known long before the last of them.
+  crowd.patience = std::max(warm_up_least, options_.time / 5);
   crowd.click_lease.reset();
   const Counters before = counters();
   const auto result = let_in("warm-up", crowd, Units{warm_up_units} * task_.scenario.units_each.most);
