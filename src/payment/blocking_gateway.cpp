@@ -48,8 +48,10 @@ BlockingGateway::~BlockingGateway() {
 ChargeResult BlockingGateway::charge(const ChargeRequest& request) {
   const auto ask = [&] {
     std::promise<ChargeResult> said;
-    impl_->gateway->charge(request, [&said](ChargeResult result) { said.set_value(std::move(result)); });
-    return said.get_future().get();
+    auto hears = said.get_future();
+    impl_->gateway->charge(
+        request, [said = std::move(said)](ChargeResult result) mutable { said.set_value(std::move(result)); });
+    return hears.get();
   };
   return ask_until(ask, [](const ChargeResult& result) { return result.outcome != ChargeOutcome::unknown; });
 }
@@ -57,8 +59,9 @@ ChargeResult BlockingGateway::charge(const ChargeRequest& request) {
 void BlockingGateway::refund(const std::string& key) {
   const auto ask = [&] {
     std::promise<RefundOutcome> said;
-    impl_->gateway->refund(key, [&said](RefundOutcome outcome) { said.set_value(outcome); });
-    return said.get_future().get();
+    auto hears = said.get_future();
+    impl_->gateway->refund(key, [said = std::move(said)](RefundOutcome outcome) mutable { said.set_value(outcome); });
+    return hears.get();
   };
   const auto refunded = [](RefundOutcome outcome) { return outcome == RefundOutcome::refunded; };
   if (!refunded(ask_until(ask, refunded))) spdlog::error("payments: {} was not paid back", key);

@@ -141,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(Inventories, GuardedWays,
 
 TEST(GuardedServers, TellWhoFindsTheLockTakenToComeAgain) {
   FIRSTCOME_NEEDS_REDIS();
-  GuardedServer server("redis", "setnx-try", {"--simulate-payment", "delay_ms=1500"});
+  GuardedServer server("redis", "setnx-try", {"--simulate-payment", "delay_ms=2500"});
   ASSERT_EQ(server.ask("POST", "/v1/sales", charged).status, 201U);
   BlockingClient ann(server.port());
   BlockingClient bob(server.port());

@@ -56,6 +56,14 @@ std::optional<std::string> unsupported_member(const SaleTerms& terms) {
   return std::nullopt;
 }
 
+void GuardedClerk::try_to_open() {
+  try {
+    open();
+  } catch (const InventoryFailure&) {
+    // The first command tries again, and tells.
+  }
+}
+
 StoreSecret GuardedClerk::open() {
   const StoreSecret secret = session_->open();
   open_ = true;

@@ -28,6 +28,8 @@ class GuardedClerk {
 
   /// Opens the session. Throws InventoryFailure.
   StoreSecret open();
+  /// The same, where the first command will do it if this cannot.
+  void try_to_open();
 
   /// Blocks. Text in the answer is of the command, of `sales`, or its own.
   Result answer(const Command& command);

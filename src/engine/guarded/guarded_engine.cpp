@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <latch>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -95,9 +96,16 @@ std::expected<void, Failure> GuardedEngine::Impl::open() {
   GuardedClerk first = make_clerk();
   secret = first.open();
   workers.emplace_back([this, clerk = std::move(first)]() mutable { work(std::move(clerk)); });
+  // All sessions are opened before anybody buys, so that nobody waits for one, and what a sale costs is the sale's.
+  const auto opened = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(options.workers) - 1);
   while (workers.size() < options.workers) {
-    workers.emplace_back([this, clerk = make_clerk()]() mutable { work(std::move(clerk)); });
+    workers.emplace_back([this, opened, clerk = make_clerk()]() mutable {
+      clerk.try_to_open();
+      opened->count_down();
+      work(std::move(clerk));
+    });
   }
+  opened->wait();
   return {};
 }
 

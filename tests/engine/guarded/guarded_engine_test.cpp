@@ -228,7 +228,10 @@ TEST_F(GuardedEngineTest, SaysSoWhileTheInventoryIsAwayAndSellsAgainWhenItIsBack
   const auto away = node.ask(Reserve{"s", "bob", 1, {}, {}});
   ASSERT_FALSE(away);
   EXPECT_EQ(away.error().code, FailureCode::store_unavailable);
-  EXPECT_FALSE(node.engine().readiness().ready);
+  EXPECT_TRUE(testing::eventually([&] {  // for a second after each failure
+    EXPECT_FALSE(node.ask(Reserve{"s", "bob", 1, {}, {}}));
+    return !node.engine().readiness().ready;
+  }));
   server_->start();
   EXPECT_TRUE(testing::eventually([&] {
     const auto back = node.ask(Reserve{"s", "bob", 1, {}, {}});

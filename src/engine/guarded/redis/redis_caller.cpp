@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -53,20 +54,21 @@ RedisCaller::~RedisCaller() {
 
 std::vector<net::RedisReply> RedisCaller::ask(std::string_view key, std::vector<net::RedisCommand> commands,
                                               Effect effect) {
-  Batch batch;
-  batch.replies.resize(commands.size());
-  batch.missing = commands.size();
-  std::future<void> done = batch.done.get_future();
-  loop_.post([this, key, &commands, &batch] {
+  const auto batch = std::make_shared<Batch>();  // shared with who sets the promise, which may end after this
+  batch->replies.resize(commands.size());
+  batch->missing = commands.size();
+  std::future<void> done = batch->done.get_future();
+  loop_.post([this, key, &commands, batch] {
     const auto deadline = std::chrono::steady_clock::now() + patience;
-    for (std::size_t i = 0; i < batch.replies.size(); ++i) {
+    const std::size_t count = batch->replies.size();
+    for (std::size_t i = 0; i < count; ++i) {
       client_->execute(key, std::move(commands[i]), deadline,
-                       [&batch, i](net::RedisResult result) { batch.take(i, std::move(result)); });
+                       [batch, i](net::RedisResult result) { batch->take(i, std::move(result)); });
     }
   });
   done.get();
-  if (batch.failure) throw failure_of(*batch.failure, effect);
-  return std::move(batch.replies);
+  if (batch->failure) throw failure_of(*batch->failure, effect);
+  return std::move(batch->replies);
 }
 
 net::RedisReply RedisCaller::ask(std::string_view key, net::RedisCommand command, Effect effect) {

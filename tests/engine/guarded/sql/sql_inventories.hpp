@@ -100,6 +100,7 @@ class OnEachInventory : public ::testing::TestWithParam<Kind> {
     options.inventory = inventory->url();
     options.guard = guard;
     options.node = std::move(node);
+    options.wait = std::chrono::minutes{1};  // on a busy machine a crowd takes its time
     return options;
   }
 
