@@ -96,8 +96,8 @@ rush::CompareOptions options_of(const CompareWords& words) {
                  : words.loop == "closed" ? rush::Loop::closed
                                           : rush::Loop::both;
   options.fault = rush::fault_of(words.fault).value_or(rush::Fault::none);
-  const bool pauses = options.fault == rush::Fault::pause_holder;
-  options.pay_delay = std::chrono::milliseconds{words.pay_delay_ms.value_or(pauses ? 100 : 0)};
+  const bool hurts = options.fault != rush::Fault::none;  // then a sale must last until it is hurt
+  options.pay_delay = std::chrono::milliseconds{words.pay_delay_ms.value_or(hurts ? 100 : 0)};
   options.max_lag = std::chrono::milliseconds{words.max_lag_ms};
   if (auto problem = rush::problem_of(options)) throw CLI::ValidationError(*problem);
   return options;

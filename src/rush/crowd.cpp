@@ -123,14 +123,16 @@ void Crowd::send_home() {
   if (meter_ && !over_) done_.cancel();
 }
 
-// Whoever came and got no connection until the others went home has waited too: without them a server that is too slow
-// would look quicker the slower it is.
+// Whoever came and got no connection until the others went home has waited too, and who was to come again: without them
+// a server that is too slow would look quicker the slower it is.
 void Crowd::count_the_unserved() {
   if (next_arrival_ < clicks_.size()) figures_.arriving = meter_->read();
   if (!options_.rate) return;
   const Moment at = now();
-  for (std::uint32_t click = next_arrival_; click < arrived_; ++click)
-    figures_.reserve["not served"].record(at - arrives_at(click));
+  for (std::uint32_t click = 0; click < arrived_; ++click) {
+    const bool sent_away = clicks_[click].next().what == Click::Do::reserve;
+    if (click >= next_arrival_ || sent_away) figures_.reserve["not served"].record(at - arrives_at(click));
+  }
 }
 
 // A request that costs the server little: what follows is not slowed down by connecting.
@@ -160,7 +162,6 @@ net::Task<void> Crowd::work(Worker* worker) {
 net::Task<Reply::Kind> Crowd::converse(Worker* worker, std::uint32_t index) {
   Click& click = clicks_[index];
   const Click::Do asked = click.next().what;
-  const bool first = click.told().word == Word::nothing && click.told().unsure == 0;
   compose(worker->request, click);
   const Moment sent = now();
   ++figures_.requests;
@@ -176,7 +177,9 @@ net::Task<Reply::Kind> Crowd::converse(Worker* worker, std::uint32_t index) {
   const bool was_confirmed = click.told().state == ReservationState::confirmed;
   click.heard(reply, sent, answered);
   if (!was_confirmed && click.told().state == ReservationState::confirmed) figures_.last_confirmed = answered;
-  record(asked, reply, answered - (first && options_.rate ? std::min(arrives_at(index), sent) : sent));
+  // Who was sent away to come again has waited since the arrival, whatever the last request took.
+  const bool since_arrival = options_.rate && asked == Click::Do::reserve && click.told().word != Word::again;
+  record(asked, reply, answered - (since_arrival ? std::min(arrives_at(index), sent) : sent));
   figures_.elapsed = answered;
   figures_.waiting += waits(click) ? 1 : 0;
   figures_.waiting -= waited ? 1 : 0;

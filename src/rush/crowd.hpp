@@ -7,7 +7,8 @@
 //
 // Closed loop: everybody stands at the door at once, and a connection takes the next as soon as it is free; latencies
 // count from the sending. Open loop: customer i arrives at i / rate, whether or not the server keeps up; the latency of
-// a first request counts from there, so that a slow server cannot hide behind a generator that waits for it.
+// the answer counts from there, so that a slow server cannot hide behind a generator that waits for it, nor behind
+// sending customers away to come again.
 #pragma once
 
 #include "net/http_client.hpp"

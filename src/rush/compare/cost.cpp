@@ -50,6 +50,24 @@ std::map<pid_t, ProcessStat> processes() {
   return all;
 }
 
+/// One figure of INFO; nothing where the server cannot be asked. `field`: with its colon.
+std::optional<double> figure_of(const net::RedisEndpoint& server, std::string_view section, std::string_view field) {
+  boost::asio::io_context io{1};
+  bool done = false;
+  std::optional<double> figure;
+  const auto client = net::make_redis_client(io.get_executor(), server);
+  client->execute("", net::RedisCommand("INFO", section), SteadyClock::now() + patience, [&](net::RedisResult result) {
+    done = true;
+    if (!result || !result->is_text()) return;
+    std::string_view text = result->text;
+    while (!text.empty())
+      if (const auto line = next_line(text); line.starts_with(field)) figure = number_in(line.substr(field.size()));
+  });
+  while (!done && io.run_one_for(patience) > 0) {
+  }
+  return figure;
+}
+
 }  // namespace
 
 std::optional<double> metric_in(std::string_view text, std::string_view name) {
@@ -109,26 +127,19 @@ std::optional<double> redis_commands_processed(const std::string& url) {
   if (!parsed) return std::nullopt;
   double sum = 0;
   for (const net::RedisEndpoint& endpoint : parsed->endpoints()) {
-    boost::asio::io_context io{1};
-    bool done = false;
-    std::optional<double> processed;
-    const auto client = net::make_redis_client(io.get_executor(), endpoint);
-    client->execute("", net::RedisCommand("INFO", "stats"), SteadyClock::now() + patience,
-                    [&](net::RedisResult result) {
-                      done = true;
-                      if (!result || !result->is_text()) return;
-                      std::string_view text = result->text;
-                      constexpr std::string_view field = "total_commands_processed:";
-                      while (!text.empty())
-                        if (const auto line = next_line(text); line.starts_with(field))
-                          processed = number_in(line.substr(field.size()));
-                    });
-    while (!done && io.run_one_for(patience) > 0) {
-    }
+    const auto processed = figure_of(endpoint, "stats", "total_commands_processed:");
     if (!processed) return std::nullopt;
     sum += *processed;
   }
   return sum;
+}
+
+std::optional<pid_t> redis_process(const std::string& url) {
+  const auto parsed = net::parse_redis_url(url);
+  if (!parsed) return std::nullopt;
+  const auto process = figure_of(parsed->endpoints().front(), "server", "process_id:");
+  if (!process || *process < 2) return std::nullopt;
+  return static_cast<pid_t>(*process);
 }
 
 std::optional<ProcessStat> parse_process_stat(std::string_view text) {

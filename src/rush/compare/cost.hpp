@@ -35,9 +35,9 @@ Counters operator+(const Counters& a, const Counters& b);
 /// Of one node's GET /metrics.
 Counters counters_in(std::string_view metrics);
 
-/// Commands that were sent for each unit sold; nothing where nothing was sold.
+/// Commands that were sent for each reservation that sold; nothing where nothing was sold.
 std::optional<double> commands_per_sale(const Counters& spent, std::int64_t sold);
-/// Calls inside of scripts for each unit sold: what Redis processed beyond what it was sent. At least 0.
+/// Calls inside of scripts for each reservation that sold: what Redis processed beyond what it was sent. At least 0.
 std::optional<double> calls_in_scripts_per_sale(const Counters& spent, std::int64_t sold);
 
 /// Reads GET /metrics of each; one that does not answer counts as 0.
@@ -45,6 +45,9 @@ Counters read_counters(const std::vector<net::HttpOrigin>& nodes);
 
 /// What a Redis server has processed; nothing where it cannot be asked. Blocks. `url`: as --redis takes it.
 std::optional<double> redis_commands_processed(const std::string& url);
+
+/// The process of a Redis server on this machine; nothing where it cannot be asked. Blocks.
+std::optional<pid_t> redis_process(const std::string& url);
 
 /// Processor time of a process and of all that it has started; 0 where there is none.
 std::chrono::milliseconds processor_time(pid_t pid);

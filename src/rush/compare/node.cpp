@@ -26,7 +26,7 @@ constexpr milliseconds look_again{10};
 constexpr std::size_t log_lines = 3;
 
 [[noreturn]] void become(const std::vector<char*>& arguments, int output, int errors, pid_t parent) {
-  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);     // one that is stopped would not hear of another
   if (getppid() != parent) _exit(127);  // it died before that
   sigset_t none;
   sigemptyset(&none);

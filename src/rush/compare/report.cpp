@@ -143,10 +143,7 @@ std::string compare_report(const Comparison& comparison) {
     for (const Row* row : group.rows) text += line_of(*row);
     for (const Row* row : group.rows) write_details(*row, out);
     if (const auto line = headline(comparison.rows, group.scenario, group.table))
-      fmt::format_to(out,
-                     "  embedded sells {:.1f} times as fast as {}, the best that is exact on two nodes with its stock "
-                     "in SQL\n",
-                     line->ratio, line->best);
+      fmt::format_to(out, "  {}\n", sentence_of(*line));
   }
   if (!comparison.left_out.empty()) text += "\nleft out\n";
   for (const std::string& line : left_out_lines(comparison)) fmt::format_to(out, "  {}\n", line);

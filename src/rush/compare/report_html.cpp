@@ -170,10 +170,7 @@ std::string compare_html(const Comparison& comparison) {
     for (const Scenario& scenario : comparison.options.scenarios)
       if (scenario.name == group.scenario) fmt::format_to(out, "<p>{}.</p>\n", escaped(scenario.about));
     if (const auto line = headline(comparison.rows, group.scenario, group.table))
-      fmt::format_to(out,
-                     "<p>embedded sells {:.1f} times as fast as {}, the best that is exact on two nodes with its "
-                     "stock in SQL.</p>\n",
-                     line->ratio, escaped(line->best));
+      fmt::format_to(out, "<p>{}.</p>\n", escaped(sentence_of(*line)));
     html += sold_chart(group);
     html += latency_chart(group);
     write_table(group, out);

@@ -1,5 +1,7 @@
 #include "rush/compare/row.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -88,7 +90,8 @@ Round round_of(const RushResult& result) {
   round.sold = sale.sold;
   round.oversold = verdict.oversold.count;
   // Units that are neither sold nor there: nobody can buy them any more.
-  const Units gone = std::max<Units>(sale.stock - sale.available - sale.held - sale.sold, 0);
+  // What is still held when all has ended belongs to nobody either: counted, and no order came of it.
+  const Units gone = std::max<Units>(sale.stock - sale.available - sale.sold - (result.settled ? 0 : sale.held), 0);
   round.undersold = std::max(verdict.undersold.count, static_cast<std::uint64_t>(gone));
   round.lost = verdict.lost.count;
   round.doubled = std::max(verdict.duplicated.count + verdict.over_limit.count, result.totals.served_twice);
@@ -192,13 +195,19 @@ std::optional<Headline> headline(std::span<const Row> rows, const std::string& s
   const Row* embedded = nullptr;
   const Row* best = nullptr;
   for (const Row& row : rows) {
-    if (row.scenario != scenario || row.table != table || row.found() != "exact") continue;
+    if (row.scenario != scenario || row.table != table || row.found() != "exact" || row.invalid) continue;
     if (row.way.engine == "embedded") embedded = &row;
     const bool counts = keeps_stock_in_sql(row.way) && row.way.nodes >= 2 && row.expected == Expected::exact;
     if (counts && (best == nullptr || row.sold_per_s > best->sold_per_s)) best = &row;
   }
   if (embedded == nullptr || best == nullptr || best->sold_per_s <= 0) return std::nullopt;
-  return Headline{embedded->sold_per_s / best->sold_per_s, best->way.id};
+  return Headline{embedded->sold_per_s / best->sold_per_s, best->way.id, best->bound};
+}
+
+std::string sentence_of(const Headline& headline) {
+  return fmt::format(
+      "embedded sells {}{:.1f} times as fast as {}, the best that is exact on two nodes with its stock in SQL",
+      headline.bound == Row::Bound::generator ? "at most " : "", headline.ratio, headline.best);
 }
 
 }  // namespace firstcome::rush

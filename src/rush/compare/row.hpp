@@ -114,7 +114,10 @@ Expectation expected_with(const Way& way, const Scenario& scenario, const Table&
 struct Headline {
   double ratio = 0;
   std::string best;
+  Row::Bound bound = Row::Bound::server;  ///< of the best: where the generator was its limit, the ratio is less
 };
 std::optional<Headline> headline(std::span<const Row> rows, const std::string& scenario, const Table& table);
+/// Without a full stop.
+std::string sentence_of(const Headline& headline);
 
 }  // namespace firstcome::rush

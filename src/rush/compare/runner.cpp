@@ -6,10 +6,13 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
 namespace firstcome::rush {
@@ -36,36 +39,54 @@ milliseconds share(milliseconds time, double part) {
   return milliseconds{static_cast<std::int64_t>(static_cast<double>(time.count()) * part)};
 }
 
-/// Hurts the servers while a crowd is there, and heals them. Of several nodes the last: the first is asked how it goes.
-class FaultMaker {
+/// Lets a node stand still, again and again, until it is destroyed. On a thread of its own: who asks how the sale goes
+/// may have to wait for the very node.
+class Pauses {
  public:
-  FaultMaker(const CompareOptions& options, Fault fault, std::vector<std::unique_ptr<Node>>& nodes)
-      : options_(options), fault_(fault), nodes_(nodes), next_(SteadyClock::now() + fault_every / 4) {}
-  ~FaultMaker() {
-    if (paused_) nodes_.back()->signal(SIGCONT);
-  }
-  FaultMaker(const FaultMaker&) = delete;
-  FaultMaker& operator=(const FaultMaker&) = delete;
+  explicit Pauses(Node& node) : node_(node), thread_([this](const std::stop_token& stop) { work(stop); }) {}
 
-  /// Once in a while.
-  void act() {
-    if (fault_ == Fault::none || SteadyClock::now() < next_) return;
-    if (fault_ == Fault::pause_holder) {
-      nodes_.back()->signal(std::exchange(paused_, !paused_) ? SIGCONT : SIGSTOP);
-      next_ = SteadyClock::now() + (paused_ ? fault_pause : fault_every - fault_pause);
-      return;
+ private:
+  void work(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    const auto rests = [&](milliseconds time) { return !stopped.wait_for(lock, stop, time, [] { return false; }); };
+    const auto goes_on = [&] { return !stop.stop_requested(); };
+    for (rests(fault_every / 4); goes_on(); rests(fault_every - fault_pause)) {
+      node_.signal(SIGSTOP);
+      rests(fault_pause);
+      node_.signal(SIGCONT);
     }
-    if (fault_ == Fault::kill_node) nodes_.back()->kill();
-    if (fault_ == Fault::kill_redis) ::kill(options_.processes.at("redis"), SIGKILL);
-    next_ = SteadyClock::time_point::max();
   }
+
+  Node& node_;
+  std::jthread thread_;
+};
+
+/// Kills, once, when a part of the stock has been given away.
+class Kill {
+ public:
+  Kill(const CompareOptions& options, Fault fault, Node& node) : options_(options), fault_(fault), node_(node) {}
+
+  void act(const SaleSeen& sale) {
+    if (done_ || (sale.sold + sale.held) * 4 < sale.stock) return;
+    done_ = true;
+    too_late_ = sale.sold >= sale.stock;
+    if (fault_ == Fault::kill_node) return node_.kill();
+    // Whoever starts it again gives it another number each time.
+    const auto redis = redis_process(options_.urls.at(Server::redis));
+    if (redis) ::kill(*redis, SIGKILL);
+    too_late_ = too_late_ || !redis;
+  }
+  /// Whether there was still something to sell when it killed.
+  bool was_in_time() const { return done_ && !too_late_; }
 
  private:
   const CompareOptions& options_;
   const Fault fault_;
-  std::vector<std::unique_ptr<Node>>& nodes_;
-  SteadyClock::time_point next_;
-  bool paused_ = false;
+  Node& node_;
+  bool done_ = false;
+  bool too_late_ = false;
 };
 
 /// A folder that goes with everything in it.
@@ -90,12 +111,16 @@ class WayRun {
 
   std::expected<Measured, std::string> run() {
     if (!start() || !warm_up()) return std::unexpected(error_);
-    const Counters before = counters();
+    const std::vector<std::optional<Counters>> nodes_before = node_counters();
+    const Counters servers_before = server_counters();
     const auto processors_before = processors();
     if (options_.loop != Loop::open && !crowds_at_once()) return std::unexpected(error_);
     if (options_.loop != Loop::closed && task_.table.fault == Fault::none && !crowd_arriving())
       return std::unexpected(error_);
-    measured_.spent = counters() - before;
+    measured_.spent = server_counters() - servers_before;
+    const std::vector<std::optional<Counters>> nodes_after = node_counters();
+    for (std::size_t i = 0; i < nodes_after.size(); ++i)  // what one that was killed has spent, nobody knows
+      if (nodes_before[i] && nodes_after[i]) measured_.spent = measured_.spent + (*nodes_after[i] - *nodes_before[i]);
     for (const auto& [name, time] : processors())
       if (auto place = processors_before.find(name); place != processors_before.end())
         measured_.processors[name] = std::max(time - place->second, milliseconds{0});
@@ -119,6 +144,8 @@ class WayRun {
   bool may_go_home() const { return task_.scenario.sales == 1 && task_.way.engine != "queue"; }
   void compare_with_orders();
   Counters counters() const;
+  std::vector<std::optional<Counters>> node_counters() const;
+  Counters server_counters() const;
   std::map<std::string, milliseconds> processors() const;
   std::vector<net::HttpOrigin> targets() const;
 
@@ -209,12 +236,19 @@ std::optional<RushResult> WayRun::let_in(std::string_view what, RushOptions crow
     return std::nullopt;
   }
   if (!create(crowd.sale, stock, crowd.sales)) return std::nullopt;
-  FaultMaker faults(options_, what == "warm-up" ? Fault::none : task_.table.fault, nodes_);
+  const Fault fault = what == "warm-up" ? Fault::none : task_.table.fault;
+  // Of several nodes the last is hurt: the first is asked how it goes.
+  std::optional<Pauses> pauses;
+  if (fault == Fault::pause_holder) pauses.emplace(*nodes_.back());
+  std::optional<Kill> kill;
+  if (fault == Fault::kill_node || fault == Fault::kill_redis) kill.emplace(options_, fault, *nodes_.back());
   const auto show = [&](const Progress& now) {
-    if (now.phase == Progress::Phase::rushing) faults.act();
+    if (kill && now.phase == Progress::Phase::rushing && now.sale != nullptr) kill->act(*now.sale);
     progress_(what, &now);
   };
   auto result = run_rush(crowd, show, look_every);
+  pauses.reset();
+  if (kill && !kill->was_in_time()) measured_.invalid = "all was sold before anything was killed";
   if (result) return std::move(*result);
   error_ = fmt::format("{}: {}", what, result.error().detail);
   for (std::size_t i = 0; i < nodes_.size(); ++i)
@@ -285,6 +319,7 @@ bool WayRun::crowd_arriving() {
   crowd.connections = options_.connections;
   crowd.patience = std::max(patience, 2 * options_.time);
   if (may_go_home()) crowd.enough = share(time, (1 - share_at_once) / share_arriving);
+  const std::optional<std::string> earlier = measured_.invalid;
   for (std::size_t attempt = 1;; ++attempt) {
     // The latencies of the report are those of arrivals, which a server cannot keep small by keeping customers out.
     measured_.latencies.clear();
@@ -292,28 +327,50 @@ bool WayRun::crowd_arriving() {
     const auto result = let_in("arrivals", crowd, task_.scenario.stock);
     if (!result) return false;
     measured_.add(*result);
-    if (!measured_.invalid || attempt == arriving_tries) return true;
+    if (measured_.invalid && attempt < arriving_tries) continue;
+    if (earlier) measured_.invalid = earlier;
+    return true;
   }
 }
 
-// What the engine sold, what Kafka was told, and what the database has, one by one.
+// What the engine sold, what Kafka was told, and what the database has, one by one: of the last sale, or of the hottest
+// of the last sales.
 void WayRun::compare_with_orders() {
   progress_("orders", nullptr);
   const auto output = place_.folder / "audit.log";
   const net::HttpOrigin node = targets().front();
+  RushOptions named;
+  named.sale = last_sale_;
+  named.sales = task_.scenario.sales;
   const int code = run_self({"audit", "--engine", fmt::format("http://{}:{}", node.host, node.port), "--database",
                              options_.urls.at(Server::postgresql), "--kafka", options_.urls.at(Server::kafka),
-                             "--kafka-prefix", place_.name + ".", "--sale", last_sale_, "--wait-ms", "15000"},
+                             "--kafka-prefix", place_.name + ".", "--sale", sale_id_of(named, 0), "--wait-ms", "15000"},
                             output, std::chrono::minutes{1});
   if (code == 0 || measured_.rounds.empty()) return;
+  const auto said =
+      fmt::format("orders: the audit of engine, Kafka and database ended with {}: {}", code, end_of_log(output));
+  if (code != static_cast<int>(Grade::promise_broken)) {
+    measured_.error = said;
+    return;
+  }
   Round& last = measured_.rounds.back();
   ++last.lost;
-  last.cases.push_back(
-      fmt::format("orders: the audit of engine, Kafka and database ended with {}: {}", code, end_of_log(output)));
+  last.cases.push_back(said);
 }
 
-Counters WayRun::counters() const {
-  Counters now = read_counters(targets());
+Counters WayRun::counters() const { return read_counters(targets()) + server_counters(); }
+
+/// Of each node; nothing: it is gone.
+std::vector<std::optional<Counters>> WayRun::node_counters() const {
+  std::vector<std::optional<Counters>> all;
+  for (const auto& node : nodes_)
+    all.push_back(node->is_running() ? std::optional(read_counters({node->origin()})) : std::nullopt);
+  return all;
+}
+
+/// Of the Redis servers.
+Counters WayRun::server_counters() const {
+  Counters now;
   const auto& ways_servers = needs(task_.way);
   for (const Server server : {Server::redis, Server::redlock}) {
     if (std::ranges::find(ways_servers, server) == ways_servers.end()) continue;

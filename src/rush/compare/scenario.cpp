@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <iterator>
 
@@ -167,15 +168,32 @@ std::optional<std::string> obstacle(const Way& way, const Scenario& scenario) {
   return std::nullopt;
 }
 
+namespace {
+
+/// How many customers the most popular sale has, as Zipf says.
+double hottest_crowd(const Scenario& scenario) {
+  double weights = 0;
+  for (std::uint32_t rank = 1; rank <= scenario.sales; ++rank) weights += std::pow(rank, -scenario.skew);
+  return scenario.customers / weights;
+}
+
+/// Whether two clicks with nothing to tie them together may make two orders.
+bool may_order_twice(const Scenario& scenario) {
+  const bool one_each = scenario.limit_per_customer && *scenario.limit_per_customer < 2 * scenario.units_each.least;
+  const bool one_open = scenario.max_open && *scenario.max_open == 1;
+  return scenario.double_click > 0 && scenario.without_key > 0 && !one_each && !one_open && !scenario.click_lease;
+}
+
+}  // namespace
+
 Expected expected_of(const Way& way, const Scenario& scenario) {
-  const bool crowded = static_cast<Units>(scenario.customers) > scenario.stock * static_cast<Units>(scenario.sales);
+  const bool crowded = hottest_crowd(scenario) > static_cast<double>(scenario.stock);
   if (breaks_by_itself(way) && crowded) return Expected::oversells;
-  // Two clicks that nothing ties together are two requests, but where a customer may have one order only.
-  const bool loose = scenario.double_click > 0 && scenario.without_key > 0 && !scenario.limit_per_customer &&
-                     !scenario.max_open && !scenario.click_lease;
-  if (loose && way.guard != "sadd-incr") return Expected::doubles;
+  if (may_order_twice(scenario) && way.guard != "sadd-incr") return Expected::doubles;
   if (way.guard == "limiter") {
-    const bool gives_up = scenario.fail_before + scenario.fail_during > 0 || scenario.double_click > 0;
+    // Requests that use up their place at the gate and buy nothing, or less than they were let in for.
+    const bool gives_up =
+        scenario.fail_before + scenario.fail_during > 0 || scenario.double_click > 0 || scenario.units_each.most > 1;
     if (gives_up && crowded) return Expected::undersells;
   }
   return Expected::exact;
