@@ -293,6 +293,8 @@ bool WayRun::crowds_at_once() {
     RushOptions crowd = crowd_of(task_.scenario);
     crowd.seed = options_.seed + ++crowds;
     crowd.connections = options_.connections;
+    // Sessions must be left for who looks how it goes, and says when to pause.
+    if (task_.table.fault != Fault::none) crowd.connections = std::min(crowd.connections, options_.workers);
     crowd.patience = std::max(patience, 2 * options_.time);
     const auto left = std::chrono::ceil<milliseconds>(until - SteadyClock::now());
     if (may_go_home()) crowd.enough = std::max(left, look_every);
