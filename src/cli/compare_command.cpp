@@ -244,9 +244,9 @@ void add_compare_command(CLI::App& rush, Run& run) {
   auto words = std::make_shared<CompareWords>();
   CLI::App* command = rush.add_subcommand("compare", "Let the same crowd loose on every known way to sell");
   command->footer(
-      "Exit codes: 0 all did as expected, 2 one did not, 3 a run is invalid: the generator was late, 69 a server is "
-      "not "
-      "there.");
+      "Exit codes: 0 all did as expected, 1 no way is left to compare, 2 one did not, 3 a run is invalid: the "
+      "generator "
+      "was late, 64 a wrong option or scenario, 69 a server is not there.");
   auto& compare = words->compare;
   command->add_option("--ways", compare.ways, "Ids with commas between, * for any text: embedded,sqlite/*,*/none")
       ->capture_default_str();
