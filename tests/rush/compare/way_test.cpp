@@ -62,6 +62,24 @@ TEST(Ways, ThatLimitRequestsUndersellWhereSomeGiveUp) {
   rush::Scenario nobody_gives_up = scenario_of("coupon");
   nobody_gives_up.double_click = 0;
   EXPECT_EQ(rush::expected_of(way_of("redis/limiter"), nobody_gives_up), Expected::exact);
+  nobody_gives_up.units_each = {1, 3};
+  EXPECT_EQ(rush::expected_of(way_of("redis/limiter"), nobody_gives_up), Expected::undersells)
+      << "3 do not fit, 1 does";
+}
+
+TEST(Ways, BreakOnAHotSaleThoughThereIsEnoughInAll) {
+  EXPECT_EQ(expected("sqlite/none", "mixed"), Expected::oversells);
+  EXPECT_EQ(expected("sqlite/optimistic", "mixed"), Expected::exact);
+  rush::Scenario cold = scenario_of("mixed");
+  cold.customers = 50;
+  EXPECT_EQ(rush::expected_of(way_of("sqlite/none"), cold), Expected::exact);
+}
+
+TEST(Ways, MayDoubleWhereTheLimitLeavesRoomForASecondOrder) {
+  rush::Scenario twice = scenario_of("coupon");
+  EXPECT_EQ(rush::expected_of(way_of("embedded"), twice), Expected::exact);
+  twice.limit_per_customer = 2;
+  EXPECT_EQ(rush::expected_of(way_of("embedded"), twice), Expected::doubles);
 }
 
 TEST(Ways, AreExactOtherwise) {
