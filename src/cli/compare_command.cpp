@@ -133,7 +133,7 @@ int exit_code_of(rush::RushFailure::Kind kind) {
 /// An error of one way is none of the others: 69 only where nothing worse is to be said.
 int exit_code_of(const rush::Comparison& comparison) {
   const rush::Grade grade = comparison.grade();
-  const bool failed = std::ranges::any_of(comparison.rows, [](const rush::Row& row) { return row.error.has_value(); });
+  const bool failed = std::ranges::any_of(comparison.rows, [](const rush::Row& row) { return row.error && row.sure; });
   if (grade != rush::Grade::promise_broken && failed) return exit_unavailable;
   return static_cast<int>(grade);
 }

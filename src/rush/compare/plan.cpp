@@ -116,7 +116,7 @@ std::chrono::milliseconds time_left(std::size_t done, std::size_t planned, std::
 }
 
 bool Comparison::valid() const {
-  return std::ranges::none_of(rows, [](const Row& row) { return row.invalid || row.error; });
+  return std::ranges::none_of(rows, [](const Row& row) { return row.invalid || (row.error && row.sure); });
 }
 
 Grade Comparison::grade() const {

@@ -63,6 +63,19 @@ TEST(CompareReport, IsInvalidWhereTheGeneratorWasLate) {
   EXPECT_THAT(rush::compare_html(comparison), HasSubstr("INVALID: the generator was late"));
 }
 
+TEST(CompareReport, ExpectsNothingOfAStoreThatWasKilled) {
+  Comparison comparison = made_up();
+  rush::Measured lost;
+  lost.error = "503 store-lost";
+  const rush::Table killed{100ms, rush::Fault::kill_redis, rush::Table::Fencing::off};
+  comparison.rows = {row_of("redis", lost, killed)};
+  EXPECT_EQ(comparison.grade(), rush::Grade::fine);
+  EXPECT_THAT(rush::compare_report(comparison), HasSubstr("503 store-lost"));
+  EXPECT_THAT(rush::compare_json(comparison), HasSubstr("\"expected\":\"may-break\""));
+  comparison.rows = {row_of("redis", lost)};
+  EXPECT_NE(comparison.grade(), rush::Grade::fine) << "without the fault";
+}
+
 TEST(CompareReport, IsJsonWithTheMembersThatAreDocumented) {
   const auto json = parse_json(rush::compare_json(made_up()));
   EXPECT_TRUE(json.at("valid").as_bool());
