@@ -176,9 +176,9 @@ TEST_F(RedisWays, WaitingForAGuardEndsWithBusy) {
     ASSERT_TRUE(node.ask(CreateSale{coupon(stock)}));
     const std::string name(text_of(guard));
     // When it is connected to its lock, that takes no time.
-    int tries = 0;
+    int before = 0;
     ASSERT_TRUE(testing::eventually(
-        [&] { return node.reserve(name + "-before-" + std::to_string(++tries)).outcome == Outcome::done; }));
+        [&] { return node.reserve(name + "-before-" + std::to_string(++before)).outcome == Outcome::done; }));
     stops = true;
     Asked first;
     first.command = Reserve{"s", name, 1, {}, {}};
