@@ -116,7 +116,8 @@ Round round_of(const RushResult& result) {
 
 void Measured::add(const RushResult& result) {
   rounds.push_back(round_of(result));
-  if (result.figures.sent_home && result.after.available > 0) {
+  // (Of one that oversells units are left or not as the last writer had it.)
+  if (result.figures.sent_home && result.after.available > 0 && rounds.back().oversold == 0) {
     // It was the crowd that gave up, so nobody was kept from these units.
     const Units gone = result.after.stock - result.after.available - result.after.held - result.after.sold;
     rounds.back().undersold = static_cast<std::uint64_t>(std::max<Units>(gone, 0));

@@ -135,6 +135,11 @@ TEST(Rows, AreInvalidWhereTheCrowdGaveUpWhileUnitsWereLeft) {
   given_up.add(result);
   EXPECT_TRUE(given_up.invalid);
   EXPECT_EQ(given_up.rounds.front().undersold, 0U);
+  result.verdict.oversold.add("the sale says that 124 of 100 units are held or sold", 24);
+  Measured oversold;
+  oversold.add(result);
+  EXPECT_FALSE(oversold.invalid) << "that is proof enough";
+  result.verdict.oversold = {};
   result.figures.sent_home = false;
   Measured undersold;
   undersold.add(result);
