@@ -38,7 +38,8 @@ class Orders : public ::testing::Test {
   std::expected<std::unique_ptr<OrderStore>, std::string> open() const {
     if (!reachable) return std::unexpected("the database of this machine is away");
     events::OrderStoreOptions options;
-    options.database = engine::parse_database_url("sqlite://" + (folder_.path() / "orders.db").string(), "order database").value();
+    options.database =
+        engine::parse_database_url("sqlite://" + (folder_.path() / "orders.db").string(), "order database").value();
     options.now = [] { return Instant{Milliseconds{5'000}}; };
     return OrderStore::open(options);
   }

@@ -91,7 +91,8 @@ void expect_options_in(const std::string& help, const Command& command) {
 TEST(Commands, EveryCommandOfRunIsListedAndExplained) {
   const Ran list = run_shell("./run");
   EXPECT_EQ(list.status, 0);
-  for (const std::string name : {"deps", "build", "demo", "serve", "test", "bench", "compare", "lint", "format", "clean"}) {
+  for (const std::string name :
+       {"deps", "build", "demo", "serve", "test", "bench", "compare", "lint", "format", "clean"}) {
     EXPECT_NE(list.output.find("\n  " + name + " "), std::string::npos) << name << " is not listed";
     const Ran help = run_shell("./run help " + name);
     EXPECT_EQ(help.status, 0);
