@@ -12,15 +12,6 @@ namespace {
 
 using Trouble = SqlTrouble;
 
-std::string quoted(std::string_view value) {
-  std::string out = "'";
-  for (const char c : value) {
-    if (c == '\'' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "'";
-}
-
 std::optional<Trouble> trouble_of(unsigned error) {
   switch (error) {
     case 1205:  // lock wait
@@ -110,16 +101,18 @@ class Mariadb final : public SqlDialect {
       return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(time).count());
     };
     // The library takes the name localhost for a socket of its own choice; here it is what it says.
-    const std::string where = url.socket.empty() ? "host=" + quoted(url.host == "localhost" ? "127.0.0.1" : url.host) +
-                                                       " port=" + std::to_string(url.port)
-                                                 : "unix_socket=" + quoted(url.socket);
+    const std::string where = url.socket.empty()
+                                  ? "host=" + quoted_for_client(url.host == "localhost" ? "127.0.0.1" : url.host) +
+                                        " port=" + std::to_string(url.port)
+                                  : "unix_socket=" + quoted_for_client(url.socket);
     // The server ends a statement that takes too long; where it does not even do that, the client goes.
     const auto patience = seconds(options.statement_timeout) + seconds(options.lock_timeout) + 1;
     auto session = std::make_unique<soci::session>(
-        soci::mysql, fmt::format("{} user={} password={} dbname={} charset=utf8mb4 connect_timeout={} read_timeout={} "
-                                 "write_timeout={}",
-                                 where, quoted(url.user), quoted(url.password), quoted(url.database),
-                                 seconds(options.connect_timeout), patience, patience));
+        soci::mysql,
+        fmt::format("{} user={} password={} dbname={} charset=utf8mb4 connect_timeout={} read_timeout={} "
+                    "write_timeout={}",
+                    where, quoted_for_client(url.user), quoted_for_client(url.password),
+                    quoted_for_client(url.database), seconds(options.connect_timeout), patience, patience));
     session->once << fmt::format(
         "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',"
         " max_statement_time = {}, innodb_lock_wait_timeout = {}, lock_wait_timeout = {}",

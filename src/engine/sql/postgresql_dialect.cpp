@@ -10,16 +10,6 @@ namespace {
 
 using Trouble = SqlTrouble;
 
-/// As a connection string has it.
-std::string quoted(std::string_view value) {
-  std::string out = "'";
-  for (const char c : value) {
-    if (c == '\'' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "'";
-}
-
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 /// The library gives no code for what keeps it from connecting.
@@ -63,8 +53,9 @@ class Postgresql final : public SqlDialect {
         soci::postgresql,
         fmt::format("host={} port={} user={} password={} dbname={} connect_timeout={} tcp_user_timeout={} "
                     "client_encoding=UTF8 application_name=firstcome",
-                    quoted(url.socket.empty() ? url.host : url.socket), url.port, quoted(url.user),
-                    quoted(url.password), quoted(url.database), seconds, options.statement_timeout.count()));
+                    quoted_for_client(url.socket.empty() ? url.host : url.socket), url.port,
+                    quoted_for_client(url.user), quoted_for_client(url.password), quoted_for_client(url.database),
+                    seconds, options.statement_timeout.count()));
     session->once << fmt::format(
         "SET SESSION statement_timeout = {}; SET SESSION lock_timeout = {}; SET SESSION standard_conforming_strings = "
         "on;"

@@ -14,6 +14,15 @@ const SqlDialect& dialect_of(DatabaseUrl::Kind kind) {
   return sqlite_dialect();
 }
 
+std::string quoted_for_client(std::string_view value) {
+  std::string out = "'";
+  for (const char c : value) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "'";
+}
+
 void append_text(std::string& sql, std::string_view value, const SqlDialect& dialect) {
   sql += '\'';
   for (const char c : value) {

@@ -64,6 +64,9 @@ const SqlDialect& mariadb_dialect();
 const SqlDialect& sqlite_dialect();
 const SqlDialect& dialect_of(DatabaseUrl::Kind kind);
 
+/// In single quotes, as the client libraries' connection strings have it.
+std::string quoted_for_client(std::string_view value);
+
 /// Appends a literal. Throws SqlFailure (content) where it contains a zero byte, which ends a statement's text.
 void append_text(std::string& sql, std::string_view value, const SqlDialect& dialect);
 

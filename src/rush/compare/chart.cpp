@@ -59,23 +59,6 @@ struct Axis {
   double at(double value) const { return bars_wide * (std::log10(value) - from) / (to - from); }
 };
 
-std::string escaped(std::string_view text) {
-  std::string safe;
-  for (const char c : text) {
-    if (c == '&')
-      safe += "&amp;";
-    else if (c == '<')
-      safe += "&lt;";
-    else if (c == '>')
-      safe += "&gt;";
-    else if (c == '"')
-      safe += "&quot;";
-    else
-      safe += c;
-  }
-  return safe;
-}
-
 std::string power_of_ten(int power) {
   if (power >= 0) return figure(std::pow(10.0, power));
   return fmt::format("{:.{}f}", std::pow(10.0, power), -power);
@@ -145,6 +128,23 @@ constexpr std::string_view picture_style =
     ".grid{stroke:#333}.ours{fill:#4caf78}.broken{fill:#e06c5f}.wrong{fill:#e06c5f}}</style>";
 
 }  // namespace
+
+std::string escaped(std::string_view text) {
+  std::string safe;
+  for (const char c : text) {
+    if (c == '&')
+      safe += "&amp;";
+    else if (c == '<')
+      safe += "&lt;";
+    else if (c == '>')
+      safe += "&gt;";
+    else if (c == '"')
+      safe += "&quot;";
+    else
+      safe += c;
+  }
+  return safe;
+}
 
 std::string sold_chart(const RowGroup& group) {
   Chart chart{title_of(group) + ": units sold per second, logarithmic; red: it breaks its promise", {}};

@@ -43,6 +43,9 @@ std::string figure(double value);
 /// What was left out and why, one line for each reason.
 std::vector<std::string> left_out_lines(const Comparison& comparison);
 
+/// As HTML and SVG have it, in an attribute as well.
+std::string escaped(std::string_view text);
+
 /// A bar chart of units sold per second on a logarithmic axis, as an <svg> element.
 std::string sold_chart(const RowGroup& group);
 /// The same of the latencies p50 and p99.

@@ -30,21 +30,6 @@ dt{font-weight:600;margin-top:1rem}dt.broken{color:var(--wrong)}dd{margin:0 0 0 
 ul{color:var(--soft);font-size:13px}
 )";
 
-std::string escaped(std::string_view text) {
-  std::string safe;
-  for (const char c : text) {
-    if (c == '&')
-      safe += "&amp;";
-    else if (c == '<')
-      safe += "&lt;";
-    else if (c == '>')
-      safe += "&gt;";
-    else
-      safe += c;
-  }
-  return safe;
-}
-
 double in_ms(std::chrono::nanoseconds duration) { return std::chrono::duration<double, std::milli>{duration}.count(); }
 
 std::string processors_of(const Row& row) {
