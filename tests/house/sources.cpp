@@ -1,5 +1,7 @@
 #include "house/sources.hpp"
 
+#include "support/paths.hpp"
+
 #include <algorithm>
 #include <array>
 #include <fstream>
@@ -111,7 +113,7 @@ std::string SourceFile::floor() const {
   return {};
 }
 
-fs::path project_folder() { return FIRSTCOME_SOURCE_DIR; }
+fs::path project_folder() { return testing::project_folder(); }
 
 const std::vector<SourceFile>& project_files() {
   static const std::vector<SourceFile> files = read_project();

@@ -1,6 +1,7 @@
 #include "interop/java_peer.hpp"
 
 #include "support/maven.hpp"
+#include "support/paths.hpp"
 
 #include <filesystem>
 #include <stdexcept>
@@ -15,8 +16,8 @@ using firstcome::testing::ChildProcess;
 using firstcome::testing::text_of;
 namespace fs = std::filesystem;
 
-const fs::path sources = fs::path(FIRSTCOME_SOURCE_DIR) / "tests/interop/java";
-const fs::path folder = FIRSTCOME_INTEROP_FOLDER;
+const fs::path sources = firstcome::testing::project_folder() / "tests/interop/java";
+const fs::path folder = firstcome::testing::build_folder() / "interop";
 
 }  // namespace
 

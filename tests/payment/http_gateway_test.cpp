@@ -2,6 +2,7 @@
 
 #include "payment/provider.hpp"
 #include "support/child_process.hpp"
+#include "support/paths.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -170,7 +171,7 @@ class ProviderProgram : public ::testing::Test {
  protected:
   testing::ChildOptions child(std::vector<std::string> more = {}) const {
     testing::ChildOptions options;
-    options.program = PAYMENT_PROVIDER;
+    options.program = testing::payment_provider();
     options.arguments = {"--ledger", (folder.path() / "ledger").string()};
     options.arguments.insert(options.arguments.end(), more.begin(), more.end());
     return options;

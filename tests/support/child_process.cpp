@@ -1,5 +1,7 @@
 #include "support/child_process.hpp"
 
+#include "support/paths.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -45,11 +47,7 @@ int milliseconds_left(SteadyClock::time_point deadline) {
 
 std::string firstcome_program() {
   if (const char* given = std::getenv("FIRSTCOME_PROGRAM")) return given;
-#ifdef FIRSTCOME_PROGRAM
-  return FIRSTCOME_PROGRAM;
-#else
-  throw std::runtime_error("set FIRSTCOME_PROGRAM to the firstcome program");
-#endif
+  return built_program();
 }
 
 ChildProcess::ChildProcess(ChildOptions options) {

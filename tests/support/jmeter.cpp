@@ -2,6 +2,7 @@
 
 #include "support/child_process.hpp"
 #include "support/maven.hpp"
+#include "support/paths.hpp"
 
 #include <fstream>
 #include <sstream>
@@ -13,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-const fs::path jmeter_folder = TEST_JMETER;
+const fs::path jmeter_folder = build_folder() / "jmeter";
 const fs::path home = jmeter_folder / "target" / "home";
 
 /// Of a line without quotes, as these columns are.
@@ -40,7 +41,7 @@ JmeterCounts count(const fs::path& result) {
 }  // namespace
 
 std::string fetch_jmeter() {
-  return build_with_maven({.pom = fs::path(FIRSTCOME_SOURCE_DIR) / "tests/support/jmeter/pom.xml",
+  return build_with_maven({.pom = project_folder() / "tests/support/jmeter/pom.xml",
                            .goals = {"package"},
                            .folder = jmeter_folder});
 }

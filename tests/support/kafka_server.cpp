@@ -1,6 +1,7 @@
 #include "support/kafka_server.hpp"
 
 #include "support/maven.hpp"
+#include "support/paths.hpp"
 
 #include <librdkafka/rdkafka.h>
 #include <signal.h>
@@ -17,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-const fs::path kafka_folder = TEST_KAFKA;
+const fs::path kafka_folder = build_folder() / "kafka";
 const fs::path class_archive = kafka_folder / "classes.jsa";
 const fs::path formatted_folder = kafka_folder / "formatted";
 constexpr const char* cluster_id = "Zmlyc3Rjb21lLXRlc3RzIQ";  // 16 bytes as Base64
@@ -66,7 +67,7 @@ void keep_classes() {
 }  // namespace
 
 std::string fetch_kafka() {
-  const std::string why = build_with_maven({.pom = fs::path(FIRSTCOME_SOURCE_DIR) / "tests/support/kafka/pom.xml",
+  const std::string why = build_with_maven({.pom = project_folder() / "tests/support/kafka/pom.xml",
                                             .goals = {"dependency:copy-dependencies"},
                                             .folder = kafka_folder});
   if (why.empty() && !fs::exists(class_archive)) keep_classes();

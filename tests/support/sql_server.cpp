@@ -1,5 +1,7 @@
 #include "support/sql_server.hpp"
 
+#include "support/paths.hpp"
+
 #include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
@@ -125,7 +127,7 @@ void SqlTestServer::start() {
 }
 
 void SqlTestServer::fill(const std::string& key, const std::function<void()>& make) {
-  const std::filesystem::path all = TEST_DATABASES;
+  const std::filesystem::path all = build_folder() / "test_databases";
   std::filesystem::create_directories(all);
   const std::string kept = (all / (key + "-" + std::to_string(recipe))).string();
   const std::string data = (folder() / "data").string();

@@ -2,6 +2,7 @@
 #include "support/blocking_client.hpp"
 #include "support/jmeter.hpp"
 #include "support/json.hpp"
+#include "support/paths.hpp"
 #include "support/run_program.hpp"
 #include "support/server_process.hpp"
 #include "support/temporary_folder.hpp"
@@ -34,7 +35,7 @@ class OtherTools : public ::testing::Test {
   }
   JmeterCounts jmeter(const std::string& plan, const std::string& sale, std::vector<std::string> more = {}) {
     more.insert(more.end(), {"port=" + std::to_string(server_.port()), "sale=" + sale, "threads=50", "loops=20"});
-    return run_jmeter(std::string(FIRSTCOME_SOURCE_DIR) + "/examples/jmeter/" + plan, more, folder_.path());
+    return run_jmeter(project_folder().string() + "/examples/jmeter/" + plan, more, folder_.path());
   }
   /// Our own crowd of as many on a sale of the same terms.
   boost::json::value rush(const std::string& sale, std::vector<std::string> more = {}) {
@@ -128,7 +129,7 @@ TEST_F(OtherTools, WrksCouponCountsWhatWasSold) {
                    "-d",
                    "1s",
                    "-s",
-                   std::string(FIRSTCOME_SOURCE_DIR) + "/examples/wrk/coupon.lua",
+                   project_folder().string() + "/examples/wrk/coupon.lua",
                    "http://127.0.0.1:" + std::to_string(server_.port()),
                    "--",
                    "theirs"};

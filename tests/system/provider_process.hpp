@@ -4,6 +4,7 @@
 #include "support/blocking_client.hpp"
 #include "support/child_process.hpp"
 #include "support/json.hpp"
+#include "support/paths.hpp"
 
 #include <gtest/gtest.h>
 
@@ -22,7 +23,7 @@ class ProviderProcess {
  public:
   ProviderProcess(const std::filesystem::path& folder, const std::string& kill_when) {
     ChildOptions options;
-    options.program = PAYMENT_PROVIDER;
+    options.program = payment_provider();
     options.arguments = {"--ledger",        (folder / "books").string(),
                          "--kill-pid-file", (folder / "pid").string(),
                          "--kill-on",       "3",
