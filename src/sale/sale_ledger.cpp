@@ -237,8 +237,9 @@ ReservationsAnswer SaleLedger::list(const ListReservations& command, Instant now
     }
     std::ranges::reverse(numbers);
   } else {
-    for (std::uint64_t number = value(command.after) + 1; number <= line_.last() && numbers.size() <= limit; ++number) {
-      numbers.push_back(static_cast<ShortNumber>(number));
+    // From the cursor and not from the number behind it: a cursor may be the greatest number there is.
+    for (std::uint64_t before = value(command.after); before < line_.last() && numbers.size() <= limit; ++before) {
+      numbers.push_back(static_cast<ShortNumber>(before + 1));
     }
   }
   if (numbers.size() > limit) {

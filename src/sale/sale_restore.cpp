@@ -6,6 +6,23 @@
 
 namespace firstcome::sale {
 
+namespace {
+
+// The years that an instant of a sale may lie in, 0000 to 9999.
+constexpr Instant first_instant{std::chrono::sys_days{std::chrono::year{0} / 1 / 1}};
+constexpr Instant last_instant{std::chrono::sys_days{std::chrono::year{10'000} / 1 / 1} - Milliseconds{1}};
+
+bool in_range(Instant instant) { return first_instant <= instant && instant <= last_instant; }
+
+/// Returns the number of the last tick that a sale can ever make. REQUIRES: its instants are in range.
+std::uint64_t last_tick_of(const SaleRecord& record) {
+  if (!record.terms.queue) return 0;
+  const Instant begin = record.terms.opens_at.value_or(record.created_at);
+  return static_cast<std::uint64_t>((last_instant - begin) / record.terms.queue->tick);
+}
+
+}  // namespace
+
 SaleLedger::SaleLedger(const SaleRecord& record, Context& context)
     : handle_(record.handle),
       terms_(record.terms),
@@ -35,8 +52,13 @@ std::expected<std::unique_ptr<SaleLedger>, std::string> SaleLedger::rebuild(cons
   if (terms.stock < 0 || terms.stock > limits::stock) return wrong("its stock is out of range");
   if (terms.unit_price < 0 || terms.unit_price > limits::unit_price) return wrong("its unit price is out of range");
   if (terms.hold < Milliseconds{0} || terms.hold > limits::hold) return wrong("its hold is out of range");
-  if (terms.queue && (terms.queue->admit_per_tick == 0 || terms.queue->tick < limits::tick_min)) {
+  if (terms.queue && (terms.queue->admit_per_tick == 0 || terms.queue->tick < limits::tick_min ||
+                      terms.queue->tick > limits::tick_max)) {
     return wrong("its queue terms are out of range");
+  }
+  if (!in_range(record.created_at) || !in_range(terms.opens_at.value_or(Instant{})) ||
+      !in_range(terms.closes_at.value_or(Instant{}))) {
+    return wrong("an instant is out of range");
   }
   if (record.available < 0 || record.held < 0 || record.sold < 0 || record.available > terms.stock ||
       record.held > terms.stock || record.sold > terms.stock) {
@@ -50,7 +72,7 @@ std::expected<std::unique_ptr<SaleLedger>, std::string> SaleLedger::rebuild(cons
   if (record.sold_out_upto > record.serving || record.closed_upto > record.serving) {
     return wrong("a refusal of all who waited is above serving");
   }
-  if (record.last_tick > static_cast<std::uint64_t>(INT64_MAX) / 10'000'000) return wrong("its tick is out of range");
+  if (record.last_tick > last_tick_of(record)) return wrong("its tick is out of range");
   return std::unique_ptr<SaleLedger>(new SaleLedger(record, context));
 }
 

@@ -1,6 +1,8 @@
 // Building a ledger again, and what it says of records that cannot be right.
 #include "sale/shop.hpp"
 
+#include <firstcome/limits.hpp>
+
 namespace firstcome::sale {
 namespace {
 
@@ -176,6 +178,34 @@ TEST(Restore, RefusesTheSameSaleTwice) {
   EXPECT_NE(ledger.restore(records.sale), std::nullopt);
   records.sale.handle = SaleHandle{2};
   EXPECT_NE(ledger.restore(records.sale), std::nullopt) << "another handle, the same id";
+}
+
+TEST(Restore, TakesEveryTickThatASaleCanReach) {
+  SaleTerms terms = queue_terms();
+  terms.queue->tick = limits::tick_min;
+  terms.opens_at = Instant{std::chrono::sys_days{std::chrono::year{0} / 1 / 1}};
+  Shop shop(terms);
+  EXPECT_GT(shop.stored().sales.begin()->second.last_tick, 1'000'000'000'000U) << "the zero time of many languages";
+  shop.restart();
+  shop.has("ann");
+  shop.wait(10ms);
+  shop.restart();
+  EXPECT_EQ(shop.sale().held, 1);
+}
+
+TEST(Restore, RefusesATickThatNoSaleCanReach) {
+  Records records;
+  records.sale.terms.queue = QueueTerms{.admit_per_tick = 1, .tick = limits::tick_max};
+  records.sale.last_tick = UINT64_MAX;
+  EXPECT_THAT(records.problem(), HasSubstr("its tick is out of range"));
+  records.sale.last_tick = 3'000'000'000;
+  EXPECT_THAT(records.problem(), HasSubstr("its tick is out of range"));
+}
+
+TEST(Restore, RefusesInstantsOutsideTheYearsThatCanBeShown) {
+  Records records;
+  records.sale.terms.opens_at = Instant::min();
+  EXPECT_THAT(records.problem(), HasSubstr("an instant is out of range"));
 }
 
 }  // namespace

@@ -184,6 +184,24 @@ TEST(ListSales, IsByIdAndGoesOn) {
   EXPECT_EQ(second.next, "");
 }
 
+TEST(ListReservations, TakesEveryCursorThereIs) {
+  Shop shop(plain_terms());
+  shop.has("ann");
+  ListReservations command;
+  command.sale = "s";
+  for (const std::uint64_t after : {std::uint64_t{1}, std::uint64_t{UINT32_MAX}, UINT64_MAX - 1, UINT64_MAX}) {
+    command.after = Number{after};
+    for (const std::optional<std::string>& customer :
+         {std::optional<std::string>{}, std::optional{std::string("ann")}}) {
+      command.customer = customer;
+      const ReservationsAnswer answer = shop.apply(command);
+      EXPECT_EQ(answer.outcome, Outcome::done);
+      EXPECT_TRUE(answer.items.empty());
+      EXPECT_EQ(answer.next, Number{});
+    }
+  }
+}
+
 TEST(ListReservations, IsByNumberAndGoesOn) {
   Shop shop(plain_terms(100));
   for (int index = 0; index < 10; ++index) shop.has(index % 3 == 0 ? "ann" : "bob");

@@ -47,11 +47,9 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::serve() {
   queue.take(batch, options.turn_operations, starts_a_turn);
   apply_batch(now);
   collect_lock_waiters();
-  const bool notify = ledger.changes().payment_work;
   const bool committed = commit(now);
   if (!committed) fail_batch();
   if (committed) tell_of_locks();
-  if (committed && notify) payment_work();
   complete_batch();
   start_reads();
   if (committed) remove_deleted();
@@ -112,8 +110,10 @@ EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply(Operation& operation, 
 
 bool EmbeddedEngine::Impl::commit(Instant now) {
   const sale::Changes& changes = ledger.changes();
+  const bool made_payment_work = changes.payment_work;  // not among what is stored, so it may come alone
   if (changes.empty() && locks.changed().empty() && delivering == 0) {
     ledger.clear_changes();
+    if (made_payment_work) payment_work();
     return true;
   }
   const Written written = store.write(ledger, changes, locks, std::exchange(delivering, 0), now);
@@ -130,6 +130,7 @@ bool EmbeddedEngine::Impl::commit(Instant now) {
   ledger.clear_changes();
   locks.clear_changed();
   checkpointer.committed(store.log_frames());
+  if (made_payment_work) payment_work();
   return true;
 }
 

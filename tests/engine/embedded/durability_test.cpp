@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -118,6 +119,39 @@ TEST(Durability, HandsOutPaymentWorkThatARestartHasInterrupted) {
   const PaymentTasksAnswer answer = harness.ask(TakePaymentTasks{100}).value();
   for (const PaymentTask& task : answer.tasks) ++count[task.action];
   EXPECT_EQ(count[PaymentTask::Action::refund], 1);
+}
+
+TEST(Durability, RingsForPaymentWorkAlsoWhenMoreIsDueThanATurnDoes) {
+  EmbeddedHarness harness;
+  SaleTerms queue = terms_of("s", 6'000);
+  queue.hold = Milliseconds{60'000};
+  queue.standby = Standby::yes;
+  queue.queue = QueueTerms{6'000, Milliseconds{10}};
+  harness.ask(CreateSale{queue}).value();
+  std::vector<std::unique_ptr<Asked>> asked;
+  for (int i = 0; i < 5'000; ++i) {
+    asked.push_back(std::make_unique<Asked>());
+    asked.back()->command = Reserve{"s", "many", 1, {}, {}};
+    harness.engine().submit(*asked.back());
+  }
+  while (!asked.back()->done) static_cast<void>(harness.engine().turn());
+  harness.advance(Milliseconds{10});
+  ASSERT_EQ(harness.ask(GetSale{"s"}).value().sale.held, 5'000);
+
+  SaleTerms charged = terms_of("auto", 1);
+  charged.hold = Milliseconds{60'000};
+  charged.standby = Standby::yes;
+  charged.payment = PaymentMode::automatic;
+  harness.ask(CreateSale{charged}).value();
+  harness.ask(Reserve{"auto", "first", 1, {}, {}}).value();
+  harness.ask(Reserve{"auto", "second", 1, {}, {}}).value();
+  int rings = 0;
+  harness.engine().on_payment_work([&] { ++rings; });
+  harness.advance(Milliseconds{60'000});
+  for (auto next = harness.engine().turn(); next && *next <= std::chrono::steady_clock::now();)
+    next = harness.engine().turn();
+  EXPECT_EQ(harness.ask(GetSale{"auto"}).value().sale.held, 1) << "the second has the unit";
+  EXPECT_GT(rings, 0) << "nobody would charge it";
 }
 
 TEST(Durability, CommitsOnceForAllThatWait) {
