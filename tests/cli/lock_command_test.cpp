@@ -1,66 +1,22 @@
 // `firstcome lock` as a process, against a real Redis.
-#include "support/child_process.hpp"
-#include "support/redis_server.hpp"
+#include "cli/lock_fixture.hpp"
 #include "support/sql_server.hpp"
-#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
-#include <memory>
 #include <string>
 #include <vector>
 
 namespace firstcome::testing {
 namespace {
 
-using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr auto patience = 20s;
-
-class LockCommand : public ::testing::Test {
- protected:
-  void SetUp() override { FIRSTCOME_NEEDS_REDIS(); }
-
-  std::unique_ptr<ChildProcess> start(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "lock");
-    ChildOptions options;
-    options.program = firstcome_program();
-    options.arguments = std::move(arguments);
-    options.error_log = folder.path() / "error.log";
-    options.environment = {"FIRSTCOME_LOCK_BACKEND=redis://" + redis().address()};
-    return std::make_unique<ChildProcess>(std::move(options));
-  }
-  int run(std::vector<std::string> arguments) { return start(std::move(arguments))->wait(patience).value_or(-1); }
-  std::string error() const {
-    std::ifstream file(folder.path() / "error.log");
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  RedisServer& redis() {
-    if (!redis_) redis_ = std::make_unique<RedisServer>();
-    return *redis_;
-  }
-
-  /// Runs `true` under the lock `job`; it must end with that code, and say that.
-  void says(int code, const std::string& text, const std::string& backend, const std::string& kind = "fifo") {
-    EXPECT_EQ(run({"run", "job", "--backend", backend, "--kind", kind, "--wait", "2s", "--", "true"}), code);
-    EXPECT_THAT(error(), HasSubstr(text)) << kind << " at " << backend;
-    EXPECT_THAT(error(), Not(HasSubstr("guessed"))) << "a password";
-  }
-
-  TemporaryFolder folder;
-
- private:
-  std::unique_ptr<RedisServer> redis_;
-};
+constexpr int lease_lost = 79;
 
 TEST_F(LockCommand, RunsACommandAndReturnsItsExitCode) {
   EXPECT_EQ(run({"run", "job", "--", "true"}), 0);
@@ -120,26 +76,87 @@ TEST_F(LockCommand, SoManyRunAtATimeAsThereArePermits) {
 
 TEST_F(LockCommand, StopsTheCommandWhenTheLeaseIsLost) {
   const auto child = start({"run", "job", "--lease", "300ms", "--", "sleep", "100"});
-  EXPECT_EQ(child->wait(patience), 128 + SIGTERM);
+  EXPECT_EQ(child->wait(patience), lease_lost);
   EXPECT_THAT(error(), HasSubstr("the lease is lost"));
+  EXPECT_THAT(error(), HasSubstr("ended with " + std::to_string(128 + SIGTERM)));
 }
 
 TEST_F(LockCommand, StopsACommandByForceThatDoesNotWantTo) {
   const auto child =
       start({"run", "job", "--lease", "300ms", "--", "sh", "-c", "trap '' TERM; echo in; while :; do sleep 1; done"});
-  EXPECT_EQ(child->wait(patience), 128 + SIGKILL);
+  EXPECT_EQ(child->wait(patience), lease_lost);
+  EXPECT_THAT(error(), HasSubstr("ended with " + std::to_string(128 + SIGKILL)));
 }
 
 TEST_F(LockCommand, ShowsAndListsLocks) {
   const auto holder = start({"run", "job", "--", "sh", "-c", "echo in; exec sleep 100"});
   ASSERT_EQ(holder->read_line(patience), "in") << error();
-  const auto shown = start({"show", "job"});
-  EXPECT_EQ(shown->read_line(patience), "name     job");
-  EXPECT_EQ(shown->read_line(patience), "held     yes");
-  EXPECT_EQ(shown->wait(patience), 0);
-  const auto listed = start({"list"});
-  EXPECT_EQ(listed->read_line(patience), "job");
-  EXPECT_EQ(listed->wait(patience), 0);
+  EXPECT_THAT(output({"show", "job"}), ::testing::StartsWith("name     job\nheld     yes\n"));
+  EXPECT_THAT(output({"show", "job", "--json"}),
+              ::testing::StartsWith(R"({"kind":"lock","name":"job","held":true,"owner":")"));
+  EXPECT_EQ(output({"list"}), "lock       job\n");
+  EXPECT_EQ(output({"list", "--json"}), R"({"kind":"lock","name":"job"})"
+                                        "\n");
+}
+
+TEST_F(LockCommand, ShowsAndListsReadWriteLocksAndSemaphores) {
+  const auto reader = start({"run", "job", "--shared", "--", "sh", "-c", "echo in; exec sleep 100"});
+  const auto writer = start({"run", "prices", "--exclusive", "--", "sh", "-c", "echo in; exec sleep 100"});
+  const auto two = start({"run", "job", "--permits", "2", "--of", "5", "--", "sh", "-c", "echo in; exec sleep 100"});
+  for (const auto* child : {&reader, &writer, &two}) ASSERT_EQ((*child)->read_line(patience), "in") << error();
+  EXPECT_EQ(output({"list"}), "read-write job\nread-write prices\nsemaphore  job\n");
+  EXPECT_THAT(output({"show", "job", "--shared"}),
+              ::testing::StartsWith("name     job\nheld     by readers\nreaders  1\n"));
+  EXPECT_THAT(output({"show", "prices", "--shared"}), HasSubstr("held     by a writer\nreaders  0\n"));
+  EXPECT_THAT(output({"show", "prices", "--shared", "--json"}), HasSubstr(R"("writer":true,"readers":0,)"));
+  EXPECT_THAT(output({"show", "nothing", "--shared"}), HasSubstr("held     no\nreaders  0\n"));
+  EXPECT_THAT(output({"show", "job", "--permits"}),
+              ::testing::StartsWith("name     job\npermits  5\nused     2\nholders  1\n"));
+  EXPECT_THAT(output({"show", "job", "--permits", "--json"}), HasSubstr(R"("permits":5,"used":2,"holders":1,)"));
+  EXPECT_THAT(output({"show", "nothing", "--permits", "--json"}), HasSubstr(R"("permits":null,"used":0,)"));
+  EXPECT_EQ(run({"show", "job", "--permits", "--kind", "setnx"}), 64);
+  EXPECT_THAT(error(), HasSubstr("has no read-write locks and semaphores"));
+}
+
+TEST_F(LockCommand, TakesTheOptionsOfFlock) {
+  const auto holder = start({"run", "job", "--", "sh", "-c", "echo in; exec sleep 100"});
+  ASSERT_EQ(holder->read_line(patience), "in") << error();
+  EXPECT_EQ(run({"run", "job", "-n", "--", "true"}), 75);
+  EXPECT_THAT(error(), HasSubstr("job was not acquired: somebody holds it"));
+  EXPECT_EQ(run({"run", "job", "-n", "-E", "9", "--", "true"}), 9);
+  EXPECT_EQ(run({"run", "job", "-w", "0.1", "-E", "0", "--", "true"}), 0);
+  EXPECT_THAT(error(), HasSubstr("job was not acquired: timed-out"));
+  EXPECT_EQ(output({"run", "free", "-w", "5", "-c", "echo $((1 + 1))"}), "2\n");
+  EXPECT_EQ(run({"run", "free", "-c", "exit 3"}), 3);
+  EXPECT_EQ(run({"run", "free", "--verbose", "--", "true"}), 0);
+  EXPECT_THAT(error(), HasSubstr("firstcome: got the lock free after 0."));
+  EXPECT_THAT(error(), HasSubstr("firstcome: running true"));
+}
+
+TEST_F(LockCommand, RefusesOptionsThatContradictEachOther) {
+  EXPECT_EQ(run({"run", "job", "-n", "-w", "1", "--", "true"}), 64);
+  EXPECT_EQ(run({"run", "job", "-n", "--wait", "1s", "--", "true"}), 64);
+  EXPECT_EQ(run({"run", "job", "-w", "1", "--wait", "1s", "--", "true"}), 64);
+  EXPECT_EQ(run({"run", "job", "-c", "true", "--", "true"}), 64);
+  for (const char* seconds : {"-1", "nan", "inf", "1e300", "soon"}) {
+    EXPECT_EQ(run({"run", "job", "-w", seconds, "--", "true"}), 64) << seconds;
+  }
+  for (const char* code : {"-1", "256"}) EXPECT_EQ(run({"run", "job", "-E", code, "--", "true"}), 64) << code;
+  EXPECT_EQ(run({"show", "job", "--shared", "--permits"}), 64);
+}
+
+TEST_F(LockCommand, AWaitOfNothingNeedsNoUnit) {
+  EXPECT_EQ(run({"run", "job", "--wait", "0", "--", "true"}), 0);
+  EXPECT_EQ(run({"run", "job", "--wait", "0ms", "--", "true"}), 0);
+}
+
+TEST_F(LockCommand, SaysAsAShellDoesThatACommandCannotBeRun) {
+  EXPECT_EQ(run({"run", "job", "--", "/no/such/program"}), 127);
+  EXPECT_THAT(error(), HasSubstr("/no/such/program: No such file or directory"));
+  EXPECT_EQ(run({"run", "job", "--", "no-such-program-anywhere"}), 127);
+  EXPECT_EQ(run({"run", "job", "--", "/etc/passwd"}), 126);
+  EXPECT_EQ(run({"run", "job", "--", folder.path().string()}), 126);
+  EXPECT_EQ(run({"run", "job", "-n", "--", "true"}), 0) << "it is free again at once";
 }
 
 TEST_F(LockCommand, SaysClearlyWhatIsWrong) {
@@ -151,8 +168,6 @@ TEST_F(LockCommand, SaysClearlyWhatIsWrong) {
   EXPECT_EQ(run({"run", "job", "--lease", "0s", "--", "true"}), 64);
   EXPECT_EQ(run({"run", "job", "--kind", "magic", "--", "true"}), 64);
   EXPECT_EQ(run({"run", "job"}), 64);
-  EXPECT_EQ(run({"run", "job", "--", "/no/such/program"}), 69);
-  EXPECT_THAT(error(), HasSubstr("/no/such/program"));
   EXPECT_EQ(run({"run", "job", "--backend", "redis://127.0.0.1:1", "--wait", "1s", "--", "true"}), 69);
   EXPECT_THAT(error(), HasSubstr("127.0.0.1:1"));
 }

@@ -1,10 +1,14 @@
-// The names of all FIFO locks on a server, for people who look.
+// The names of all FIFO locks, read-write locks and semaphores on a server, for people who look.
 #include "lock/event_loop.hpp"
 #include "lock/redis/fifo.hpp"
+#include "lock/redis/fifo_scripts.hpp"
 #include "lock/redis/redis_failure.hpp"
 
 #include <algorithm>
 #include <future>
+#include <optional>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace firstcome::lock {
@@ -14,8 +18,18 @@ namespace {
 using net::RedisCommand;
 using net::RedisResult;
 
-constexpr std::string_view before = "firstcome:lock:{";
-constexpr std::string_view after = "}";
+/// Keys of all three kinds match it, and those of other programs hardly.
+constexpr std::string_view pattern = "firstcome:*{*}";
+
+/// Returns what the key of a hash stands for; nothing: for no lock.
+std::optional<ShareName> name_of(std::string_view key) {
+  for (const Share::Of of : {Share::Of::lock, Share::Of::read_write, Share::Of::semaphore}) {
+    const std::string before = std::string(fifo_key_prefix(of)) + "{";
+    if (!key.starts_with(before) || !key.ends_with('}')) continue;
+    return ShareName{of, std::string(key.substr(before.size(), key.size() - before.size() - 1))};
+  }
+  return std::nullopt;
+}
 
 /// One server, asked and waited for.
 class Asked {
@@ -39,7 +53,7 @@ class Asked {
     std::promise<RedisResult> promise;
     auto reply = promise.get_future();
     loop_.post([this, &promise, command = std::move(command)]() mutable {
-      client_->execute(before, std::move(command), loop_deadline(deadline_),
+      client_->execute(pattern, std::move(command), loop_deadline(deadline_),
                        [&promise](RedisResult result) { promise.set_value(std::move(result)); });
     });
     RedisResult result = reply.get();
@@ -53,18 +67,17 @@ class Asked {
   std::unique_ptr<net::RedisClient> client_;
 };
 
-using Names = std::vector<std::string>;
+using Names = std::vector<ShareName>;
 
 std::expected<void, LockFailure> scan(const net::RedisUrl& url, BootTime deadline, Names& names) {
   Asked server(deadline);
   if (auto opened = server.open(url); !opened) return opened;
   std::string cursor = "0";
   do {
-    const std::string pattern = std::string(before) + "*" + std::string(after);
     auto reply = server.ask(RedisCommand("SCAN", cursor, "MATCH", pattern, "COUNT", 1'000, "TYPE", "hash"));
     if (!reply) return std::unexpected(std::move(reply.error()));
     for (const net::RedisReply& key : reply->at(1).elements) {
-      names.push_back(key.text.substr(before.size(), key.text.size() - before.size() - after.size()));
+      if (auto name = name_of(key.text)) names.push_back(std::move(*name));
     }
     cursor = reply->at(0).text;
   } while (cursor != "0");
@@ -109,7 +122,7 @@ std::expected<Names, LockFailure> list_fifo_locks(const net::RedisUrl& url, Mill
     if (auto scanned = scan(server, deadline, names); !scanned) return std::unexpected(std::move(scanned.error()));
   }
   // SCAN may show a key twice.
-  std::ranges::sort(names);
+  std::ranges::sort(names, {}, [](const ShareName& name) { return std::tie(name.of, name.name); });
   const auto repeated = std::ranges::unique(names);
   names.erase(repeated.begin(), repeated.end());
   return names;

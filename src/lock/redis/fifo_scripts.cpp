@@ -99,18 +99,6 @@ RedisCommand at_place(const RedisScript& script, const FifoPlace& place, const A
   return RedisCommand(script, {place.key}, arguments...);
 }
 
-constexpr std::string_view key_prefix(Share::Of of) {
-  switch (of) {
-    case Share::Of::lock:
-      return "firstcome:lock:";
-    case Share::Of::read_write:
-      return "firstcome:rwlock:";
-    case Share::Of::semaphore:
-      return "firstcome:semaphore:";
-  }
-  std::unreachable();
-}
-
 /// A name's channels, in a cluster: three of one name do not share one.
 constexpr std::string_view channel_suffix(Share::Of of) {
   if (of == Share::Of::lock) return ":";
@@ -147,10 +135,22 @@ PermitScripts PermitScripts::standard() {
   return all;
 }
 
+std::string_view fifo_key_prefix(Share::Of of) {
+  switch (of) {
+    case Share::Of::lock:
+      return "firstcome:lock:";
+    case Share::Of::read_write:
+      return "firstcome:rwlock:";
+    case Share::Of::semaphore:
+      return "firstcome:semaphore:";
+  }
+  std::unreachable();
+}
+
 FifoPlace fifo_place(const ShareName& name, std::string process, Channels channels) {
   const std::string tag = "{" + name.name + "}";
   FifoPlace place{
-      .key = std::string(key_prefix(name.of)) + tag, .process = std::move(process), .inbox = "firstcome:inbox:"};
+      .key = std::string(fifo_key_prefix(name.of)) + tag, .process = std::move(process), .inbox = "firstcome:inbox:"};
   if (channels == Channels::by_name) place.inbox += tag + std::string(channel_suffix(name.of));
   if (name.of != Share::Of::lock) place.holders = place.key + ":h";
   return place;

@@ -70,6 +70,9 @@ enum class Channels : std::uint8_t {
   by_name,      ///< one per process and lock, in the lock's slot: a cluster's
 };
 
+/// Returns what stands in keys before the name in braces.
+std::string_view fifo_key_prefix(Share::Of of);
+
 FifoPlace fifo_place(const ShareName& name, std::string process, Channels channels);
 
 enum class Once : std::uint8_t { no, yes };      ///< yes: never queue

@@ -114,7 +114,8 @@ TEST_F(FifoCluster, HandsOverByShardedChannels) {
   EXPECT_EQ(inboxes, 2U);
   const auto url = net::parse_redis_url("redis+cluster://" + cluster->addresses()).value();
   ASSERT_TRUE(acquire_blocking(*two->lock("another"), {.lease = 60s}));
-  EXPECT_EQ(list_fifo_locks(url).value(), (std::vector<std::string>{"L", "another"}));
+  EXPECT_EQ(list_fifo_locks(url).value(),
+            (std::vector<ShareName>{{Share::Of::lock, "L"}, {Share::Of::lock, "another"}}));
 }
 
 TEST_F(FifoCluster, KeepsLeaseAndQueueWhileTheSlotMoves) {

@@ -211,8 +211,9 @@ TEST_F(SharesTest, ALockAReadWriteLockAndASemaphoreOfOneNameAreThree) {
   const Lease lock = got(ask(*at->lock("L")));
   const Lease writer = got(write(*at));
   const Lease permits_of_all = got(want(*at, 5));
-  EXPECT_EQ(list_fifo_locks(net::parse_redis_url("redis://" + server->address()).value()).value(),
-            std::vector<std::string>{"L"});
+  EXPECT_EQ(
+      list_fifo_locks(net::parse_redis_url("redis://" + server->address()).value()).value(),
+      (std::vector<ShareName>{{Share::Of::lock, "L"}, {Share::Of::read_write, "L"}, {Share::Of::semaphore, "L"}}));
 }
 
 TEST_F(SharesTest, AStandardSharedLockTakesThem) {

@@ -1,0 +1,18 @@
+// The environment of a command that runs under a lock.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace firstcome::cli {
+
+/// Returns the environment of this process with FIRSTCOME_LOCK_NAME and, where there is one, FIRSTCOME_LOCK_TOKEN of
+/// this lock, and none of those of a lock around it. FIRSTCOME_LOCK_BACKEND stays without its user and password.
+std::vector<std::string> environment_under(const std::string& name, std::optional<std::uint64_t> token);
+
+/// Returns the URL without `user:password@` and without parameters that are named after a password.
+std::string without_credentials(const std::string& url);
+
+}  // namespace firstcome::cli
