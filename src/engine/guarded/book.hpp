@@ -5,8 +5,8 @@
 
 namespace firstcome::engine {
 
-/// What was written.
-struct Written {
+/// An order that was written.
+struct WrittenOrder {
   Number number{};
   Instant at{};
 };
@@ -27,10 +27,10 @@ class Book {
   virtual Seen read(const Purchase& purchase) = 0;
   /// Sets the stock to what was read less the quantity, as a plain service would, and adds the order. A fenced
   /// inventory that has seen a higher token throws `conflict`.
-  virtual Written write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) = 0;
+  virtual WrittenOrder write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) = 0;
   virtual void commit() = 0;
   /// The same after the commit, for inventories that give number and time no sooner.
-  virtual Written after_commit(const Written& written) const { return written; }
+  virtual WrittenOrder after_commit(const WrittenOrder& written) const { return written; }
   /// Also where nothing has begun.
   virtual void roll_back() noexcept = 0;
 

@@ -64,7 +64,7 @@ Sold PlainSeller::attempt(const Purchase& purchase, PurchaseCharge& charge) {
     rest_for(between_transactions);
     begun.again();
   }
-  Written written = book_.write(purchase, seen, {.token = held->token(), .paid = charge.is_paid_when_written()});
+  WrittenOrder written = book_.write(purchase, seen, {.token = held->token(), .paid = charge.is_paid_when_written()});
   if (commits_late) held->let_go();
   begun.commit();
   written = book_.after_commit(written);

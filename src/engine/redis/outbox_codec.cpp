@@ -82,10 +82,10 @@ bool read_entry(std::string_view text, Range range, const Records& records, cons
 
 }  // namespace
 
-std::optional<OutboxMarks> read_marks(std::string_view counters, std::string_view watermark) {
+std::optional<SaleOutboxMarks> read_marks(std::string_view counters, std::string_view watermark) {
   BinaryReader reader(counters);
   reader.take(events_at);
-  OutboxMarks marks;
+  SaleOutboxMarks marks;
   marks.events = reader.number(6);
   if (!reader.ok()) return std::nullopt;
   marks.delivered = BinaryReader(watermark).number(6);

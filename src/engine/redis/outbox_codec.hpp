@@ -16,14 +16,14 @@ namespace firstcome::engine {
 inline constexpr std::uint32_t outbox_page = 500;
 
 /// Of a sale's fields `m` and `w`. Nothing: there is no such sale.
-std::optional<OutboxMarks> read_marks(std::string_view counters, std::string_view watermark);
+std::optional<SaleOutboxMarks> read_marks(std::string_view counters, std::string_view watermark);
 
 /// Asks for what comes after an event, or behind the watermark; at most outbox_page events.
 net::RedisCommand read_command(const SaleKeys& keys, std::string_view store, std::optional<std::uint64_t> after,
                                std::uint32_t limit);
 
 struct OutboxPage {
-  OutboxMarks marks;
+  SaleOutboxMarks marks;
   std::uint64_t oldest = 0;
   std::vector<EventView> items;
   StockLevel level;
@@ -37,7 +37,7 @@ net::RedisCommand deliver_command(const SaleKeys& keys, std::string_view store, 
 
 struct Delivered {
   DeliveredAnswer answer;
-  OutboxMarks marks;
+  SaleOutboxMarks marks;
 };
 std::optional<Delivered> read_delivered(const net::RedisReply& reply);
 

@@ -90,7 +90,7 @@ class RedisCore {
   };
   /// Of a sale, as last heard.
   struct SeenMarks {
-    OutboxMarks marks;
+    SaleOutboxMarks marks;
     std::uint64_t told = 0;  // up to where `events_written` told
   };
   struct Listing;
@@ -147,7 +147,7 @@ class RedisCore {
   void find_undelivered(Operation& operation);
   void ask_marks(const std::shared_ptr<Finding>& finding);
   void found_undelivered(const Finding& finding);
-  void note_marks(SaleHandle handle, const OutboxMarks& marks);
+  void note_marks(SaleHandle handle, const SaleOutboxMarks& marks);
   void note_events(const SaleDesk& desk);
   std::uint64_t undelivered() const;
 

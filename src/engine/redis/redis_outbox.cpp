@@ -231,11 +231,11 @@ void RedisCore::found_undelivered(const Finding& finding) {
 
 // --- what is known ---
 
-void RedisCore::note_marks(SaleHandle handle, const OutboxMarks& marks) { marks_[value(handle)].marks = marks; }
+void RedisCore::note_marks(SaleHandle handle, const SaleOutboxMarks& marks) { marks_[value(handle)].marks = marks; }
 
 /// A call of a desk was answered.
 void RedisCore::note_events(const SaleDesk& desk) {
-  const OutboxMarks& marks = desk.head().outbox;
+  const SaleOutboxMarks& marks = desk.head().outbox;
   if (marks.events == 0) return;  // no call yet
   const SaleHandle handle = desk.sale().handle;
   SeenMarks& seen = marks_[value(handle)];

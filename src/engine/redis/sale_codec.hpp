@@ -64,7 +64,7 @@ struct SaleSummary {
 };
 
 /// How far a sale's events are, and how far of them were delivered.
-struct OutboxMarks {
+struct SaleOutboxMarks {
   std::uint64_t events = 0;
   std::uint64_t delivered = 0;
 
@@ -84,7 +84,7 @@ struct CallHead {
   bool charges = false;       ///< holds wait to be charged
   bool unfinished = false;    ///< charges or refunds are under way
   std::optional<Milliseconds> due_in;
-  OutboxMarks outbox;
+  SaleOutboxMarks outbox;
   SaleSummary sale;
 };
 

@@ -4,7 +4,7 @@
 
 namespace firstcome::engine {
 
-Written RedisBook::write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) {
+WrittenOrder RedisBook::write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) {
   purchase_ = purchase;
   RedisShelf::Writing writing{.stamp = stamp, .change = RedisShelf::StockChange::set};
   writing.units = seen.available - purchase.quantity;

@@ -15,9 +15,9 @@ class RedisBook final : public Book {
 
   void begin() override { staged_.reset(); }
   Seen read(const Purchase& purchase) override { return shelf_.look(purchase); }
-  Written write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) override;
+  WrittenOrder write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) override;
   void commit() override;
-  Written after_commit(const Written& /*written*/) const override { return written_; }
+  WrittenOrder after_commit(const WrittenOrder& /*written*/) const override { return written_; }
   void roll_back() noexcept override { staged_.reset(); }
   void mark_paid(SaleHandle sale, Number number) override;
   void take_back(SaleHandle sale, Number number, Units quantity) override;
@@ -31,7 +31,7 @@ class RedisBook final : public Book {
   RedisShelf& shelf_;
   std::optional<Staged> staged_;
   Purchase purchase_;  ///< the last that was written
-  Written written_;
+  WrittenOrder written_;
 };
 
 }  // namespace firstcome::engine

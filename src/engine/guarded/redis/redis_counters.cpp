@@ -107,7 +107,7 @@ Sold RedisCounters::finish(const Purchase& purchase, const Seen& seen, PurchaseC
   }
   writing.stamp.paid = charge.is_paid_when_written();
   const OrderRow row = shelf_.row_of(purchase, seen, writing.stamp);
-  const Written written = shelf_.write(purchase, row, writing);
+  const WrittenOrder written = shelf_.write(purchase, row, writing);
   if (!writing.stamp.paid) {
     if (const auto no = charge.charge()) {
       shelf_.take_back(purchase, written.number);

@@ -121,7 +121,7 @@ OrderRow RedisShelf::row_of(const Purchase& purchase, const Seen& seen, const St
   return row;
 }
 
-Written RedisShelf::write(const Purchase& purchase, const OrderRow& row, const Writing& writing) {
+WrittenOrder RedisShelf::write(const Purchase& purchase, const OrderRow& row, const Writing& writing) {
   const ShelfKeys keys(purchase.terms.id);
   const bool fenced = options_.fencing == Fencing::on && writing.stamp.token;
   const std::string token = fenced ? std::to_string(*writing.stamp.token) : std::string();

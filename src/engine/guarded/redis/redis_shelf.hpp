@@ -64,7 +64,7 @@ class RedisShelf {
   /// An order as it would be written now; Redis itself says when it was.
   OrderRow row_of(const Purchase& purchase, const Seen& seen, const Stamp& stamp) const;
   /// Throws `conflict` where the fence refuses it.
-  Written write(const Purchase& purchase, const OrderRow& row, const Writing& writing);
+  WrittenOrder write(const Purchase& purchase, const OrderRow& row, const Writing& writing);
 
   /// The charge of an order has succeeded.
   void mark_paid(const Purchase& purchase, Number number);

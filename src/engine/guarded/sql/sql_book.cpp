@@ -90,13 +90,13 @@ SqlBook::Draft SqlBook::draft_within(const Purchase& purchase, const Seen& seen,
           instant_of(now)};
 }
 
-Written SqlBook::insert(const Draft& draft, std::string_view first) {
+WrittenOrder SqlBook::insert(const Draft& draft, std::string_view first) {
   const auto rows = first.empty() ? link_.ask({draft.sql}, 1) : link_.ask({first, draft.sql}, 1);
   if (rows.empty()) return {};
   return {Number{static_cast<std::uint64_t>(number_in(rows[0][0]))}, draft.at};
 }
 
-Written SqlBook::write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) {
+WrittenOrder SqlBook::write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) {
   const bool fenced = options_.fencing == Fencing::on && stamp.token;
   std::string set =
       fmt::format("UPDATE guarded_stock SET available = {}, version = version + 1", seen.available - purchase.quantity);

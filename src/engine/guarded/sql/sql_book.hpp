@@ -20,7 +20,7 @@ class SqlBook final : public Book {
 
   void begin() override { link_.begin(SqlLink::Begin::deferred); }
   Seen read(const Purchase& purchase) override;
-  Written write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) override;
+  WrittenOrder write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) override;
   void commit() override { link_.commit(); }
   void roll_back() noexcept override { link_.roll_back(); }
 
@@ -46,7 +46,7 @@ class SqlBook final : public Book {
   /// The same, but where the customer has more than `most` units by now it adds nothing and answers no row.
   Draft draft_within(const Purchase& purchase, const Seen& seen, const Stamp& stamp, Units most) const;
   /// Sends a draft, after `first` where that is not empty.
-  Written insert(const Draft& draft, std::string_view first = {});
+  WrittenOrder insert(const Draft& draft, std::string_view first = {});
 
   /// The stock of a sale, in a transaction.
   void give_back(SaleHandle sale, Units quantity);

@@ -31,7 +31,7 @@ void SqlSeller::take_back(const Purchase& purchase, Number number) {
   book_.take_back(purchase.sale, number, purchase.quantity);
 }
 
-Sold SqlSeller::commit(const Written& written, PurchaseCharge& charge) {
+Sold SqlSeller::commit(const WrittenOrder& written, PurchaseCharge& charge) {
   if (const auto no = charge.charge_inside()) return {.outcome = *no};
   link_.commit();
   return {.outcome = Outcome::done, .number = written.number, .at = written.at};

@@ -37,7 +37,7 @@ class SqlSeller {
     return ask();
   }
   /// Charges where that is to be inside, then commits.
-  Sold commit(const Written& written, PurchaseCharge& charge);
+  Sold commit(const WrittenOrder& written, PurchaseCharge& charge);
 
   const NodeParts parts_;
   SqlLink& link_;

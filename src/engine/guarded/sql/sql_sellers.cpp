@@ -26,7 +26,7 @@ class Locked : public SqlSeller {
   Sold sell_as_seen(const Purchase& purchase, const Seen& seen, PurchaseCharge& charge) {
     if (const auto no = refusal(purchase, seen)) return refused(*no, purchase, seen);
     between_read_and_write(parts_.options);
-    const Written written = book_.write(purchase, seen, {.paid = charge.is_paid_when_written()});
+    const WrittenOrder written = book_.write(purchase, seen, {.paid = charge.is_paid_when_written()});
     return commit(written, charge);
   }
 };
@@ -164,8 +164,9 @@ class ConditionalUpdate final : public SqlSeller {
     if (changed == 0) return ask_why(purchase);
     const Stamp stamp{.paid = charge.is_paid_when_written()};
     const auto& limit = purchase.terms.limit_per_customer;
-    const Written written = book_.insert(limit ? book_.draft_within(purchase, seen, stamp, *limit - purchase.quantity)
-                                               : book_.draft(purchase, seen, stamp));
+    const WrittenOrder written =
+        book_.insert(limit ? book_.draft_within(purchase, seen, stamp, *limit - purchase.quantity)
+                           : book_.draft(purchase, seen, stamp));
     if (written.number == Number{}) return ask_why(purchase);
     return commit(written, charge);
   }

@@ -39,7 +39,7 @@ class UniqueKey final : public SqlSeller {
     link_.begin();
     wait_in([&] { take(); });
     const auto order = book_.draft(purchase, found.seen, {.paid = charge.is_paid_when_written()});
-    const Written written =
+    const WrittenOrder written =
         purchase.terms.limit_per_customer ? book_.insert(order, nth_of(purchase, found.nth)) : book_.insert(order);
     return commit(written, charge);
   }

@@ -219,7 +219,7 @@ TEST_P(SqlBooks, WhatIsTakenBackIsThereAgainOnce) {
   const auto write = [&] {
     shop.book.begin();
     const Seen seen = shop.book.read(purchase(sale, "ann", 2));
-    const Written written = shop.book.write(purchase(sale, "ann", 2), seen, {.paid = false});
+    const WrittenOrder written = shop.book.write(purchase(sale, "ann", 2), seen, {.paid = false});
     shop.book.commit();
     return written.number;
   };
