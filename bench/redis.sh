@@ -18,7 +18,8 @@ stored=${BENCH_STORED-1000000}
 in_process=${FIRSTCOME_BENCH_REDIS-build/bench/bench/bench_redis}
 
 start_redis() {
-  redis_port=$(free_port)
+  reserve_port
+  redis_port=$reserved_port
   redis_url=redis://127.0.0.1:$redis_port
   redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --dir "$work" --logfile "$work/redis.log" &
   redis_pid=$!

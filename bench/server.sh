@@ -2,6 +2,9 @@
 # folder. What was started is ended when the script ends, however it ends.
 # shellcheck shell=bash
 
+# shellcheck source=scripts/ports.sh
+source scripts/ports.sh
+
 program=${FIRSTCOME_PROGRAM-build/bench/firstcome}
 work=$(mktemp -d "$PWD/build/bench.XXXXXX")
 started=()
@@ -51,7 +54,8 @@ create_sale() {
 # shellcheck disable=SC2034
 start_nginx() {
   local body=$1 port master
-  port=$(free_port)
+  reserve_port
+  port=$reserved_port
   cat >"$work/nginx.conf" <<CONF
 worker_processes 1;
 daemon off;
@@ -84,22 +88,11 @@ CONF
     cat "$work/nginx.err" >&2
     return 1
   fi
-  nginx_pid=$(pgrep -P "$master" | head -n 1)
+  nginx_pid=$(pgrep -o -P "$master")
 }
 
 # Its folder is not on everybody's path.
 nginx_program() { command -v nginx || echo /usr/sbin/nginx; }
-
-free_port() {
-  local port
-  while true; do
-    port=$((20000 + RANDOM % 12000))
-    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-      echo "$port"
-      return
-    fi
-  done
-}
 
 # median NUMBER...
 median() { printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }

@@ -41,7 +41,17 @@ while [[ $# -gt 0 ]]; do
 done
 if [[ ${#names[@]} -eq 0 ]]; then names=("${all[@]}"); fi
 
-bash scripts/deps.sh all
+# What one of them uses besides the programs of this project.
+groups_for() {
+  case "$1" in
+    http | http_floor | http_orders | single) echo http ;;
+    locks) echo redis java ;;
+    redis) echo redis http ;;
+    orders) echo redis sql java ;;
+  esac
+}
+mapfile -t needed < <(for name in "${names[@]}"; do groups_for "$name"; done | tr ' ' '\n')
+bash scripts/deps.sh build bench "${needed[@]}"
 build_preset bench >build/bench.build.log 2>&1 || {
   tail -n 40 build/bench.build.log >&2
   die "the benchmarks could not be built"

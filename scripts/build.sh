@@ -14,7 +14,8 @@ preset=${1-release}
 if [[ $# -gt 0 ]]; then shift; fi
 case "$preset" in
   release) bash scripts/deps.sh build ;;
-  dev | tsan | bench) bash scripts/deps.sh all ;;
+  dev | tsan) bash scripts/deps.sh build tests ;;
+  bench) bash scripts/deps.sh build bench ;;
   *) misused "build: release, dev, tsan or bench, not '$preset'" ;;
 esac
 build_preset "$preset" "$@"

@@ -15,7 +15,9 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh
 
-bash scripts/deps.sh all
+needed=(build bench redis)
+if [[ " $* " != *" --quick "* ]]; then needed+=(sql java); fi
+bash scripts/deps.sh "${needed[@]}"
 build_preset bench firstcome bench_compare_servers >build/compare.build.log 2>&1 || {
   tail -n 40 build/compare.build.log >&2
   die "the comparison could not be built"

@@ -1,10 +1,18 @@
 #!/usr/bin/env bash
 # Installs, with apt, what is missing and nothing else.
 #
-#   ./run deps [build | all]
+#   ./run deps [GROUP...]
 #
-# build  what building the program needs
-# all    that, and what ./run test, bench and lint need (the default; `test` is another word for it)
+# build   what building the program needs
+# tests   what building the tests needs, and running those that need no server
+# redis, sql, java, http
+#         servers and tools that some tests and benchmarks use: Redis; PostgreSQL and MariaDB; Java and Maven, for Kafka
+#         and Redisson; nginx, wrk and curl
+# bench   the library of the benchmarks
+# form    clang-format and shellcheck
+# tidy    clang-tidy
+# root    debootstrap, for tests in another Debian
+# all     all of these (the default; `test` is another word for it)
 #
 # Needs root or sudo only where something is missing. Packages that bring a service do not start it: while packages are
 # installed, and no longer, a policy says so to their scripts.
@@ -16,24 +24,37 @@ source scripts/common.sh
 boost=''
 if grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; then boost=1.81; fi
 
-build_packages=(g++ cmake ninja-build "libboost$boost-dev" "libboost-json$boost-dev" "libboost-url$boost-dev"
-  "libboost-system$boost-dev" libsqlite3-dev libssl-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
-  libhiredis-dev librdkafka-dev libpq-dev libmariadb-dev libsoci-dev)
-test_packages=(git ccache procps libgtest-dev libgmock-dev libyaml-cpp-dev libbenchmark-dev sqlite3 curl nginx-light wrk
-  redis-server redis-sentinel postgresql mariadb-server maven default-jdk-headless clang-format-19 clang-tidy-19
-  shellcheck)
+declare -A packages_of=(
+  [build]="g++ cmake ninja-build libboost$boost-dev libboost-json$boost-dev libboost-url$boost-dev libsqlite3-dev
+    libssl-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev libhiredis-dev librdkafka-dev libpq-dev
+    libmariadb-dev libsoci-dev"
+  [tests]="git ccache procps libgtest-dev libgmock-dev libyaml-cpp-dev sqlite3"
+  [redis]="redis-server redis-sentinel"
+  [sql]="postgresql mariadb-server"
+  [java]="maven default-jdk-headless"
+  [http]="procps curl nginx-light wrk"
+  [bench]="libbenchmark-dev"
+  [form]="git clang-format-19 shellcheck"
+  [tidy]="git clang-tidy-19"
+  [root]="git debootstrap"
+)
 
-case "${1-all}" in
-  build) wanted=("${build_packages[@]}") ;;
-  test | all) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
-  *) misused "deps: build or all, not '$1'" ;;
-esac
+if [[ $# -eq 0 ]]; then set -- all; fi
+wanted=()
+for group in "$@"; do
+  if [[ $group == all || $group == test ]]; then group=${!packages_of[*]}; fi
+  for name in $group; do
+    if [[ -z ${packages_of[$name]-} ]]; then misused "deps: '$name' is none of all ${!packages_of[*]}"; fi
+    read -ra packages <<<"${packages_of[$name]//$'\n'/ }"
+    wanted+=("${packages[@]}")
+  done
+done
 
 missing() {
   local package
-  for package in "${wanted[@]}"; do
+  while IFS= read -r package; do
     if [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then echo "$package"; fi
-  done
+  done < <(printf '%s\n' "${wanted[@]}" | sort -u)
 }
 
 as_root() {

@@ -8,7 +8,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh
 
-bash scripts/deps.sh all
+bash scripts/deps.sh form
 case "${1-}" in
   '') mapfile -t files < <(sources changed) ;;
   --all) mapfile -t files < <(sources all) ;;

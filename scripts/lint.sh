@@ -36,7 +36,7 @@ case "$only" in
 esac
 
 # A run of one check (the tests do that) installs nothing.
-if [[ -z $only ]]; then bash scripts/deps.sh all; fi
+if [[ -z $only ]]; then bash scripts/deps.sh build tests bench form tidy; fi
 
 need() {
   if ! command -v "$1" >/dev/null; then

@@ -8,7 +8,7 @@
 #        sources. Without one: all of them, which is what CI does.
 # --nightly
 #        long rounds of the random tests and of the kills, then everything again under ThreadSanitizer, then clang-tidy
-#        over all sources.
+#        over all sources, then ./run demo and the tests of some floors in a Debian 13 (scripts/test_in_root.sh).
 #
 # Installs what is missing, builds the program as users run it (build/release) and the tests with AddressSanitizer and
 # UndefinedBehaviorSanitizer (build/dev). Ends with 0 only if nothing failed. A test is skipped where what it needs is
@@ -57,7 +57,8 @@ is_chosen() { [[ " ${chosen[*]} " == *" $1 "* ]]; }
 targets_of() {
   local preset=$1 name
   for name in "${chosen[@]}"; do
-    if find "tests/$name" -name '*.cpp' 2>/dev/null | grep -q .; then echo "${name}_tests"; fi
+    # No pipe: `grep -q` would end it after the first name, and a find that is not done yet with it.
+    if [[ -n $(find "tests/$name" -name '*.cpp' -print -quit) ]]; then echo "${name}_tests"; fi
   done
   # Everything: also what no test links, and the public headers on their own.
   if [[ ${#chosen[@]} -eq ${#floors[@]} && $preset != tsan ]]; then echo all; fi
@@ -71,7 +72,7 @@ build_tests() {
 }
 
 # One attribute of the <testsuite> in what ctest wrote.
-count_of() { sed -n "s/.*[ \t]$2=\"\([0-9]*\)\".*/\1/p" "$1" | head -n 1; }
+count_of() { sed -n "s/.*[ \t]$2=\"\([0-9]*\)\".*/\1/p;T;q" "$1"; }
 
 # Of the report on standard input, the names of tests with this status.
 names_with() { sed -n "s/.*<testcase name=\"\([^\"]*\)\".* status=\"$1\".*/\1/p"; }
@@ -119,6 +120,26 @@ needed() {
   fi
 }
 
+# What one floor's tests use besides what all do.
+groups_for() {
+  case "$1" in
+    net) echo redis java ;;
+    lock | cli) echo redis sql ;;
+    engine) echo redis ;;
+    events) echo sql java ;;
+    interop) echo redis java ;;
+    system) echo redis sql java http ;;
+    house) echo form ;;
+  esac
+}
+
+install_missing() {
+  local groups name
+  mapfile -t groups < <(for name in "${chosen[@]}"; do groups_for "$name"; done | tr ' ' '\n')
+  if [[ $nightly == yes ]]; then groups+=(bench form tidy root); fi
+  bash scripts/deps.sh build tests "${groups[@]}"
+}
+
 without() {
   local name
   for name in "${chosen[@]}"; do
@@ -144,7 +165,7 @@ summary() {
 }
 
 main() {
-  needed "install what is missing" bash scripts/deps.sh all
+  needed "install what is missing" install_missing
   local program=$PWD/build/release/firstcome
   if [[ -z ${FIRSTCOME_PROGRAM-} ]] && { is_chosen system || is_chosen cli || is_chosen house; }; then
     needed "build the program" build_preset release
@@ -176,6 +197,24 @@ run_nightly() {
   fi
   needed "clang-tidy over everything" bash scripts/lint.sh --all --only tidy
   passed=$((passed + 1))
+  test_in_root trixie
+}
+
+# Counts as one test.
+test_in_root() {
+  local status=0
+  timed "in $1" bash scripts/test_in_root.sh "$1" || status=$?
+  case "$status" in
+    0) passed=$((passed + 1)) ;;
+    77)
+      skipped=$((skipped + 1))
+      skips+=("in $1")
+      ;;
+    *)
+      failed=$((failed + 1))
+      failures+=("in $1")
+      ;;
+  esac
 }
 
 main

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,11 +21,29 @@ constexpr std::uint16_t lowest = 12'000;
 constexpr std::uint16_t highest = 31'999;  // Linux takes those of connections from 32768 on
 constexpr int attempts = 10'000;
 
+/// Returns a folder that every user may make files in, as in the temporary folder itself.
+std::filesystem::path shared_folder() {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "firstcome-test-ports";
+  if (std::filesystem::create_directory(folder)) {
+    std::filesystem::permissions(folder, std::filesystem::perms::all | std::filesystem::perms::sticky_bit);
+  }
+  return folder;
+}
+
+/// Opens the file of a port for reading, which a lock on it needs; makes it where it is missing. -1: an errno says why.
+int open_file(const std::filesystem::path& path) {
+  // Not made and opened in one: Linux refuses to "make" a file of another user in a folder like /tmp.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd >= 0 || errno != ENOENT) return fd;
+  const int made = ::open(path.c_str(), O_CREAT | O_EXCL | O_RDONLY | O_CLOEXEC, 0666);
+  if (made >= 0) ::fchmod(made, 0666);  // whatever the umask
+  return made;
+}
+
 /// Held by a lock on a file, which ends with this process, however that ends.
 bool reserve(std::uint16_t port) {
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "firstcome-test-ports";
-  std::filesystem::create_directories(folder);
-  const int fd = ::open((folder / std::to_string(port)).c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+  const int fd = open_file(shared_folder() / std::to_string(port));
+  if (fd < 0 && errno == EEXIST) return false;  // somebody made it meanwhile
   if (fd < 0) throw std::runtime_error("the ports of tests cannot be shared out: " + std::string(std::strerror(errno)));
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return true;  // kept open
   ::close(fd);

@@ -1,10 +1,19 @@
 #!/usr/bin/env bash
 # Installs the lock library as users get it, builds the example against it with find_package, and runs it.
 #
-#   example.sh BUILD_FOLDER_OF_THE_PROGRAM SOURCE_FOLDER [redis-server]
+#   example.sh BUILD_FOLDER_OF_THE_PROGRAM SOURCE_FOLDER [REDIS_SERVER]
+#
+# Ends with 77 where there is no Redis server.
 set -euo pipefail
 build=$1
 source=$2
+redis_server=${3:-/usr/bin/redis-server}
+# shellcheck source=scripts/ports.sh
+source "$source/scripts/ports.sh"
+if [[ ! -x $redis_server ]]; then
+  echo "REDIS IS NOT TESTED: $redis_server is missing; ./run deps installs it" >&2
+  exit 77
+fi
 work=$(mktemp -d)
 server=
 finish() {
@@ -28,10 +37,11 @@ run() {
 }
 run
 
-# On a server of its own, on a port that turns out to be free.
+# On a server of its own. Somebody who does not ask for ports as tests do may take this one meanwhile.
 start_redis() {
-  port=$((20000 + RANDOM % 20000))
-  redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$work" >"$work/redis.log" 2>&1 &
+  reserve_port
+  port=$reserved_port
+  "$redis_server" --port "$port" --bind 127.0.0.1 --save '' --dir "$work" >"$work/redis.log" 2>&1 &
   server=$!
   local tries
   for ((tries = 0; tries < 200; ++tries)); do
