@@ -39,7 +39,7 @@ class Finder {
 template <typename Each>
 void for_each_class(const SourceFile& file, Each each) {
   static const Finder opens("^(inline )?namespace ?([a-z_:]*) ?\\{");
-  static const Finder defines("^(struct|class|union|enum|enum class) ([A-Za-z_]+)( final)?( *:[^;]*)? *\\{");
+  static const Finder defines("^(struct|class|union|enum|enum class) ([A-Za-z_]+)( final)?( : [^;]*)? *\\{");
   std::vector<std::pair<std::ptrdiff_t, std::string>> namespaces;  // with the depth of braces outside
   std::ptrdiff_t depth = 0;
   for (const std::string& line : file.code) {

@@ -39,8 +39,8 @@ std::expected<std::unique_ptr<LockSpace>, std::string> make_fifo_lock_space(cons
                                                                             FifoOptions options = {});
 
 /// Returns the names of all FIFO locks, read-write locks and semaphores there, held or not: one is remembered for an
-/// hour after it was last held. Sorted by kind, then by name. Blocks for `limit` at most. Cost: looks at all keys of the
-/// server, in small steps.
+/// hour after it was last held. Sorted by kind, then by name. Blocks for `limit` at most. Cost: looks at all keys of
+/// the server, in small steps.
 std::expected<std::vector<ShareName>, LockFailure> list_fifo_locks(const net::RedisUrl& url,
                                                                    Milliseconds limit = Milliseconds{5'000});
 

@@ -333,7 +333,8 @@ TEST_F(FifoFaults, ListsTheLocksThatThereAre) {
     ASSERT_TRUE(acquire_blocking(*space->lock(name), {.lease = 60s}));
   }
   server->command({"SET", "other", "1"});
-  EXPECT_EQ(list_fifo_locks(url).value(), (std::vector<ShareName>{{Share::Of::lock, "a"}, {Share::Of::lock, "b"}, {Share::Of::lock, "c d"}}));
+  EXPECT_EQ(list_fifo_locks(url).value(),
+            (std::vector<ShareName>{{Share::Of::lock, "a"}, {Share::Of::lock, "b"}, {Share::Of::lock, "c d"}}));
   server->stop();
   EXPECT_EQ(list_fifo_locks(url).error().kind, LockFailure::Kind::unavailable);
 }
