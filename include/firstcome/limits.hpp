@@ -39,7 +39,8 @@ inline constexpr std::uint64_t audit_customers_reservations = 1'000'000;
 // --- the engine ---
 inline constexpr std::size_t queue_operations = 65'536;  ///< waiting to be decided; one more is `overloaded`
 inline constexpr std::size_t turn_operations = 4'096;    ///< decided in one turn, committed together
-inline constexpr std::size_t turn_due = 4'096;           ///< ends of holds done in one turn before others are
+inline constexpr std::size_t turn_steps = 4'096;         ///< ends of holds, grants, refusals of one turn
+inline constexpr std::size_t turn_list_bytes = 1 << 20;  ///< of lists answered in one turn; others wait for the next
 inline constexpr std::uint64_t outbox_keep = 100'000;    ///< delivered events that stay for those who read the feed
 inline constexpr std::uint64_t outbox_undelivered = 10'000'000;  ///< with so many, nothing more is sold
 

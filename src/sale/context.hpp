@@ -4,8 +4,10 @@
 #include "sale/changes.hpp"
 #include "sale/refusal_memory.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 
 namespace firstcome::sale {
 
@@ -21,6 +23,8 @@ struct Context {
 
   std::uint64_t seed;
   std::uint64_t batch = 1;  ///< rises with every `clear_changes`
+  /// Grants and refusals that the commands of this turn may still bring about; the rest of them is due at once.
+  std::size_t steps = std::numeric_limits<std::size_t>::max();
   Changes changes;
   PaymentWork work;
   RefusalMemory refusals;

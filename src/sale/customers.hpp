@@ -25,6 +25,7 @@ struct Customer {
   std::uint32_t open = 0;     ///< queued and held reservations
   ShortNumber corrected = 0;  ///< refusals of all who wait are counted up to here
   std::uint8_t length = 0;
+  std::uint8_t unmarked = 0;  ///< reservations since the last that names the mark before it
 };
 
 /// Not thread-safe. 40 bytes and an index entry for a customer of 16 bytes. Customers never leave.

@@ -18,7 +18,17 @@ struct Ledger::Impl {
 
   struct Entry {
     std::unique_ptr<SaleLedger> sale;
-    Instant planned = never;  // as it stands in deadlines, where it is not never
+    // As it stands in deadlines, where it is not never.
+    Instant planned = never;
+    std::uint64_t turn = 0;
+  };
+  /// When a sale is due; among those that are overdue, who had its turn longest ago comes first.
+  struct Deadline {
+    Instant at;
+    std::uint64_t turn = 0;
+    std::uint64_t handle = 0;
+
+    auto operator<=>(const Deadline&) const = default;
   };
 
   Context context;
@@ -26,8 +36,10 @@ struct Ledger::Impl {
   std::map<std::string, Entry*, std::less<>> by_id;
   // Keys are views of the sales' own ids.
   std::unordered_map<std::string_view, Entry*> lookup;
-  std::set<std::pair<Instant, std::uint64_t>> deadlines;
-  Entry* recent = nullptr;  // most requests of a batch ask for the same sale
+  std::set<Deadline> deadlines;
+  std::uint64_t turns = 0;                           // of sales that had more due than they could do in one
+  std::vector<std::unique_ptr<SaleLedger>> removed;  // answers may view their text until the next turn
+  Entry* recent = nullptr;                           // most requests of a batch ask for the same sale
   std::uint64_t last_handle = 0;
   Instant latest = Instant::min();
 
@@ -60,13 +72,19 @@ struct Ledger::Impl {
 
   /// To be called after everything that was done to the sale.
   void plan(Entry& entry) {
-    const Instant deadline = entry.sale->deadline();
-    if (deadline == entry.planned) return;
-    const std::uint64_t handle = value(entry.sale->handle());
-    if (entry.planned != never) deadlines.erase({entry.planned, handle});
-    if (deadline != never) deadlines.emplace(deadline, handle);
+    const Instant deadline = std::max(entry.sale->deadline(), latest);
+    if (deadline == entry.planned && (deadline > latest || deadline == never)) return;
+    forget_deadline(entry);
+    if (deadline == never) return;
     entry.planned = deadline;
+    entry.turn = deadline > latest ? 0 : ++turns;
+    deadlines.insert({entry.planned, entry.turn, value(entry.sale->handle())});
   }
+  void forget_deadline(Entry& entry) {
+    if (entry.planned != never) deadlines.erase({entry.planned, entry.turn, value(entry.sale->handle())});
+    entry.planned = never;
+  }
+  bool behind() const { return !deadlines.empty() && deadlines.begin()->at <= latest; }
 
   void remove(Entry& entry);
   bool take_charges(std::vector<PaymentTask>& tasks, std::size_t limit, Instant now);
@@ -101,10 +119,11 @@ void Ledger::Impl::remove(Entry& entry) {
   std::erase_if(context.changes.updated, of_it);
   std::erase(context.changes.sales, handle);
   context.changes.deleted.push_back(handle);
-  if (entry.planned != never) deadlines.erase({entry.planned, value(handle)});
+  forget_deadline(entry);
   recent = nullptr;
   lookup.erase(entry.sale->terms().id);
   by_id.erase(entry.sale->terms().id);
+  removed.push_back(std::move(entry.sale));
   by_handle.erase(value(handle));
 }
 
@@ -243,7 +262,8 @@ SalesAnswer Ledger::apply(const ListSales& command, Instant now) {
       break;
     }
     Impl::Entry& entry = *at->second;
-    entry.sale->run_due(now);
+    // A list does not wait for a sale that has more due than a turn does: it shows how far that has come.
+    entry.sale->run_due(now, impl_->context.steps);
     impl_->plan(entry);
     answer.items.push_back(entry.sale->view(now));
   }
@@ -279,18 +299,41 @@ SaleAnswer Ledger::apply(const DeleteSale& command, Instant now) {
 
 Ledger::Due Ledger::advance(Instant now, std::size_t limit) {
   impl_->begin(now);
-  while (!impl_->deadlines.empty() && impl_->deadlines.begin()->first <= now) {
-    Impl::Entry& entry = *impl_->find(SaleHandle{impl_->deadlines.begin()->second});
-    const SaleLedger::Due due = entry.sale->run_due(now, limit);
+  impl_->removed.clear();
+  impl_->context.steps = limit;
+  const std::size_t most_of_a_sale = std::max<std::size_t>(limit / 4, 1);
+  for (std::size_t left = limit; impl_->behind();) {
+    if (left == 0) return Due::more;
+    Impl::Entry& entry = *impl_->find(SaleHandle{impl_->deadlines.begin()->handle});
+    const std::size_t given = std::min(left, most_of_a_sale);
+    std::size_t steps = given;
+    entry.sale->run_due(now, steps);
     impl_->plan(entry);
-    if (due == SaleLedger::Due::more) return Due::more;
+    left -= std::max<std::size_t>(given - steps, 1);
   }
   return Due::none;
 }
 
 std::optional<Instant> Ledger::next_deadline() const {
   if (impl_->deadlines.empty()) return std::nullopt;
-  return impl_->deadlines.begin()->first;
+  return impl_->deadlines.begin()->at;
+}
+
+bool Ledger::behind() const { return impl_->behind(); }
+
+bool Ledger::behind(std::string_view sale) const {
+  const Impl::Entry* entry = impl_->behind() ? impl_->find(sale) : nullptr;
+  return entry != nullptr && entry->planned <= impl_->latest;
+}
+
+bool Ledger::behind(SaleHandle sale) const {
+  const Impl::Entry* entry = impl_->behind() ? impl_->find(sale) : nullptr;
+  return entry != nullptr && entry->planned <= impl_->latest;
+}
+
+bool Ledger::has_changed(std::string_view sale) const {
+  const Impl::Entry* entry = impl_->find(sale);
+  return entry != nullptr && std::ranges::find(changes().sales, entry->sale->handle()) != changes().sales.end();
 }
 
 // --- changes, storing, building again ---

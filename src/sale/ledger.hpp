@@ -27,6 +27,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace firstcome::sale {
 
@@ -63,9 +64,21 @@ class Ledger {
   SaleAnswer apply(const PatchSale& command, Instant now);
   SaleAnswer apply(const DeleteSale& command, Instant now);
 
-  /// Does what is due in all sales, but at most about `limit` ends of holds. Returns whether more is due.
+  /// Does what is due in all sales, at most `limit` steps (an end of a hold, a grant, a refusal, a look at a sale), in
+  /// turns where several sales are due, so that none waits for another's million. Returns whether more is due. The
+  /// commands up to the next call bring about at most as many steps again; the rest is due then.
+  ///
+  /// To be called once before the commands of each turn. Text that their answers view stays valid until then.
   enum class Due : std::uint8_t { none, more };
   Due advance(Instant now, std::size_t limit);
+
+  /// Whether something is due, at the last instant given, that no call has done yet: in any sale, or in that one. A
+  /// command about such a sale does it all first, however much that is.
+  bool behind() const;
+  bool behind(std::string_view sale) const;
+  bool behind(SaleHandle sale) const;
+  /// Whether the changes name the sale.
+  bool has_changed(std::string_view sale) const;
 
   /// When something is due next (the end of a hold, opening, closing, a tick that somebody waits for); nothing: never.
   std::optional<Instant> next_deadline() const;

@@ -64,6 +64,10 @@ class Reservations {
   /// Each text is cut at 4096 bytes.
   void set_payment(ShortNumber number, std::string_view id, std::string_view account_number);
 
+  /// Of every 256th reservation of a customer: the 256th before it, or itself where there is none; of others 0.
+  ShortNumber mark_before(ShortNumber number) const { return marks_.get(number); }
+  void set_mark(ShortNumber number, ShortNumber before) { marks_.set(number, before); }
+
   /// When the charge that runs was begun; epoch: none runs.
   Instant claimed_at(ShortNumber number) const;
   bool claimed(ShortNumber number) const { return !claims_.empty() && claims_.contains(number); }
@@ -89,6 +93,7 @@ class Reservations {
   Arena texts_;
   SparseColumn references_;
   SparseColumn payments_;
+  SparseColumn marks_;
   std::unordered_map<ShortNumber, Instant> claims_;
 
   FlatIndex keys_;

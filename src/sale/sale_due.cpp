@@ -7,12 +7,8 @@
 
 namespace firstcome::sale {
 
-namespace {
-
 // In the order in which those of one instant are done.
-enum class DueKind : std::uint8_t { hold, opening, closing, tick, nothing };
-
-}  // namespace
+enum class SaleLedger::DueKind : std::uint8_t { hold, opening, closing, tick, nothing };
 
 struct SaleLedger::NextDue {
   DueKind kind = DueKind::nothing;
@@ -52,26 +48,19 @@ SaleLedger::NextDue SaleLedger::next_due(Instant now) const {
   return next.at <= now ? next : NextDue{};
 }
 
-SaleLedger::Due SaleLedger::run_due(Instant now, std::size_t& budget) {
-  if (now < wake_) return Due::none;
-  Due left = Due::none;
-  for (NextDue next = next_due(now); next.kind != DueKind::nothing; next = next_due(now)) {
-    if (next.kind == DueKind::hold) {
-      if (budget == 0) {
-        left = Due::more;
-        break;
-      }
-      --budget;
-      expire(next_to_expire(), now);
-    } else if (next.kind == DueKind::opening) {
-      opened_ = true;
-    } else if (next.kind == DueKind::closing) {
-      close(now);
-    } else {
-      last_tick_ = tick_index(now);
-      tick(now);
+SaleLedger::Due SaleLedger::run_due(Instant now, std::size_t& steps) {
+  if (now < wake_ && !unfinished()) return Due::none;
+  Due left = finish_what_was_begun(now, steps);
+  while (left == Due::none) {
+    const NextDue next = next_due(now);
+    if (next.kind == DueKind::nothing) break;
+    if (steps == 0) {
+      left = Due::more;
+      break;
     }
-    settle(now);
+    --steps;
+    begin_due(next.kind, now);
+    left = finish_what_was_begun(now, steps);
   }
   plan();
   return left;
@@ -87,34 +76,87 @@ void SaleLedger::expire(ShortNumber number, Instant now) {
   emit(EventType::reservation_expired, now, number);
 }
 
-void SaleLedger::tick(Instant now) {
-  for (std::uint32_t granted = 0; granted < terms_.queue->admit_per_tick; ++granted) {
-    settle(now);  // heads that cannot be served go first, and do not count
-    if (line_.empty() || !serve_head(now)) return;
+void SaleLedger::begin_due(DueKind kind, Instant now) {
+  switch (kind) {
+    case DueKind::hold:
+      return expire(next_to_expire(), now);
+    case DueKind::opening:
+      opened_ = true;
+      return;
+    case DueKind::closing:
+      return close(now);
+    case DueKind::tick:
+      last_tick_ = tick_index(now);
+      tick_grants_left_ = terms_.queue->admit_per_tick;
+      return;
+    case DueKind::nothing:
+      return;
   }
 }
 
-/// Grants the head of the line if its units are available.
-bool SaleLedger::serve_head(Instant now) {
-  const ShortNumber head = line_.head();
-  if (reservations_[head].quantity > available_) return false;
-  line_.leave(head);
-  grant(head, now);
-  return true;
+/// Serves and refuses whom the last movement of units or the last tick allows to, as far as `steps` go.
+SaleLedger::Due SaleLedger::finish_what_was_begun(Instant now, std::size_t& steps) {
+  if (settle(now, steps) == Due::more) return Due::more;
+  while (tick_grants_left_ > 0) {
+    if (line_.empty() || reservations_[line_.head()].quantity > available_) break;
+    if (steps == 0) return Due::more;
+    --steps;
+    --tick_grants_left_;
+    serve_head(now);
+    if (settle(now, steps) == Due::more) return Due::more;  // heads that cannot be served go, and do not count
+  }
+  tick_grants_left_ = 0;  // what nobody was there to take is not saved up
+  return Due::none;
 }
 
-/// After anything that moved units: refuses whom no unit can reach any more; without a queue, serves the line.
-void SaleLedger::settle(Instant now) {
-  while (!line_.empty()) {
-    if (available_ + held_ == 0) return refuse_all_waiting(now);
-    const ShortNumber head = line_.head();
-    if (reservations_[head].quantity > available_ + held_) {
-      leave_line(head, ReservationState::refused, Reason::sold_out);
-      emit(EventType::reservation_refused, now, head);
-    } else if (terms_.queue || !serve_head(now)) {
-      return;
+/// Grants the head of the line. REQUIRES: its units are available.
+void SaleLedger::serve_head(Instant now) {
+  const ShortNumber head = line_.head();
+  line_.leave(head);
+  rate_.count(now);  // of the line alone: units that were simply there tell nothing of how long others wait
+  grant(head, now);
+}
+
+void SaleLedger::refuse_head(Instant now) {
+  const ShortNumber head = line_.head();
+  leave_line(head, ReservationState::refused, Reason::sold_out);
+  emit(EventType::reservation_refused, now, head);
+}
+
+/// Whether the head of the line can be served without a tick, or can never be served.
+bool SaleLedger::head_moves() const {
+  if (line_.empty()) return false;
+  const Units wanted = reservations_[line_.head()].quantity;
+  return wanted > available_ + held_ || (!terms_.queue && wanted <= available_);
+}
+
+/// Follows anything that moved units: refuses whom no unit can reach any more; without a queue, serves the line. Where
+/// `steps` do not suffice the rest is due at once.
+SaleLedger::Due SaleLedger::settle(Instant now, std::size_t& steps) {
+  while (head_moves()) {
+    if (available_ + held_ == 0) {
+      refuse_all_waiting(now);
+      break;
+    }
+    if (steps == 0) {
+      unsettled_ = true;
+      return Due::more;
+    }
+    --steps;
+    if (reservations_[line_.head()].quantity <= available_) {
+      serve_head(now);
+    } else {
+      refuse_head(now);
     }
   }
+  unsettled_ = false;
+  return Due::none;
+}
+
+/// One command may free a unit for each of a million who wait: it does as much as its turn may, `run_due` the rest.
+void SaleLedger::settle_after_command(Instant now) {
+  settle(now, context_.steps);
+  plan();
 }
 
 void SaleLedger::close(Instant now) {
@@ -123,11 +165,16 @@ void SaleLedger::close(Instant now) {
   closed_at_ = now;
   closed_upto_ = line_.last();
   line_.leave_all();
+  tick_grants_left_ = 0;
   emit(EventType::sale_closed, now, closed_upto_);
 }
 
 /// Finds again when it must be woken. To be called after everything that may move that.
 void SaleLedger::plan() {
+  if (unfinished()) {
+    wake_ = deadline_ = Instant::min();
+    return;
+  }
   Instant wake = never;
   if (const ShortNumber number = next_to_expire()) wake = reservations_[number].expires_at;
   if (terms_.opens_at && !opened_) wake = std::min(wake, *terms_.opens_at);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <numeric>
 
 namespace firstcome::sale {
 
@@ -78,7 +79,6 @@ void SaleLedger::grant(ShortNumber number, Instant now) {
   PackedReservation& record = reservations_[number];
   assert(record.quantity <= available_ && !closed_);
   available_ -= record.quantity;
-  rate_.count(now);
   if (terms_.hold == Milliseconds{0}) {
     sold_ += record.quantity;
     record.state = ReservationState::confirmed;
@@ -200,6 +200,15 @@ SaleView SaleLedger::view(Instant now) const {
 }
 
 ReservationView SaleLedger::view(ShortNumber number, Instant now) const {
+  ReservationView view = view_without_position(number, now);
+  if (view.state == ReservationState::queued) {
+    view.position = line_.position(number);
+    view.eta = rate_.time_for(*view.position, now);
+  }
+  return view;
+}
+
+ReservationView SaleLedger::view_without_position(ShortNumber number, Instant now) const {
   const PackedReservation& record = reservations_[number];
   ReservationView view;
   view.ref = ref(number);
@@ -217,37 +226,38 @@ ReservationView SaleLedger::view(ShortNumber number, Instant now) const {
   if (const auto payment = reservations_.payment(number)) {
     view.payment = Payment{.id = std::string{payment.id}, .account_number = std::string{payment.account_number}};
   }
-  if (view.state == ReservationState::queued) {
-    view.position = line_.position(number);
-    view.eta = rate_.time_for(*view.position, now);
-  }
   return view;
 }
 
 ReservationsAnswer SaleLedger::list(const ListReservations& command, Instant now) const {
   ReservationsAnswer answer{.outcome = Outcome::done, .items = {}, .next = {}};
   const std::size_t limit = std::max<std::uint32_t>(command.limit, 1);
+  if (value(command.after) >= line_.last()) return answer;  // a cursor may be the greatest number there is
+  const auto after = static_cast<ShortNumber>(value(command.after));
   std::vector<ShortNumber> numbers;  // one more than asked for, to see whether there are more
   if (command.customer) {
     const CustomerId id = customers_.find(*command.customer, customers_.hash(*command.customer));
     if (id == CustomerId{}) return answer;
-    for (ShortNumber number = customers_[id].latest; number > value(command.after);) {
-      numbers.push_back(number);
-      number = reservations_[number].previous;
-    }
-    std::ranges::reverse(numbers);
+    numbers = first_of_chain(id, after, limit + 1);
   } else {
-    // From the cursor and not from the number behind it: a cursor may be the greatest number there is.
-    for (std::uint64_t before = value(command.after); before < line_.last() && numbers.size() <= limit; ++before) {
-      numbers.push_back(static_cast<ShortNumber>(before + 1));
-    }
+    numbers.resize(std::min<std::size_t>(line_.last() - after, limit + 1));
+    std::iota(numbers.begin(), numbers.end(), after + 1);
   }
   if (numbers.size() > limit) {
     numbers.resize(limit);
     answer.next = Number{numbers.back()};
   }
   answer.items.reserve(numbers.size());
-  for (const ShortNumber number : numbers) answer.items.push_back(view(number, now));
+  ShortNumber known = 0;  // who waits, and where: the next one's place is found from it
+  std::uint64_t position = 0;
+  for (const ShortNumber number : numbers) {
+    ReservationView& item = answer.items.emplace_back(view_without_position(number, now));
+    if (item.state != ReservationState::queued) continue;
+    position = known == 0 ? line_.position(number) : position + line_.waiting_between(known, number);
+    known = number;
+    item.position = position;
+    item.eta = rate_.time_for(position, now);
+  }
   return answer;
 }
 

@@ -6,7 +6,8 @@
 // wait and refuses those who cannot be served any more.
 //
 // The split in files: sale_ledger.cpp (views, transitions), sale_reserve.cpp (Reserve), sale_due.cpp (time, the line),
-// sale_payment.cpp (payment, cancel, return), sale_terms.cpp (create, patch, close), sale_restore.cpp.
+// sale_payment.cpp (payment, cancel, return), sale_terms.cpp (create, patch, close), customer_chain.cpp (what one
+// customer has), sale_restore.cpp.
 #pragma once
 
 #include "sale/context.hpp"
@@ -21,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace firstcome::sale {
 
@@ -44,9 +46,11 @@ class SaleLedger {
   ShortNumber last_number() const { return line_.last(); }
 
   // --- time (sale_due.cpp) ---
-  /// Ends what is due, at most `budget` holds, which it lowers. Returns whether more is due.
+  /// Does what is due, at most `steps` steps (the end of a hold, a grant, a refusal), which it lowers. Returns whether
+  /// more is due.
   enum class Due : std::uint8_t { none, more };
-  Due run_due(Instant now, std::size_t& budget);
+  Due run_due(Instant now, std::size_t& steps);
+  /// Does all that is due.
   void run_due(Instant now);
   /// When something happens next that somebody may notice; or `never`.
   Instant deadline() const { return deadline_; }
@@ -112,6 +116,11 @@ class SaleLedger {
   Money amount_of(const PackedReservation& record) const;
   ReservationRef ref(ShortNumber number) const { return {handle_, Number{number}}; }
   void assert_equation() const;
+  ReservationView view_without_position(ShortNumber number, Instant now) const;
+
+  // --- a customer's reservations (customer_chain.cpp) ---
+  void append_to_chain(Customer& customer, ShortNumber number);
+  std::vector<ShortNumber> first_of_chain(CustomerId id, ShortNumber after, std::size_t count) const;
 
   // --- transitions ---
   void grant(ShortNumber number, Instant now);
@@ -120,7 +129,10 @@ class SaleLedger {
   bool take_again(ShortNumber number, Instant now);
   void leave_line(ShortNumber number, ReservationState state, Reason reason);
   void refuse_all_waiting(Instant now);
-  void settle(Instant now);
+  void refuse_head(Instant now);
+  bool head_moves() const;
+  Due settle(Instant now, std::size_t& steps);
+  void settle_after_command(Instant now);
   void close(Instant now);
   void correct(Customer& customer);
 
@@ -135,12 +147,15 @@ class SaleLedger {
   Milliseconds ask_again_after() const;
 
   // --- time ---
+  enum class DueKind : std::uint8_t;
   struct NextDue;
   NextDue next_due(Instant now) const;
   ShortNumber next_to_expire() const;
   void expire(ShortNumber number, Instant now);
-  void tick(Instant now);
-  bool serve_head(Instant now);
+  void begin_due(DueKind kind, Instant now);
+  Due finish_what_was_begun(Instant now, std::size_t& steps);
+  void serve_head(Instant now);
+  bool unfinished() const { return unsettled_ || tick_grants_left_ > 0; }
   std::int64_t tick_index(Instant now) const;
   Instant tick_start(std::int64_t index) const;
   void plan();
@@ -181,7 +196,10 @@ class SaleLedger {
   ShortNumber charging_ = 1;          // all before it were handed out to be charged
   bool wants_charging_ = false;       // stands in the context's list
   bool opened_ = false;               // the opening was noticed
-  Instant wake_{};                    // nothing is due before it, a tick included
+  // What a turn had no steps left for; the next goes on with it before anything else.
+  bool unsettled_ = false;              // some of the line can be served or must be refused
+  std::uint32_t tick_grants_left_ = 0;  // of the last tick
+  Instant wake_{};                      // nothing is due before it, a tick included
   Instant deadline_ = never;
 
   std::unique_ptr<Recount> recount_;

@@ -19,8 +19,8 @@ Outcome SaleLedger::begin_payment(ShortNumber number, BeginPayment::By by, Insta
       return Outcome::unchanged;
     case ReservationState::cancelled:
       return reason_of(number) == Reason::payment_failed ? Outcome::payment_failed : Outcome::not_held;
-    case ReservationState::expired:
-      return Outcome::hold_expired;
+    case ReservationState::expired:  // while its charge runs it may yet be sold
+      return reservations_.claimed(number) ? Outcome::request_in_progress : Outcome::hold_expired;
     case ReservationState::paid_unfulfilled:
       return Outcome::paid_unfulfilled;
     case ReservationState::queued:
@@ -63,8 +63,7 @@ Outcome SaleLedger::finish_payment(ShortNumber number, const FinishPayment& comm
       outcome = in_time ? Outcome::gateway_unavailable : Outcome::hold_expired;
       break;
   }
-  settle(now);
-  plan();
+  settle_after_command(now);
   return outcome;
 }
 
@@ -96,8 +95,7 @@ Outcome SaleLedger::confirm(ShortNumber number, const std::string& payment_id, I
       return Outcome::not_held;
   }
   reservations_.set_payment(number, payment_id, {});
-  settle(now);
-  plan();
+  settle_after_command(now);
   return outcome;
 }
 
@@ -123,8 +121,7 @@ Outcome SaleLedger::cancel(ShortNumber number, Instant now) {
       return Outcome::not_held;
   }
   emit(EventType::reservation_cancelled, now, number);
-  settle(now);
-  plan();
+  settle_after_command(now);
   return Outcome::done;
 }
 
@@ -140,8 +137,7 @@ Outcome SaleLedger::give_back(ShortNumber number, Instant now) {
   changed(number);
   emit(EventType::reservation_returned, now, number);
   assert_equation();
-  settle(now);
-  plan();
+  settle_after_command(now);
   return Outcome::done;
 }
 
@@ -186,7 +182,12 @@ void SaleLedger::want_charging() {
 }
 
 bool SaleLedger::take_charges(std::vector<PaymentTask>& tasks, std::size_t limit, Instant now) {
-  for (; charging_ <= line_.serving(); ++charging_) {
+  constexpr std::size_t looked_at = 65'536;  // in one go; most of them may have been decided long ago
+  for (std::size_t looked = 0; charging_ <= line_.serving(); ++charging_, ++looked) {
+    if (looked == looked_at) {
+      context_.changes.payment_work = true;  // whoever asked is rung again
+      return false;
+    }
     const PackedReservation& record = reservations_[charging_];
     if (record.state != ReservationState::held || record.expires_at <= now || reservations_.claimed(charging_))
       continue;

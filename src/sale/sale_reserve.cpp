@@ -140,12 +140,11 @@ void SaleLedger::accept(const Asking& asking, ReserveAnswer& answer, Instant now
   record.key = command.key;
   record.created_at = now;
   record.customer = id;
-  record.previous = customer.latest;
   record.position = waits ? static_cast<std::uint32_t>(line_.waiting()) : 0;
   reservations_.set_reference(number, command.reference);
   context_.changes.inserted.push_back(ref(number));
   if (command.key) reservations_.remember(number, asking.key_hash, now);
-  customer.latest = number;
+  append_to_chain(customer, number);
   customer.units += command.quantity;
   ++customer.open;
   if (waits) {

@@ -94,13 +94,12 @@ std::optional<std::string> SaleLedger::restore(const ReservationRecord& record, 
   packed.created_at = record.created_at;
   packed.expires_at = record.expires_at;
   packed.customer = id;
-  packed.previous = static_cast<ShortNumber>(record.previous);
   packed.position = static_cast<std::uint32_t>(record.position);
   packed.state = record.state;
   packed.reason = record.reason;
   packed.refund = record.refund;
   reservations_.set_reference(number, record.reference);
-  customers_[id].latest = number;
+  append_to_chain(customers_[id], number);  // `previous` is what `check_order` has found there
   if (!record.payment_id.empty() || !record.account_number.empty()) {
     reservations_.set_payment(number, record.payment_id, record.account_number);
   }
@@ -191,6 +190,8 @@ std::optional<std::string> SaleLedger::finish_restore() {
     charging_ = first;
     if (terms_.payment == PaymentMode::automatic) want_charging();
   }
+  // It may have been stored between two turns of what one command had brought about.
+  unsettled_ = head_moves();
   plan();
   return std::nullopt;
 }

@@ -31,8 +31,7 @@ Outcome SaleLedger::patch(const PatchSale& command, Instant now) {
   }
   const bool close_now = command.close == PatchSale::Close::now || (terms_.closes_at && *terms_.closes_at <= now);
   if (close_now && !closed_) close(now);
-  settle(now);
-  plan();
+  settle_after_command(now);
   return events_ == events_before ? Outcome::unchanged : Outcome::done;
 }
 

@@ -20,6 +20,18 @@ bool Departures::contains(ShortNumber number) const {
   return (found->second.bits[bit / 64] >> (bit % 64) & 1) != 0;
 }
 
+/// Goes word by word: a million may have left one behind the other.
+ShortNumber Departures::end_of_run(ShortNumber number) const {
+  for (auto at = blocks_.find(number / block_size); at != blocks_.end() && at->first == number / block_size;) {
+    const ShortNumber bit = number % block_size;
+    const auto run = static_cast<ShortNumber>(std::countr_one(at->second.bits[bit / 64] >> (bit % 64)));
+    number += run;
+    if (run < 64 - bit % 64) break;
+    if (number % block_size == 0) ++at;
+  }
+  return number;
+}
+
 std::uint32_t Departures::Block::count_between(std::uint32_t first, std::uint32_t last) const {
   std::uint32_t total = 0;
   for (std::uint32_t word = first / 64; word <= last / 64; ++word) {
@@ -69,7 +81,7 @@ void WaitingLine::leave_all() {
 void WaitingLine::skip_departed() {
   if (waiting_ == 0) return leave_all();
   if (departures_.empty()) return;
-  while (departures_.contains(serving_ + 1)) ++serving_;
+  serving_ = departures_.end_of_run(serving_ + 1) - 1;
   departures_.forget_upto(serving_);
 }
 

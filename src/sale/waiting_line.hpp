@@ -18,6 +18,8 @@ class Departures {
  public:
   void add(ShortNumber number);
   bool contains(ShortNumber number) const;
+  /// Returns the first number, from `number` on, that has not left. Cost: 64 numbers a step.
+  ShortNumber end_of_run(ShortNumber number) const;
   /// How many in [first, last]. Cost: the blocks of 4096 numbers between them in which somebody left.
   std::uint64_t count(ShortNumber first, ShortNumber last) const;
   /// Forgets all whole blocks up to `number`.
@@ -69,6 +71,11 @@ class WaitingLine {
   /// 1 is next. REQUIRES: number waits.
   std::uint64_t position(ShortNumber number) const {
     return number - serving_ - (departures_.empty() ? 0 : departures_.count(serving_ + 1, number));
+  }
+
+  /// How many wait in (first, last]. REQUIRES: both numbers wait, first < last.
+  std::uint64_t waiting_between(ShortNumber first, ShortNumber last) const {
+    return last - first - (departures_.empty() ? 0 : departures_.count(first + 1, last));
   }
 
   /// Builds again. `waits(number)` is asked for each number in (serving, last].

@@ -208,7 +208,7 @@ ReserveAnswer Model::decide(const Reserve& command) {
 Outcome Model::begin_payment(std::size_t number, BeginPayment::By by) {
   ModelReservation& one = get(number);
   if (by == BeginPayment::By::client && terms_.payment == PaymentMode::automatic) return Outcome::not_client_payment;
-  if (one.state == ReservationState::held && one.claimed) return Outcome::request_in_progress;
+  if ((one.state == ReservationState::held || one.state == expired) && one.claimed) return Outcome::request_in_progress;
   if (one.state == ReservationState::held) {
     one.claimed = true;
     return Outcome::done;

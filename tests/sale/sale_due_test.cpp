@@ -304,15 +304,20 @@ TEST(Eta, IsNullUntilSomethingIsGrantedAndComesFromTheRate) {
   EXPECT_EQ(shop.get(refs[0]).eta, std::nullopt) << "it does not wait any more";
 }
 
-TEST(Eta, IsNullAfterAMinuteWithoutGrants) {
+TEST(Eta, IsNullUntilSomebodyWasServedFromTheLineAndAMinuteAfterTheLast) {
   SaleTerms terms = standby_terms(2);
   terms.hold = 1h;
   Shop shop(terms);
-  shop.has("ann", 2);
-  const ReservationRef bob = shop.has("bob");
-  EXPECT_TRUE(shop.get(bob).eta);
+  const ReservationRef ann = shop.has("ann");
+  shop.has("ben");
+  shop.has("bob");
+  const ReservationRef cid = shop.has("cid");
+  EXPECT_EQ(shop.get(cid).eta, std::nullopt) << "units that were simply there tell nothing of the line";
+  shop.wait(10s);
+  shop.cancel(ann);
+  EXPECT_TRUE(shop.get(cid).eta) << "the one before was served";
   shop.wait(61s);
-  EXPECT_EQ(shop.get(bob).eta, std::nullopt);
+  EXPECT_EQ(shop.get(cid).eta, std::nullopt);
 }
 
 TEST(Restocking, ServesThoseWhoWaitAtOnceOrAtTheNextTick) {

@@ -184,6 +184,68 @@ TEST(ListSales, IsByIdAndGoesOn) {
   EXPECT_EQ(second.next, "");
 }
 
+TEST(ListReservations, PagesThroughAMillionOfOneCustomerWithoutWalkingThemAll) {
+  constexpr std::uint64_t all = 1'000'000;
+  Shop shop(instant_terms(static_cast<Units>(2 * all)));
+  for (std::uint64_t index = 0; index < all; ++index) shop.reserve(index % 3 == 0 ? "other" : "guest");
+  ListReservations command;
+  command.sale = "s";
+  command.customer = "guest";
+  command.limit = 1'000;
+  std::uint64_t expected = 2;  // of every three the second and the third
+  const auto start = std::chrono::steady_clock::now();
+  for (std::size_t pages = 0; pages < 100; ++pages) {
+    const ReservationsAnswer answer = shop.apply(command);
+    ASSERT_EQ(answer.items.size(), 1'000u);
+    for (const ReservationView& item : answer.items) {
+      ASSERT_EQ(value(item.ref.number), expected);
+      expected += expected % 3 == 0 ? 2 : 1;
+    }
+    ASSERT_EQ(answer.next, answer.items.back().ref.number);
+    command.after = answer.next;
+  }
+  command.limit = 1;
+  for (std::size_t pages = 0; pages < 1'000; ++pages) ASSERT_EQ(shop.apply(command).items.size(), 1u);
+  // Walking the chain for each would be a thousand times half a million links.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 30s);
+}
+
+TEST(ListReservations, OfACustomerHasExactlyWhatIsBehindTheCursor) {
+  for (const std::uint64_t all : {1u, 255u, 256u, 257u, 600u, 2'000u}) {
+    Shop shop(instant_terms(3'000));
+    for (std::uint64_t index = 0; index < all; ++index) shop.has("guest");
+    if (all % 2 == 0) shop.restart();
+    ListReservations command;
+    command.sale = "s";
+    command.customer = "guest";
+    for (const std::uint32_t limit : {1u, 2u, 254u, 255u, 256u, 257u, 511u, 1'000u}) {
+      command.limit = limit;
+      for (std::uint64_t after = 0; after <= all; after += 1 + all / 40) {
+        command.after = Number{after};
+        const ReservationsAnswer answer = shop.apply(command);
+        const std::uint64_t expected = std::min<std::uint64_t>(limit, all - after);
+        ASSERT_EQ(answer.items.size(), expected) << all << " " << limit << " " << after;
+        if (expected > 0) {
+          ASSERT_EQ(value(answer.items.front().ref.number), after + 1);
+        }
+        ASSERT_EQ(value(answer.next), all - after > limit ? after + limit : 0);
+      }
+    }
+  }
+}
+
+TEST(ListReservations, TellsEachItsPlaceWhoeverHasLeft) {
+  Shop shop(standby_terms(1));
+  shop.has("first");
+  std::vector<ReservationRef> waiting;
+  for (int index = 0; index < 50; ++index) waiting.push_back(shop.has("c"));
+  for (const std::size_t gone : {0u, 7u, 8u, 30u}) shop.cancel(waiting[gone]);
+  ListReservations command;
+  command.sale = "s";
+  const ReservationsAnswer answer = shop.apply(command);
+  for (const ReservationView& item : answer.items) EXPECT_EQ(item.position, shop.get(item.ref).position);
+}
+
 TEST(ListReservations, TakesEveryCursorThereIs) {
   Shop shop(plain_terms());
   shop.has("ann");

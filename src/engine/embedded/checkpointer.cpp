@@ -41,7 +41,18 @@ void Checkpointer::committed(std::uint64_t log_frames) {
   const std::lock_guard lock(mutex_);
   if (log_frames <= frames_) folded_ = 0;  // every commit adds a frame, so the log has started over
   frames_ = log_frames;
+  watch_size();
   if (thread_has_work()) wake_.notify_all();
+}
+
+void Checkpointer::watch_size() {
+  if (!warned_ && frames_ >= large_frames) {
+    spdlog::warn(
+        "the log of the store has grown to {} frames: a program that reads for long keeps it from being folded",
+        frames_);
+    warned_ = true;
+  }
+  if (frames_ < full_frames) warned_ = false;
 }
 
 bool Checkpointer::thread_has_work() const {
@@ -50,13 +61,10 @@ bool Checkpointer::thread_has_work() const {
 }
 
 bool Checkpointer::writer_folds() {
-  std::unique_lock lock(mutex_);
-  if (frames_ < full_frames || rest() == 0 || std::chrono::steady_clock::now() < not_before_) return false;
-  if (frames_ >= most_frames) {
-    wake_.wait(lock, [this] { return !folding_; });
-  } else if (folding_ || rest() > writer_frames) {
-    return false;
-  }
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t most = frames_ < most_frames ? writer_frames : step_frames;
+  if (folding_ || frames_ < full_frames || rest() == 0 || rest() > most) return false;
+  if (std::chrono::steady_clock::now() < not_before_) return false;
   folding_ = true;
   return true;
 }

@@ -4,7 +4,9 @@
 // would never catch up under load: the log starts over only when a writer finds all of it folded. So when the log has
 // grown to `full_frames` and the thread has left only a little, the writer folds that itself between two turns
 // (`writer_folds`, `Store::checkpoint`). A long read keeps the log from being folded past what it sees; the log then
-// grows until the read ends. An error here is logged and tried again; no answer depends on it.
+// grows until the read ends, and the thread folds it while the sale goes on: the writer never waits for that, and never
+// folds more than a little itself. A log that has grown large is logged, once. An error here is logged and tried again;
+// no answer depends on it.
 #pragma once
 
 #include "engine/embedded/sqlite.hpp"
@@ -30,8 +32,10 @@ class Checkpointer {
   /// From here on the writer folds the rest, if it is no more than `writer_frames` ...
   static constexpr std::uint64_t full_frames = 6144;
   static constexpr std::uint64_t writer_frames = 1024;
-  /// ... and from here on (48 MB) whatever the rest is.
+  /// ... and from here on (48 MB) if it is no more than a step: some ten milliseconds.
   static constexpr std::uint64_t most_frames = 12288;
+  /// A log of so many (1 GB) is worth a warning.
+  static constexpr std::uint64_t large_frames = 262'144;
 
   Checkpointer(std::filesystem::path path, std::string vfs);
   ~Checkpointer();
@@ -54,6 +58,7 @@ class Checkpointer {
   void note(const sqlite::Result<std::uint64_t>& folded);
   std::uint64_t rest() const { return frames_ - folded_; }
   bool thread_has_work() const;
+  void watch_size();
 
   const std::filesystem::path path_;
   const std::string vfs_;
@@ -62,6 +67,7 @@ class Checkpointer {
   std::uint64_t frames_ = 0;
   std::uint64_t folded_ = 0;  ///< of these; at most frames_
   bool folding_ = false;      ///< by whom it may be
+  bool warned_ = false;       ///< that the log is large
   bool stopping_ = false;
   SteadyTime not_before_{};        ///< after an error, or when a read stood in the way
   sqlite::Connection connection_;  ///< the thread's alone

@@ -115,7 +115,8 @@ EmbeddedEngine::Impl::Impl(EmbeddedOptions given, DataLock taken, Recovered foun
       last_now(found.now),
       checkpointer(path, options.vfs),
       auditor(path, options.vfs, read, [this] { wake_owner(); }),
-      event_reader(path, options.vfs, read, [this] { wake_owner(); }) {
+      event_reader(path, options.vfs, read, [this] { wake_owner(); }),
+      relay_reader(path, options.vfs, read, [this] { wake_owner(); }) {
   const Instant wall = options.clock();
   if (wall < last_now) {
     clock_shift = last_now - wall;
@@ -131,7 +132,9 @@ EmbeddedEngine::Impl::~Impl() {
   checkpointer.stop();
   auditor.stop();
   event_reader.stop();
+  relay_reader.stop();
   complete_finished_reads();
+  while (more_finished_reads) complete_finished_reads();
   refuse_all(FailureCode::stopping);  // what an earlier turn had gathered
   refuse_all(FailureCode::stopping);  // what was pushed since
   if (condition == Condition::poisoned) store.leave_as_it_is();

@@ -13,6 +13,8 @@
 //     ones `store_unavailable`, until the process is started again
 //   - a commit that surely did not happen (no space) is rolled back, the ledger is built again from the file, its
 //     operations get `store_unavailable`, and the engine serves again when a probe write succeeds
+//   - a turn does a bounded number of things that time brings (ends of holds, grants, refusals) and answers a bounded
+//     length of lists; operations of a sale that has more due wait for a later turn, those of other sales do not
 //   - nobody but the turn writes the file
 #pragma once
 
@@ -46,6 +48,9 @@ struct EmbeddedOptions {
   std::uint64_t outbox_keep;       ///< delivered events that stay for the feed; limits::outbox_keep
   std::uint64_t outbox_limit = 0;  ///< undelivered events, from which on nothing is sold; 0: no limit
   Deliveries deliveries = Deliveries::none;
+  /// While another program has the file's write lock: from when on new operations are refused. What was decided before
+  /// waits five times as long for its commit.
+  std::chrono::milliseconds patience{1'000};
   std::shared_ptr<LockObserver> lock_observer;  ///< of the lock service, told after the commit; may be none
 
   EmbeddedOptions();

@@ -1,12 +1,17 @@
 // The parts of the embedded engine and what its owner knows. See embedded_engine.hpp for what it promises.
 //
-// The engine is in one of four conditions:
+// The engine is in one of five conditions:
 //
 //   serving ──(a transaction surely failed)──> failing ──(a probe write succeeds)──> rebuilding ──> serving
-//      └──────(nobody knows whether it did)──> poisoned, for good
+//      ├──────(nobody knows whether it did)──> poisoned, for good
+//      └──────(another program has locked the file)──> locked_out ──(the same write succeeds)──> serving
 //
-// While it is not serving, everything is answered with a Failure, reads too: the ledger in memory may hold what was
-// never committed. A rebuild reads the file in a thread of its own, so the owner stays free to refuse.
+// While it is failing, rebuilding or poisoned, everything is answered with a Failure, reads too: the ledger in memory
+// may hold what was never committed. A rebuild reads the file in a thread of its own, so the owner stays free to
+// refuse.
+//
+// While it is locked out, the turn stays as it is, decided and not yet stored, and its write is tried again and again;
+// what is submitted meanwhile waits, or is refused if that takes long.
 #pragma once
 
 #include "engine/embedded/checkpointer.hpp"
@@ -48,23 +53,32 @@ struct EmbeddedEngine::Impl {
   // --- the owner's: one turn (turn.cpp) ---
   std::optional<SteadyTime> turn();
 
-  enum class Condition { serving, failing, rebuilding, poisoned };
+  enum class Condition { serving, locked_out, failing, rebuilding, poisoned };
 
   Instant present();
   void complete_rejected();
   void complete_finished_reads();
   std::optional<SteadyTime> serve();
-  void apply_batch(Instant now);
-  enum class Applied { answered, needs_a_read, waits_for_a_lock };
-  Applied apply(Operation& operation, Instant now);
-  /// Whether all of it is on the disk; else the condition has changed.
-  bool commit(Instant now);
+  /// Commits what the batch has decided and answers it.
+  std::optional<SteadyTime> finish_turn();
+  enum class Committed { yes, not_yet, no };
+  /// Unless `yes` the condition has changed.
+  Committed commit(Instant now);
+  void note_commit(const sale::Changes& changes);
   void fail_batch();
   void complete_batch();
   void start_reads();
   void fold_log_if_full();
   void remove_deleted();
   std::optional<SteadyTime> next_turn() const;
+
+  // --- the owner's: what one turn decides (batch.cpp) ---
+  void take_batch();
+  void apply_batch(Instant now);
+  enum class Applied { answered, needs_a_read, waits_for_a_lock, waits_for_a_turn };
+  Applied apply(Operation& operation, Instant now);
+  /// Whether it must not be decided in this turn.
+  bool must_wait(const Operation& operation) const;
 
   // --- the owner's: locks (lock_turn.cpp) ---
   void restore_locks(Recovered& found);
@@ -85,7 +99,11 @@ struct EmbeddedEngine::Impl {
   // --- the owner's: when the disk fails (trouble.cpp) ---
   void handle_failed_write(const Written& written);
   std::optional<SteadyTime> refuse_and_probe();
+  std::optional<SteadyTime> try_again();
+  void stay_locked_out();
   void refuse_all(FailureCode code);
+  void refuse_submitted(const Failure& failure);
+  void refuse(std::vector<Operation*>& operations, const Failure& failure);
   void probe();
   void start_rebuild();
   void finish_rebuild();
@@ -108,6 +126,9 @@ struct EmbeddedEngine::Impl {
   Milliseconds clock_shift{};  ///< added to the clock, so that it is not before the last commit of an earlier run
   Instant last_now;
   std::vector<Operation*> batch;
+  std::vector<Operation*> held_back;  ///< not decided yet: their sale has more due than a turn does, or lists are long
+  std::size_t listed_bytes = 0;       ///< of this turn's lists
+  bool more_finished_reads = false;
   std::vector<Operation*> rejected;
   std::uint64_t delivering = 0;   ///< the watermark that the next commit stores; 0: as it is
   std::vector<Operation*> reads;  ///< of this batch, to be read after its commit
@@ -119,7 +140,9 @@ struct EmbeddedEngine::Impl {
     std::uint64_t last = 0;
   };
   std::deque<Removal> removals;
+  SteadyTime next_removal{};
   FailureCode batch_failure = FailureCode::store_unavailable;
+  std::optional<SteadyTime> locked_out_since;
   SteadyTime next_probe{};
   std::chrono::milliseconds probe_pause{};
   std::future<std::expected<Recovered, Failure>> rebuilding;
@@ -136,6 +159,7 @@ struct EmbeddedEngine::Impl {
   Checkpointer checkpointer;
   ReaderThread auditor;
   ReaderThread event_reader;
+  ReaderThread relay_reader;  ///< the relay does not stand in line with those who read the feed
 };
 
 }  // namespace firstcome::engine

@@ -2,6 +2,8 @@
 
 #include "engine/embedded/rows.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -21,10 +23,14 @@ SELECT o.*, s.id, s.currency, s.unit_price, r.customer, r.reference,
 FROM outbox o JOIN sale s ON s.handle = o.sale LEFT JOIN reservation r ON r.id = (o.sale << 40) + o.number
 WHERE )sql";
 constexpr std::string_view page_sql = "o.seq > ?1 ORDER BY o.seq LIMIT ?2";
-constexpr std::string_view page_of_sale_sql = "o.seq > ?1 AND o.sale = ?3 ORDER BY o.seq LIMIT ?2";
-// Those that leave the house; the others are many, and are not joined.
+constexpr std::string_view page_of_sale_sql = "o.seq > ?1 AND o.seq <= ?4 AND o.sale = ?3 ORDER BY o.seq LIMIT ?2";
+// Those that leave the house; the others are many, and are not joined. A sale that was deleted before its events were
+// delivered was deleted while nobody delivered: of its reservations nothing is left to tell.
 constexpr std::string_view delivery_sql =
-    "o.seq > ?1 AND o.seq <= ?2 AND o.type NOT IN (16, 17, 32, 34) ORDER BY o.seq";
+    "o.seq > ?1 AND o.seq <= ?2 AND o.type NOT IN (16, 17, 32, 34) AND s.deleted IS NULL ORDER BY o.seq";
+
+/// Rows of the outbox that are looked at for one page of a sale, which may have none of them.
+constexpr std::uint64_t looked_at = 50'000;
 
 EventView view_of(const Statement& row, std::uint64_t sequence, const sale::EventRecord& event) {
   EventView view;
@@ -47,11 +53,12 @@ EventView view_of(const Statement& row, std::uint64_t sequence, const sale::Even
 static_assert(!leaves_the_house(EventType{16}) && !leaves_the_house(EventType{17}) &&
               !leaves_the_house(EventType{32}) && !leaves_the_house(EventType{34}));
 
-/// ?1 and ?2, and ?3 where there is one.
+/// ?1 and ?2; ?3 and ?4 where there is a sale.
 struct Bounds {
   std::uint64_t after = 0;
   std::uint64_t upto_or_limit = 0;
   std::optional<SaleHandle> sale = {};
+  std::uint64_t upto = 0;
 };
 
 Result<std::vector<EventView>> read_joined(Connection& connection, std::string_view where, const Bounds& bounds) {
@@ -59,14 +66,20 @@ Result<std::vector<EventView>> read_joined(Connection& connection, std::string_v
   if (!statement) return std::unexpected(std::move(statement.error()));
   statement->bind(1, bounds.after);
   statement->bind(2, bounds.upto_or_limit);
-  if (bounds.sale) statement->bind(3, value(*bounds.sale));
+  if (bounds.sale) {
+    statement->bind(3, value(*bounds.sale));
+    statement->bind(4, bounds.upto);
+  }
   std::vector<EventView> events;
   std::uint64_t sequence = 0;
   sale::EventRecord event;
   int code = SQLITE_DONE;
   while ((code = statement->step()) == SQLITE_ROW) {
-    if (read_event(*statement, sequence, event) == RowCheck::damaged)
-      return std::unexpected(sqlite::Error{SQLITE_CORRUPT, "an outbox row has a wrong checksum"});
+    if (read_event(*statement, sequence, event) == RowCheck::damaged) {
+      // What it says is not to be trusted, but it must not hold back all the others. The next start refuses the file.
+      spdlog::error("the outbox row {} has a wrong checksum; it is passed over", sequence);
+      continue;
+    }
     events.push_back(view_of(*statement, sequence, event));
   }
   if (code != SQLITE_DONE) return std::unexpected(statement->error());
@@ -99,7 +112,8 @@ Result<std::uint64_t> delivered_upto(Connection& connection) {
 /// Of the sales that the events in (after, upto] are about.
 Result<std::vector<StockLevel>> read_levels(Connection& connection, std::uint64_t after, std::uint64_t upto) {
   auto statement = connection.prepare(
-      "SELECT * FROM sale WHERE handle IN (SELECT DISTINCT sale FROM outbox WHERE seq > ?1 AND seq <= ?2)");
+      "SELECT * FROM sale WHERE deleted IS NULL AND "
+      "handle IN (SELECT DISTINCT sale FROM outbox WHERE seq > ?1 AND seq <= ?2)");
   if (!statement) return std::unexpected(std::move(statement.error()));
   statement->bind(1, after);
   statement->bind(2, upto);
@@ -107,9 +121,11 @@ Result<std::vector<StockLevel>> read_levels(Connection& connection, std::uint64_
   SaleRow row;
   int code = SQLITE_DONE;
   while ((code = statement->step()) == SQLITE_ROW) {
-    if (read_sale(*statement, row) == RowCheck::damaged)
-      return std::unexpected(sqlite::Error{SQLITE_CORRUPT, "the row of a sale has a wrong checksum"});
     const sale::SaleRecord& record = row.record;
+    if (read_sale(*statement, row) == RowCheck::damaged) {
+      spdlog::error("the row of sale {} has a wrong checksum; its stock is not told", value(record.handle));
+      continue;
+    }
     levels.push_back({record.terms.id, record.events, record.terms.stock, record.available, record.held, record.sold});
   }
   if (code != SQLITE_DONE) return std::unexpected(statement->error());
@@ -119,8 +135,8 @@ Result<std::vector<StockLevel>> read_levels(Connection& connection, std::uint64_
 }  // namespace
 
 Result<EventsAnswer> read_events(Connection& connection, const ReadEvents& command) {
-  Bounds bounds{command.after, std::uint64_t{command.limit} + 1};  // one more tells whether there are more
   EventsAnswer answer;
+  std::optional<SaleHandle> sale;
   if (!command.sale.empty()) {
     const auto handle = handle_of(connection, command.sale);
     if (!handle) return std::unexpected(handle.error());
@@ -128,17 +144,27 @@ Result<EventsAnswer> read_events(Connection& connection, const ReadEvents& comma
       answer.outcome = Outcome::sale_not_found;
       return answer;
     }
-    bounds.sale = *handle;
+    sale = *handle;
   }
   const auto oldest = connection.integer("SELECT ifnull(min(seq), 0) FROM outbox");
   if (!oldest) return std::unexpected(oldest.error());
+  const auto last = connection.integer("SELECT ifnull(max(seq), 0) FROM outbox");
+  if (!last) return std::unexpected(last.error());
   answer.oldest = static_cast<std::uint64_t>(*oldest);
-  auto events = read_joined(connection, bounds.sale ? page_of_sale_sql : page_sql, bounds);
+  const auto end = static_cast<std::uint64_t>(*last);
+  if (command.after >= end) return answer;  // a cursor may also be greater than any number that SQLite knows
+  const std::uint64_t after = std::max(command.after, answer.oldest - 1);
+  const std::uint64_t upto = sale ? std::min(end, after + looked_at) : end;
+  // One more tells whether there are more.
+  auto events = read_joined(connection, sale ? page_of_sale_sql : page_sql,
+                            {after, std::uint64_t{command.limit} + 1, sale, upto});
   if (!events) return std::unexpected(std::move(events.error()));
   answer.items = std::move(*events);
   if (answer.items.size() > command.limit) {
     answer.items.pop_back();
-    answer.next = answer.items.empty() ? command.after : answer.items.back().sequence;
+    answer.next = answer.items.empty() ? after : answer.items.back().sequence;
+  } else if (upto < end) {
+    answer.next = upto;
   }
   return answer;
 }

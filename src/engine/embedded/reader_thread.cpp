@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 namespace firstcome::engine {
@@ -24,12 +26,15 @@ void ReaderThread::submit(Operation& operation) {
   wake_.notify_one();
 }
 
-void ReaderThread::take_finished(std::vector<Operation*>& operations) {
-  if (running_ == 0) return;
+bool ReaderThread::take_finished(std::vector<Operation*>& operations, std::size_t limit) {
+  if (running_ == 0) return false;
   const std::lock_guard lock(mutex_);
-  running_ -= finished_.size();
-  operations.insert(operations.end(), finished_.begin(), finished_.end());
-  finished_.clear();
+  const auto count = static_cast<std::ptrdiff_t>(std::min(limit, finished_.size()));
+  operations.insert(operations.end(), finished_.begin(), finished_.begin() + count);
+  finished_.erase(finished_.begin(), finished_.begin() + count);
+  running_ -= static_cast<std::size_t>(count);
+  if (count > 0) wake_.notify_one();
+  return !finished_.empty();
 }
 
 void ReaderThread::stop() {
@@ -45,7 +50,7 @@ void ReaderThread::stop() {
 void ReaderThread::run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    wake_.wait(lock, [this] { return stopping_ || (!waiting_.empty() && finished_.size() < most_finished); });
     if (waiting_.empty()) return;
     Operation* const operation = waiting_.front();
     waiting_.pop_front();

@@ -26,17 +26,23 @@ using Read = std::function<std::expected<Answer, Failure>(sqlite::Connection&, c
 /// Thread safety: all members from one thread, the owner of the operations; `finished` is called from the reader's.
 class ReaderThread {
  public:
+  static constexpr std::size_t all = static_cast<std::size_t>(-1);
+
   /// `finished` is called when `take_finished` has something new.
   ReaderThread(std::filesystem::path path, std::string vfs, Read read, std::function<void()> finished);
   ~ReaderThread();
   ReaderThread(const ReaderThread&) = delete;
   ReaderThread& operator=(const ReaderThread&) = delete;
 
+  /// Answers that were not taken yet. The thread reads no further when there are so many: each may be large.
+  static constexpr std::size_t most_finished = 8;
+
   void submit(Operation& operation);
   /// Operations submitted and not yet handed back.
   std::size_t running() const { return running_; }
-  /// Appends those whose answer is filled; it is the caller's to complete them.
-  void take_finished(std::vector<Operation*>& operations);
+  /// Appends those whose answer is filled, at most `limit`; it is the caller's to complete them. Returns whether there
+  /// are more.
+  bool take_finished(std::vector<Operation*>& operations, std::size_t limit);
   /// Interrupts what runs; the rest is answered `stopping`. All are to be had from `take_finished` when this returns.
   void stop();
 

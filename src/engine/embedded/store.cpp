@@ -39,6 +39,8 @@ bool surely_before_sync(const Error& error) {
   }
 }
 
+constexpr int patience_ms = 5;  // with a program that has the write lock
+
 /// Rows that are removed from the outbox in one transaction, and how many there are before it is worth one.
 constexpr std::uint64_t trimmed_at_once = 8'192;
 constexpr std::uint64_t worth_trimming = 1'024;
@@ -94,6 +96,7 @@ Result<void> Store::reopen() {
     *statement = std::move(*prepared);
   }
   sqlite3_wal_hook(connection->get(), count_frames, log_frames_.get());
+  sqlite3_busy_timeout(connection->get(), patience_ms);  // the owner of the sales does not sleep for others
   connection_ = std::move(*connection);
   statements_ = std::move(statements);
   return {};
@@ -102,7 +105,10 @@ Result<void> Store::reopen() {
 template <class Body>
 Written Store::transaction(Body body) {
   if (!connection_) return {Fate::not_committed, {SQLITE_CANTOPEN, "the file is not open"}};
-  if (auto begun = statements_.begin.run(); !begun) return roll_back(Fate::not_committed, std::move(begun.error()));
+  if (auto begun = statements_.begin.run(); !begun) {
+    const Fate fate = begun.error().primary() == SQLITE_BUSY ? Fate::locked_out : Fate::not_committed;
+    return roll_back(fate, std::move(begun.error()));
+  }
   if (Result<void> ran = body(); !ran) return roll_back(Fate::not_committed, std::move(ran.error()));
   auto committed = statements_.commit.run();
   if (committed) return {};

@@ -23,6 +23,7 @@ namespace firstcome::engine {
 enum class Fate {
   committed,
   not_committed,  ///< surely; rolled back
+  locked_out,     ///< surely: another program has the file's write lock. The same again later
   unknown,        ///< it may be found on the disk after a crash, or not
 };
 
@@ -31,7 +32,8 @@ struct Written {
   sqlite::Error error;  ///< unless committed
 };
 
-/// For the owner's thread only. After a transaction that was not committed, `reopen` before the next.
+/// For the owner's thread only. After a transaction that was not committed, `reopen` before the next; after one that
+/// was locked out, try again.
 class Store {
  public:
   /// REQUIRES: the file was checked (see recovery.hpp); `outbox` is what was found. Of what is delivered, the last

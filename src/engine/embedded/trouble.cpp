@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::chrono::milliseconds first_pause{20};
 constexpr std::chrono::milliseconds longest_pause{5000};
+constexpr std::chrono::milliseconds first_pause_locked_out{1};
+constexpr std::chrono::milliseconds longest_pause_locked_out{50};
 
 }  // namespace
 
@@ -46,6 +48,7 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::refuse_and
   if (!queue.idle()) return now;
   switch (condition) {
     case Condition::serving:
+    case Condition::locked_out:
       return now;
     case Condition::failing:
       return next_probe;
@@ -57,17 +60,71 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::refuse_and
   return std::nullopt;
 }
 
+/// Nothing is lost and nothing failed: the turn stays in hand, and its write is tried again.
+void EmbeddedEngine::Impl::stay_locked_out() {
+  const auto now = std::chrono::steady_clock::now();
+  condition = Condition::locked_out;
+  if (!locked_out_since) {
+    locked_out_since = now;
+    probe_pause = first_pause_locked_out;
+  } else {
+    probe_pause = std::min(probe_pause * 2, longest_pause_locked_out);
+  }
+  next_probe = now + probe_pause;
+}
+
+std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::try_again() {
+  auto now = std::chrono::steady_clock::now();
+  if (now >= next_probe) {
+    condition = Condition::serving;
+    const auto next = finish_turn();
+    if (condition != Condition::locked_out) {
+      locked_out_since.reset();
+      if (condition == Condition::serving && !readiness().ready) {
+        spdlog::info("the store can be written again");
+        set_trouble({});
+      }
+      return next;
+    }
+    now = std::chrono::steady_clock::now();
+  }
+  const auto waited = now - *locked_out_since;
+  if (waited >= options.patience) {
+    if (readiness().ready)
+      set_trouble("another program has locked the store for writing: end it, or wait until it has finished");
+    refuse_submitted({FailureCode::store_unavailable, readiness().reason});
+  }
+  if (waited >= 5 * options.patience) {  // decided, and committed as soon as that is possible: ask again
+    batch_failure = FailureCode::outcome_unknown;
+    fail_batch();
+    complete_batch();
+  }
+  return next_probe;
+}
+
 void EmbeddedEngine::Impl::refuse_all(FailureCode code) {
-  // Those that are there now, and not those that their completions submit.
-  const std::string reason = code == FailureCode::stopping ? "the server stops" : readiness().reason;
+  const Failure failure{code, code == FailureCode::stopping ? "the server stops" : readiness().reason};
+  fail_lock_waiters(failure);
+  refuse(batch, failure);
+  refuse(reads, failure);
+  refuse(held_back, failure);
+  refuse_submitted(failure);
+}
+
+/// Refuses those that are there now, and not those that their completions submit.
+void EmbeddedEngine::Impl::refuse_submitted(const Failure& failure) {
   complete_rejected();
-  fail_lock_waiters({code, reason});
-  queue.take(batch, options.queue_operations, [](const Operation&) { return false; });
-  for (Operation* operation : batch) {
-    operation->answer = std::unexpected(Failure{code, reason});
+  std::vector<Operation*> submitted;
+  queue.take(submitted, options.queue_operations, [](const Operation&) { return false; });
+  refuse(submitted, failure);
+}
+
+void EmbeddedEngine::Impl::refuse(std::vector<Operation*>& operations, const Failure& failure) {
+  for (Operation* operation : std::exchange(operations, {})) {
+    if (operation == nullptr) continue;
+    operation->answer = std::unexpected(failure);
     operation->completed();
   }
-  batch.clear();
 }
 
 void EmbeddedEngine::Impl::probe() {

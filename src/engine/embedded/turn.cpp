@@ -7,19 +7,18 @@
 
 #include <algorithm>
 #include <cassert>
-#include <type_traits>
 #include <utility>
 
 namespace firstcome::engine {
 namespace {
 
-constexpr std::uint64_t removed_at_once = 4096;
+// Rows of deleted sales that go in one transaction: many in a turn that nobody waits for, and under load a few from
+// time to time, since each has a sync of its own.
+constexpr std::uint64_t removed_when_idle = 4096;
+constexpr std::uint64_t removed_under_load = 256;
+constexpr std::chrono::milliseconds removal_pause{200};
 
-/// An answer may view text of its sale until it is completed, so a sale goes first in a turn or not at all.
-bool starts_a_turn(const Operation& operation) { return std::holds_alternative<DeleteSale>(operation.command); }
-
-template <class C>
-concept NeedsARead = std::is_same_v<C, AuditSale> || std::is_same_v<C, ReadEvents> || std::is_same_v<C, ReadOutbox>;
+constexpr std::size_t pages_at_once = 2;  // of the feed, completed in one turn
 
 }  // namespace
 
@@ -30,29 +29,32 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::turn() {
   complete_rejected();
   complete_finished_reads();
   if (condition == Condition::serving) return serve();
+  if (condition == Condition::locked_out) return try_again();
   return refuse_and_probe();
 }
 
 std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::serve() {
   // Here and not after the answers were completed: the owner has yet to send those when its turn ends.
   fold_log_if_full();
+  remove_deleted();
+  if (condition != Condition::serving) return refuse_and_probe();
 
   const Instant now = present();
-  const auto due = ledger.advance(now, limits::turn_due);
-  if (due == sale::Ledger::Due::more) {  // the batch waits until all is done that should have been done before it
-    if (!commit(now)) return refuse_and_probe();
-    return std::chrono::steady_clock::now();
-  }
+  static_cast<void>(ledger.advance(now, limits::turn_steps));
   locks.advance(now);
-  queue.take(batch, options.turn_operations, starts_a_turn);
+  take_batch();
   apply_batch(now);
   collect_lock_waiters();
-  const bool committed = commit(now);
-  if (!committed) fail_batch();
-  if (committed) tell_of_locks();
+  return finish_turn();
+}
+
+std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::finish_turn() {
+  const Committed committed = commit(last_now);
+  if (committed == Committed::not_yet) return next_probe;
+  if (committed == Committed::no) fail_batch();
+  if (committed == Committed::yes) tell_of_locks();
   complete_batch();
   start_reads();
-  if (committed) remove_deleted();
   if (condition != Condition::serving) return refuse_and_probe();
   return next_turn();
 }
@@ -62,76 +64,37 @@ Instant EmbeddedEngine::Impl::present() {
   return last_now;
 }
 
-void EmbeddedEngine::Impl::apply_batch(Instant now) {
-  const auto prefetch = [this](std::size_t at, sale::Ledger::Ahead ahead) {
-    if (at >= batch.size()) return;
-    if (const auto* reserve = std::get_if<Reserve>(&batch[at]->command)) ledger.prefetch(*reserve, ahead);
-  };
-  for (std::size_t at = 0; at < batch.size(); ++at) {
-    prefetch(at + 16, sale::Ledger::Ahead::far);
-    prefetch(at + 8, sale::Ledger::Ahead::near);
-    Operation*& operation = batch[at];
-    const Applied applied = apply(*operation, now);
-    if (applied == Applied::answered) continue;
-    if (applied == Applied::needs_a_read) reads.push_back(operation);
-    operation = nullptr;  // not this batch's to complete
-  }
-  counted.operations.fetch_add(batch.size(), std::memory_order_relaxed);
-}
-
-EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply(Operation& operation, Instant now) {
-  if (const auto* reserve = std::get_if<Reserve>(&operation.command)) {  // the hot one
-    if (outbox_full()) {
-      operation.answer = std::unexpected(Failure{FailureCode::outbox_full, "too many events wait to be delivered"});
-    } else {
-      operation.answer = ledger.apply(*reserve, now);
-    }
-    return Applied::answered;
-  }
-  return std::visit(
-      [&]<class C>(const C& command) {
-        if constexpr (NeedsARead<C>) {
-          return Applied::needs_a_read;
-        } else if constexpr (std::is_same_v<typename C::Answer, LockAnswer>) {
-          return apply_to_locks(operation, now);
-        } else if constexpr (std::is_same_v<C, DeleteSale>) {
-          operation.answer = apply_to_sale(command, now);
-        } else if constexpr (std::is_same_v<C, FindUndelivered>) {
-          operation.answer = find_undelivered();
-        } else if constexpr (std::is_same_v<C, DeliverEvents>) {
-          operation.answer = apply_to_outbox(command);
-        } else {
-          operation.answer = ledger.apply(command, now);
-        }
-        return Applied::answered;
-      },
-      operation.command);
-}
-
-bool EmbeddedEngine::Impl::commit(Instant now) {
+EmbeddedEngine::Impl::Committed EmbeddedEngine::Impl::commit(Instant now) {
   const sale::Changes& changes = ledger.changes();
   const bool made_payment_work = changes.payment_work;  // not among what is stored, so it may come alone
-  if (changes.empty() && locks.changed().empty() && delivering == 0) {
-    ledger.clear_changes();
-    if (made_payment_work) payment_work();
-    return true;
+  if (!changes.empty() || !locks.changed().empty() || delivering != 0) {
+    const Written written = store.write(ledger, changes, locks, delivering, now);
+    if (written.fate == Fate::locked_out) {
+      stay_locked_out();
+      return Committed::not_yet;
+    }
+    delivering = 0;
+    if (written.fate != Fate::committed) {
+      handle_failed_write(written);
+      return Committed::no;
+    }
+    note_commit(changes);
   }
-  const Written written = store.write(ledger, changes, locks, std::exchange(delivering, 0), now);
-  if (written.fate != Fate::committed) {
-    handle_failed_write(written);
-    return false;
-  }
+  ledger.clear_changes();
+  locks.clear_changed();
+  if (made_payment_work) payment_work();
+  return Committed::yes;
+}
+
+void EmbeddedEngine::Impl::note_commit(const sale::Changes& changes) {
   counted.commits.fetch_add(1, std::memory_order_relaxed);
   counted.reservations.fetch_add(changes.inserted.size(), std::memory_order_relaxed);
   counted.log_bytes.store(store.log_bytes(), std::memory_order_relaxed);
   counted.undelivered.store(store.outbox().undelivered(), std::memory_order_relaxed);
   if (!changes.events.empty()) events_written(whole_store);
   for (const SaleHandle sale : changes.deleted) removals.push_back({sale, 1, 0});
-  ledger.clear_changes();
-  locks.clear_changed();
+  if (!changes.deleted.empty()) next_removal = std::chrono::steady_clock::now() + removal_pause;
   checkpointer.committed(store.log_frames());
-  if (made_payment_work) payment_work();
-  return true;
 }
 
 void EmbeddedEngine::Impl::fail_batch() {
@@ -151,7 +114,9 @@ void EmbeddedEngine::Impl::complete_batch() {
 
 void EmbeddedEngine::Impl::start_reads() {
   for (Operation* operation : reads) {
-    if (!std::holds_alternative<AuditSale>(operation->command)) {
+    if (std::holds_alternative<ReadOutbox>(operation->command)) {
+      relay_reader.submit(*operation);
+    } else if (std::holds_alternative<ReadEvents>(operation->command)) {
       event_reader.submit(*operation);
     } else if (auditor.running() == 0) {
       auditor.submit(*operation);
@@ -177,8 +142,9 @@ void EmbeddedEngine::Impl::complete_rejected() {
 
 void EmbeddedEngine::Impl::complete_finished_reads() {
   std::vector<Operation*> finished;
-  auditor.take_finished(finished);
-  event_reader.take_finished(finished);
+  auditor.take_finished(finished, ReaderThread::all);
+  relay_reader.take_finished(finished, ReaderThread::all);
+  more_finished_reads = event_reader.take_finished(finished, pages_at_once);
   for (Operation* operation : finished) operation->completed();
 }
 
@@ -189,31 +155,38 @@ void EmbeddedEngine::Impl::fold_log_if_full() {
 
 void EmbeddedEngine::Impl::remove_deleted() {
   if (removals.empty()) return;
+  const auto now = std::chrono::steady_clock::now();
+  const bool idle = queue.idle() && held_back.empty();
+  if (now < next_removal && !idle) return;
   Removal& removal = removals.front();
   if (removal.last == 0) {
     const auto last = store.last_number(removal.sale);
     removal.last = last.value_or(0);
   }
   const bool more = removal.next <= removal.last;
-  const Written written = more ? store.remove_reservations(removal.sale, removal.next, removed_at_once)
-                               : store.finish_removal(removal.sale);
+  const std::uint64_t count = idle ? removed_when_idle : removed_under_load;
+  const Written written =
+      more ? store.remove_reservations(removal.sale, removal.next, count) : store.finish_removal(removal.sale);
+  next_removal = now + removal_pause;
+  if (written.fate == Fate::locked_out) return;
   if (written.fate != Fate::committed) return handle_failed_write(written);
   checkpointer.committed(store.log_frames());
   if (more) {
-    removal.next += removed_at_once;
+    removal.next += count;
   } else {
     removals.pop_front();
   }
 }
 
 std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::next_turn() const {
-  if (!queue.idle() || !removals.empty()) return std::chrono::steady_clock::now();
+  const auto now = std::chrono::steady_clock::now();
+  if (!queue.idle() || !held_back.empty() || more_finished_reads || !removals.empty()) return now;
   auto deadline = ledger.next_deadline();
   if (const auto end = locks.next_deadline(); end && (!deadline || *end < *deadline)) deadline = end;
   if (!deadline) return std::nullopt;
+  if (*deadline <= last_now) return now;
   // Deadlines years away must not overflow the steady clock.
-  const Milliseconds wait = std::clamp<Milliseconds>(*deadline - last_now, Milliseconds{0}, std::chrono::hours{24});
-  return std::chrono::steady_clock::now() + wait;
+  return now + std::min<Milliseconds>(*deadline - last_now, std::chrono::hours{24});
 }
 
 }  // namespace firstcome::engine

@@ -38,7 +38,7 @@ local function begin_payment(number, r, by)
   end
   if state == confirmed then return unchanged end
   if state == cancelled then return reason_of(number, r) == payment_failed and 42 or 40 end
-  if state == expired then return 41 end
+  if state == expired then return r.claimed > 0 and 44 or 41 end -- while its charge runs it may yet be sold
   if state == paid_unfulfilled then return 47 end
   return 40
 end

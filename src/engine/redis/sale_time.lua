@@ -25,7 +25,6 @@ end
 -- Available units go to one that waited, or never had to.
 local function grant(number, r)
   s.available = s.available - r.quantity
-  grants = grants + 1
   if t.hold == 0 then
     s.sold = s.sold + r.quantity
     r.state = confirmed
@@ -62,6 +61,7 @@ local function serve_head()
   local r = load(head)
   if r.quantity > s.available then return false end
   leave(head)
+  grants = grants + 1 -- of the line alone: units that were simply there tell nothing of how long others wait
   grant(head, r)
   work = work - 1
   return true

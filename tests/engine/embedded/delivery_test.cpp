@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -176,6 +178,80 @@ TEST_F(Delivery, KeepsASaleUntilItsEventsAreDelivered) {
   EXPECT_EQ(harness.ask(DeleteSale{"t"}).value().outcome, Outcome::sale_active) << "known again after a restart";
   deliver(behind().upto);
   EXPECT_EQ(harness.ask(DeleteSale{"t"}).value().outcome, Outcome::done);
+}
+
+TEST_F(Delivery, TellsNothingOfSalesThatWereDeletedWhileNobodyDelivered) {
+  reserve(2);
+  PatchSale close;
+  close.sale = "s";
+  close.close = PatchSale::Close::now;
+  harness.ask(close).value();
+  ASSERT_EQ(harness.ask(DeleteSale{"s"}).value().outcome, Outcome::done);
+  for (auto next = harness.engine().turn(); next && *next <= std::chrono::steady_clock::now();)
+    next = harness.engine().turn();
+  harness.deliveries = engine::Deliveries::expected;
+  harness.reopen();
+  const std::uint64_t deleted_upto = harness.ask(FindUndelivered{}).value().events;
+  held("a");
+  const OutboxAnswer page = behind();
+  ASSERT_EQ(page.items.size(), 1U) << "orders of nobody, for nothing, would be made of the others";
+  EXPECT_EQ(page.items[0].sale_id, "t");
+  EXPECT_GT(page.items[0].sequence, deleted_upto);
+  EXPECT_EQ(deliver(page.upto).outcome, Outcome::done) << "the watermark passes over them";
+}
+
+TEST_F(Delivery, ADamagedRowDoesNotHoldBackTheOthers) {
+  reserve(3);
+  auto connection = Connection::open(harness.file(), Access::read_write, {}).value();
+  ASSERT_TRUE(connection.execute("UPDATE outbox SET number = 7 WHERE seq = 3"));
+  const OutboxAnswer page = behind();
+  EXPECT_EQ(page.items.size(), 3U);
+  EXPECT_EQ(page.upto, 4U);
+  EXPECT_EQ(feed().items.size(), 3U);
+}
+
+TEST_F(Delivery, TheFeedTakesEveryCursorThereIs) {
+  reserve(3);
+  for (const std::uint64_t after : {std::uint64_t{4}, std::uint64_t{INT64_MAX}, UINT64_MAX - 1, UINT64_MAX}) {
+    EXPECT_TRUE(feed(after).items.empty()) << after;
+    EXPECT_EQ(feed(after).next, 0U);
+    EXPECT_TRUE(harness.ask(ReadEvents{"s", after, 10}).value().items.empty());
+  }
+}
+
+TEST_F(Delivery, APageOfAQuietSaleLooksAtSoManyEventsOfOthersAndNoMore) {
+  ASSERT_TRUE(harness.ask(CreateSale{terms_of("quiet", 5)}));
+  std::vector<std::unique_ptr<Asked>> asked;
+  for (int i = 0; i < 60'000; ++i) {
+    asked.push_back(std::make_unique<Asked>());
+    asked.back()->command = Reserve{"s", "c", 1, {}, {}};
+    harness.engine().submit(*asked.back());
+  }
+  harness.finish(*asked.back());
+  harness.ask(Reserve{"quiet", "a", 1, {}, {}}).value();
+  const EventsAnswer first = harness.ask(ReadEvents{"quiet", 2, 10}).value();
+  EXPECT_TRUE(first.items.empty());
+  EXPECT_GT(first.next, 2U) << "there may be more behind";
+  EXPECT_LT(first.next, 60'000U);
+  const EventsAnswer second = harness.ask(ReadEvents{"quiet", first.next, 10}).value();
+  EXPECT_EQ(second.items.size(), 1U);
+  EXPECT_EQ(second.next, 0U);
+}
+
+TEST_F(Delivery, TheRelayDoesNotStandInLineWithThoseWhoReadTheFeed) {
+  reserve(1'000);
+  std::vector<std::unique_ptr<Asked>> pollers;
+  for (int i = 0; i < 300; ++i) {
+    pollers.push_back(std::make_unique<Asked>());
+    pollers.back()->command = ReadEvents{{}, 0, 1'000};
+    harness.engine().submit(*pollers.back());
+  }
+  Asked relay;
+  relay.command = ReadOutbox{whole_store, 1'000};
+  harness.engine().submit(relay);
+  harness.finish(relay);
+  EXPECT_FALSE(pollers.back()->done);
+  harness.finish(*pollers.back());
 }
 
 TEST_F(Delivery, TheFeedOfOneSaleLeavesTheOthersOut) {

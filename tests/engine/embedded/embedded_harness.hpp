@@ -39,6 +39,7 @@ class EmbeddedHarness {
     options.outbox_keep = outbox_keep;
     options.outbox_limit = outbox_limit;
     options.deliveries = deliveries;
+    options.patience = patience;
     return options;
   }
 
@@ -85,6 +86,7 @@ class EmbeddedHarness {
   std::uint64_t outbox_keep = limits::outbox_keep;
   std::uint64_t outbox_limit = 0;
   engine::Deliveries deliveries = engine::Deliveries::none;
+  std::chrono::milliseconds patience{1'000};
 
  private:
   TemporaryFolder folder_;
