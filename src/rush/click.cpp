@@ -29,9 +29,9 @@ void Click::heard(const Reply& reply, Moment sent_at, Moment answered_at) {
     case Do::reserve:
       return heard_of_reserve(reply, sent_at, answered_at);
     case Do::look:
-      return heard_of_look(reply);
+      return heard_of_look(reply, sent_at, answered_at);
     case Do::pay:
-      return heard_of_pay(reply);
+      return heard_of_pay(reply, sent_at, answered_at);
     case Do::nothing:
       return;
   }
@@ -69,7 +69,7 @@ void Click::heard_of_reserve(const Reply& reply, Moment sent_at, Moment answered
     told_.number = reply.reservation->number;
     told_.answered_at = answered_at;
     if (told_.keyed == Keyed::yes) told_.unsure = 0;  // the earlier attempts meant this reservation
-    return follow(*reply.reservation, reply);
+    return follow(reply, sent_at, answered_at);
   }
   refused(reply);
 }
@@ -81,10 +81,28 @@ void Click::refused(const Reply& reply) {
     return again(Do::reserve, reply);
   }
   told_.word = Word::no;
+  // With the same key, an earlier attempt that had made a reservation would have been answered with it.
+  if (told_.keyed == Keyed::yes && is_decision(reply.code)) told_.unsure = 0;
   next_ = {Do::nothing, {}};
 }
 
-void Click::follow(const ReservationSeen& seen, const Reply& reply) {
+// Writes down since when, and until when, the units surely are the customer's.
+void Click::note_units(const Reply& reply, Moment sent_at, Moment answered_at) {
+  const ReservationSeen& seen = *reply.reservation;
+  told_.quantity_told = seen.quantity;
+  if (seen.state == ReservationState::expired && !told_.ended_at) told_.ended_at = answered_at;
+  if (seen.state == ReservationState::confirmed && !told_.confirmed_at) told_.confirmed_at = answered_at;
+  if (seen.state != ReservationState::held || told_.held_from) return;
+  told_.held_from = told_.held_until = answered_at;
+  if (reply.is_replay || !seen.expires_in) return;
+  told_.promised_until = sent_at + *seen.expires_in;
+  // A shop that charges by itself may give the units back at any moment.
+  if (then_ != Then::watch) told_.held_until = std::max(answered_at, *told_.promised_until);
+}
+
+void Click::follow(const Reply& reply, Moment sent_at, Moment answered_at) {
+  const ReservationSeen& seen = *reply.reservation;
+  note_units(reply, sent_at, answered_at);
   told_.state = seen.state;
   if (then_ == Then::watch) told_.charge_open = true;
   told_.code = seen.reason;
@@ -101,16 +119,17 @@ void Click::follow(const ReservationSeen& seen, const Reply& reply) {
   }
 }
 
-void Click::heard_of_look(const Reply& reply) {
-  if (reply.reservation) return follow(*reply.reservation, reply);
+void Click::heard_of_look(const Reply& reply, Moment sent_at, Moment answered_at) {
+  if (reply.reservation) return follow(reply, sent_at, answered_at);
   if (reply.kind != Reply::Kind::answered || is_try_again(reply) || is_unknown(reply)) return again(Do::look, reply);
   // The server does not know what it told of. The verdict will find it missing, if it is.
   told_.code = reply.code;
   next_ = {Do::nothing, {}};
 }
 
-void Click::heard_of_pay(const Reply& reply) {
-  if (reply.reservation) return follow(*reply.reservation, reply);
+void Click::heard_of_pay(const Reply& reply, Moment sent_at, Moment answered_at) {
+  told_.held_until = std::min(told_.held_until, sent_at);  // the payment may have failed from then on
+  if (reply.reservation) return follow(reply, sent_at, answered_at);
   told_.code = reply.code;
   if (is_unknown(reply) || reply.code == "request-in-progress") told_.charge_open = true;
   if (reply.code == "payment-failed") {

@@ -44,15 +44,19 @@ class Click {
   const Next& next() const { return next_; }
   const Told& told() const { return told_; }
 
+  /// An answer named another customer.
+  void note_another() { told_.named_another = true; }
+
   /// The answer to `next()`. REQUIRES: that is not nothing.
   void heard(const Reply& reply, Moment sent_at, Moment answered_at);
 
  private:
   void heard_of_lock(const Reply& reply);
   void heard_of_reserve(const Reply& reply, Moment sent_at, Moment answered_at);
-  void heard_of_look(const Reply& reply);
-  void heard_of_pay(const Reply& reply);
-  void follow(const ReservationSeen& seen, const Reply& reply);
+  void heard_of_look(const Reply& reply, Moment sent_at, Moment answered_at);
+  void heard_of_pay(const Reply& reply, Moment sent_at, Moment answered_at);
+  void follow(const Reply& reply, Moment sent_at, Moment answered_at);
+  void note_units(const Reply& reply, Moment sent_at, Moment answered_at);
   void refused(const Reply& reply);
   void again(Do what, const Reply& reply);
 

@@ -176,6 +176,7 @@ net::Task<Reply::Kind> Crowd::converse(Worker* worker, std::uint32_t index) {
   const bool waited = waits(click);
   const bool was_confirmed = click.told().state == ReservationState::confirmed;
   click.heard(reply, sent, answered);
+  if (reply.reservation && reply.reservation->customer != names_.name(click.told().customer)) click.note_another();
   if (!was_confirmed && click.told().state == ReservationState::confirmed) figures_.last_confirmed = answered;
   // Who was sent away to come again has waited since the arrival, whatever the last request took.
   const bool since_arrival = options_.rate && asked == Click::Do::reserve && click.told().word != Word::again;

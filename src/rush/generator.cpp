@@ -36,6 +36,14 @@ std::optional<std::string> problem_of(const GeneratorFigures& figures) {
   return std::nullopt;
 }
 
+std::optional<std::string> problem_of_closed_loop(const GeneratorFigures& figures) {
+  if (figures.rate_asked || figures.busy() <= busy_most) return std::nullopt;
+  return fmt::format(
+      "the generator was saturated: its thread was busy {:.0f} % of the time, and its own delay is part of "
+      "the latencies; use --rate",
+      100 * figures.busy());
+}
+
 ThreadMeter::ThreadMeter() : start_(std::chrono::steady_clock::now()), first_(now()) {}
 
 ThreadMeter::Reading ThreadMeter::now() {

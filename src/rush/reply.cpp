@@ -5,6 +5,7 @@
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -35,6 +36,8 @@ std::optional<ReservationSeen> seen_in(const json::object& object) {
   seen.state = *state;
   seen.number = static_cast<std::uint64_t>(*number);
   seen.quantity = *quantity;
+  seen.customer = text_member(object, "customer");
+  if (const auto left = whole_member(object, "expires_in_ms")) seen.expires_in = Milliseconds{*left};
   seen.reason = text_member(object, "reason");
   const json::value* payment = object.if_contains("payment");
   if (payment != nullptr && payment->is_object()) seen.payment_id = text_member(payment->get_object(), "id");
@@ -82,8 +85,16 @@ Reply read_reply(const net::ClientResult& result) {
   reply.kind = Reply::Kind::answered;
   reply.status = result->status;
   reply.retry_after = read_retry_after(result->field("Retry-After"));
+  reply.is_replay = result->field("Idempotent-Replayed") == "true";
   read_body(*result, reply);
   return reply;
+}
+
+bool is_decision(std::string_view code) {
+  static constexpr std::array decisions{
+      "sold-out",    "sold-out-holds-pending", "not-enough", "limit-exceeded", "sale-closed",   "already-open",
+      "sale-paused", "sale-not-open",          "locked",     "busy",           "payment-failed"};
+  return std::ranges::find(decisions, code) != decisions.end();
 }
 
 std::optional<ReservationState> read_reservation_state(std::string_view text) {

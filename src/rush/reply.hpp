@@ -18,6 +18,8 @@ struct ReservationSeen {
   std::string id;
   std::uint64_t number = 0;
   Units quantity = 0;
+  std::string customer;
+  std::optional<Milliseconds> expires_in;  ///< of a hold, from the answer on
   ReservationState state = ReservationState::queued;
   std::string reason;      ///< empty: null
   std::string payment_id;  ///< empty: not paid
@@ -34,10 +36,15 @@ struct Reply {
   std::string code;  ///< of a problem, else empty; `malformed-answer` where the answer is none that API.md knows
   std::optional<Milliseconds> retry_after;
   std::optional<ReservationSeen> reservation;
+  bool is_replay = false;  ///< the answer to an earlier request, with that answer's times
 };
 
 /// Never fails: what cannot be read is `malformed-answer`.
 Reply read_reply(const net::ClientResult& result);
+
+/// Returns whether this code of a refusal says what was decided about the request, rather than that it was wrong, not
+/// allowed, or not decided at all.
+bool is_decision(std::string_view code);
 
 std::optional<ReservationState> read_reservation_state(std::string_view text);
 

@@ -54,10 +54,11 @@ void write_totals(const RushResult& result, Lines out) {
   line("refused", grouped(refused_in(totals)) + reasons);
   line("payments failed", fmt::format("{}, units given back", grouped(totals.payments_failed)));
   line("never paid, expired", grouped(totals.expired));
-  const std::array<std::pair<const char*, std::uint64_t>, 5> rare{{
+  const std::array<std::pair<const char*, std::uint64_t>, 6> rare{{
       {"paid, unfulfilled", totals.paid_unfulfilled},
       {"still held", totals.still_held},
-      {"still waiting", totals.still_waiting},
+      {"still waiting", totals.still_waiting - totals.went_home},
+      {"went home", totals.went_home},
       {"never answered", totals.unanswered},
       {"requests unanswered", result.figures.unanswered},
   }};
@@ -78,9 +79,14 @@ void write_verdict(const RushResult& result, Lines out) {
   write_finding("duplicates", verdict.duplicated, out);
   write_finding("order inversions", verdict.out_of_order, out);
   write_finding("over the limit", verdict.over_limit, out);
+  write_finding("refused wrongly", verdict.refused_wrongly, out);
+  write_finding("not as agreed", verdict.altered, out);
   if (verdict.equation.count > 0) write_finding("sums that are wrong", verdict.equation, out);
   if (verdict.audit.count > 0) write_finding("found by the audit", verdict.audit, out);
-  if (result.orders) write_finding("without an order", verdict.no_order, out);
+  if (result.orders)
+    write_finding("without an order", verdict.no_order, out);
+  else
+    fmt::format_to(out, "  {:<22}not checked: this server has no order database\n", "orders");
   fmt::format_to(out, "  {:<22}told yes and has it {}, let go {}, has none {}; told no and has it {}; unknown {}\n",
                  "told and has", grouped(verdict.told_yes_has_it), grouped(verdict.told_yes_let_go),
                  grouped(verdict.told_yes_has_none), grouped(verdict.told_no_has_it), grouped(verdict.unknown));

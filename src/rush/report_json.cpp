@@ -91,6 +91,8 @@ json::object totals_json(const RushResult& result) {
           {"paid_unfulfilled", totals.paid_unfulfilled},
           {"still_held", totals.still_held},
           {"still_waiting", totals.still_waiting},
+          {"went_home", totals.went_home},
+          {"undecided", totals.undecided},
           {"unanswered", totals.unanswered}};
 }
 
@@ -100,6 +102,8 @@ json::object verdict_json(const Verdict& verdict) {
           {"lost", finding_json(verdict.lost)},
           {"duplicates", finding_json(verdict.duplicated)},
           {"inversions", finding_json(verdict.out_of_order)},
+          {"refused_wrongly", finding_json(verdict.refused_wrongly)},
+          {"altered", finding_json(verdict.altered)},
           {"over_limit", finding_json(verdict.over_limit)},
           {"equation", finding_json(verdict.equation)},
           {"audit", finding_json(verdict.audit)},

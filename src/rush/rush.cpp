@@ -251,6 +251,14 @@ void Rush::show(Progress::Phase phase, const Crowd& crowd, const SaleSeen& sale)
   if (progress_) progress_(now);
 }
 
+/// Returns why the crowd gave up before the server could show what it sells; nothing where it did not.
+std::optional<std::string> problem_of_patience(const RushResult& result) {
+  const Totals& totals = result.totals;
+  if (totals.went_home == 0 || result.after.available <= 0 || result.verdict.oversold.count > 0) return std::nullopt;
+  return fmt::format("patience was over: {} customers went home while {} units were left; give it more --patience",
+                     totals.went_home, result.after.available);
+}
+
 /// The units of `more` added to those of `sale`.
 void add_units(const SaleSeen& more, SaleSeen& sale) {
   sale.stock += more.stock;
@@ -268,7 +276,8 @@ void Rush::judge_all(const std::vector<Told>& told) {
   result_.before = truths_.front().before;
   result_.after = truths_.front().after;
   for (std::size_t i = 0; i < truths_.size(); ++i) {
-    const Truth& truth = truths_[i];
+    Truth& truth = truths_[i];
+    truth.sent_home = result_.figures.sent_home;
     result_.settled = result_.settled && truth.settled;
     if (truth.audit.orders) result_.orders = result_.orders.value_or(0) + *truth.audit.orders;
     result_.totals.add(count(told_of[i], truth));
@@ -295,10 +304,13 @@ void Rush::conclude(const Crowd& crowd) {
   generator.lag_p99 = result_.figures.lag.quantile(0.99);
   generator.lag_bound = options_.max_lag;
   result_.invalid = problem_of(generator);
+  if (!result_.invalid) result_.invalid = problem_of(result_.totals);
+  if (!result_.invalid) result_.invalid = problem_of_patience(result_);
   std::chrono::nanoseconds p99 = result_.reservations.quantile(0.99);
   if (options_.max_p99_ms && p99 > Milliseconds{*options_.max_p99_ms})
     result_.missed = fmt::format("p99 of reservations is {:.1f} ms, allowed are {}",
                                  std::chrono::duration<double, std::milli>{p99}.count(), *options_.max_p99_ms);
+  if (result_.missed && !result_.invalid) result_.invalid = problem_of_closed_loop(generator);
 }
 
 }  // namespace

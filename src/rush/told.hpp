@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace firstcome::rush {
@@ -38,9 +39,18 @@ struct Told {
   std::string reservation;   ///< its id, where word is yes or waiting
   std::uint64_t number = 0;
   ReservationState state = ReservationState::queued;  ///< the last one told of `reservation`
-  std::string code;      ///< where no or again: the refusal; where the reservation ended without units: why
-  Moment sent_at{};      ///< of the first attempt that may have made the reservation
-  Moment answered_at{};  ///< of the first answer that told of the reservation
+  std::string code;  ///< where no or again: the refusal; where the reservation ended without units: why
+  std::optional<Units> quantity_told;  ///< as the answer had it
+  bool named_another = false;          ///< an answer named another customer
+  /// When the units surely were the customer's: from the first answer that told of the hold until the first moment at
+  /// which it may have ended, or its payment may have failed. Then, where it was told, confirmed for good.
+  std::optional<Moment> held_from;
+  Moment held_until{};
+  std::optional<Moment> confirmed_at;
+  std::optional<Moment> promised_until;  ///< the hold was told to last at least until then
+  std::optional<Moment> ended_at;        ///< the first answer that told that the hold had expired
+  Moment sent_at{};                      ///< of the first attempt that may have made the reservation
+  Moment answered_at{};                  ///< of the first answer that told of the reservation
 };
 
 }  // namespace firstcome::rush

@@ -1,11 +1,17 @@
 #include "rush/totals.hpp"
 
+#include "rush/reply.hpp"
+
+#include <fmt/format.h>
+
 #include <optional>
 #include <string_view>
 #include <unordered_map>
 
 namespace firstcome::rush {
 namespace {
+
+constexpr double undecided_most = 0.1;  // of the requests
 
 // The click of a request that heard the most.
 int heard(const Told& click) {
@@ -17,6 +23,7 @@ int heard(const Told& click) {
 using States = std::unordered_map<std::string_view, ReservationState>;
 
 void count_reserved(const Told& click, const States& now, Totals& totals) {
+  ++totals.served;
   ReservationState state = click.state;
   // What was still open when the customer left has ended since.
   if (state == ReservationState::queued || state == ReservationState::held)
@@ -48,6 +55,18 @@ void count_reserved(const Told& click, const States& now, Totals& totals) {
   }
 }
 
+void count_unserved(const Told& click, bool sent_home, Totals& totals) {
+  totals.undecided += is_decision(click.code) ? 0 : 1;
+  if (click.word == Word::no) {
+    ++totals.refused[click.code];
+  } else if (click.word == Word::again) {
+    ++totals.still_waiting;
+    totals.went_home += sent_home ? 1 : 0;
+  } else {
+    ++totals.unanswered;
+  }
+}
+
 std::uint64_t count_served_twice(const Truth& truth) {
   std::unordered_map<std::uint32_t, std::uint64_t> reservations;
   for (const TrueReservation& has : truth.reservations)
@@ -63,10 +82,19 @@ void Totals::add(const Totals& other) {
   for (std::uint64_t Totals::* const member :
        {&Totals::customers, &Totals::asked, &Totals::queued, &Totals::sold, &Totals::payments_failed, &Totals::expired,
         &Totals::paid_unfulfilled, &Totals::still_held, &Totals::still_waiting, &Totals::unanswered,
-        &Totals::served_twice})
+        &Totals::served_twice, &Totals::served, &Totals::undecided, &Totals::went_home})
     this->*member += other.*member;
   units += other.units;
   for (const auto& [reason, times] : other.refused) refused[reason] += times;
+}
+
+std::optional<std::string> problem_of(const Totals& totals) {
+  if (totals.served == 0)
+    return fmt::format("nobody was served: of {} requests {} were refused, {} never got a decision", totals.asked,
+                       totals.asked - totals.undecided, totals.undecided);
+  if (static_cast<double>(totals.undecided) > undecided_most * static_cast<double>(totals.asked))
+    return fmt::format("{} of {} requests never got a decision", totals.undecided, totals.asked);
+  return std::nullopt;
 }
 
 Totals count(std::span<const Told> told, const Truth& truth) {
@@ -91,12 +119,8 @@ Totals count(std::span<const Told> told, const Truth& truth) {
     totals.queued += waited ? 1 : 0;
     if (!best->reservation.empty())
       count_reserved(*best, now, totals);
-    else if (best->word == Word::no)
-      ++totals.refused[best->code];
-    else if (best->word == Word::again)
-      ++totals.still_waiting;
     else
-      ++totals.unanswered;
+      count_unserved(*best, truth.sent_home, totals);
   }
   return totals;
 }

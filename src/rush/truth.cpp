@@ -57,6 +57,7 @@ SaleSeen sale_in(const json::object& object) {
   sale.available = object.at("available").to_number<Units>();
   sale.held = object.at("held").to_number<Units>();
   sale.sold = object.at("sold").to_number<Units>();
+  if (const json::value* price = object.if_contains("unit_price")) sale.unit_price = price->to_number<std::int64_t>();
   sale.queued = count_of(object, "queued");
   sale.limit_per_customer = whole_or_null(object, "limit_per_customer");
   sale.hold = Milliseconds{object.at("hold_ms").to_number<std::int64_t>()};
@@ -71,6 +72,7 @@ TrueReservation reservation_in(const json::object& object, const CustomerNames& 
   has.customer = names.customer(text_of(object, "customer"));
   has.number = object.at("number").to_number<std::uint64_t>();
   has.quantity = object.at("quantity").to_number<Units>();
+  if (object.contains("amount")) has.amount = whole_or_null(object, "amount");
   auto state = read_reservation_state(text_of(object, "state"));
   if (!state) throw std::runtime_error("a state that is none");
   has.state = *state;

@@ -1,12 +1,11 @@
 #include "rush/verdict.hpp"
 
 #include "api/words.hpp"
+#include "rush/verdict_parts.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <map>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -15,89 +14,23 @@
 namespace firstcome::rush {
 namespace {
 
-using Clicks = std::vector<const Told*>;
+constexpr Moment rounding = std::chrono::milliseconds{1};  // of `expires_in_ms`
 
-bool counts(ReservationState state) { return state == ReservationState::held || state == ReservationState::confirmed; }
-
-bool is_final(ReservationState state) { return state != ReservationState::queued && state != ReservationState::held; }
-
-/// One reservation that somebody was told of: the last that any of the customer's clicks heard.
-struct Promise {
-  const Told* told = nullptr;
-  Moment sent_at{};
-  Moment answered_at{};
-};
-
-/// A store that has forgotten reservations gives their ids once more, to others.
-struct Whose {
-  std::string_view reservation;
-  std::uint32_t customer = 0;
-
-  bool operator==(const Whose&) const = default;
-};
-
-struct HashWhose {
-  std::size_t operator()(const Whose& whose) const {
-    return std::hash<std::string_view>{}(whose.reservation) ^ whose.customer * std::size_t{0x9e3779b97f4a7c15};
-  }
-};
-
-/// What was told, by reservation and by customer.
-struct Heard {
-  std::unordered_map<Whose, Promise, HashWhose> promises;
-  std::unordered_map<std::uint32_t, std::uint64_t> unsure;  // reservations by customer that nobody may have told of
-  std::unordered_set<std::uint32_t> refused;                // customers told no
-
-  explicit Heard(std::span<const Told> told) {
-    std::unordered_set<std::uint32_t> explained;
-    for (const Told& click : told) {
-      if (click.word == Word::no) refused.insert(click.customer);
-      if (click.reservation.empty()) continue;
-      add(click);
-      if (click.keyed == Keyed::yes) explained.insert(click.request);
-    }
-    for (const Told& click : told) {
-      if (click.unsure == 0 || (click.keyed == Keyed::yes && !explained.insert(click.request).second)) continue;
-      unsure[click.customer] += click.unsure;
-    }
-  }
-
- private:
-  void add(const Told& click) {
-    auto [place, fresh] =
-        promises.try_emplace({click.reservation, click.customer}, Promise{&click, click.sent_at, click.answered_at});
-    Promise& promise = place->second;
-    if (fresh) return;
-    promise.sent_at = std::min(promise.sent_at, click.sent_at);
-    promise.answered_at = std::min(promise.answered_at, click.answered_at);
-    if (progress(click) > progress(*promise.told)) promise.told = &click;
-  }
-
-  static int progress(const Told& click) { return is_final(click.state) ? 2 : click.state == ReservationState::held; }
-};
-
-std::string shown(const TrueReservation& reservation) {
-  return fmt::format("{} (number {}, {}, {} units)", reservation.id, reservation.number, api::word(reservation.state),
-                     reservation.quantity);
-}
-
-// --- told and has --------------------------------------------------------------------------------------------------
-
-/// Whether what the customer last heard may have become what is there now.
-bool may_become(const Told& told, ReservationState now) {
-  if (told.state == now || told.state == ReservationState::queued) return true;
-  if (told.state == ReservationState::held) return now != ReservationState::queued && now != ReservationState::refused;
-  if (told.state == ReservationState::confirmed) return now == ReservationState::returned;
-  // A charge that ended after its hold takes the unit again, or is paid back.
-  return told.state == ReservationState::expired && told.charge_open &&
-         (now == ReservationState::confirmed || now == ReservationState::paid_unfulfilled ||
-          now == ReservationState::returned);
+/// Counts where the reservation is not the one that was asked for and told of.
+void compare_terms(const Told& told, const TrueReservation& has, const SaleSeen& sale, Verdict& verdict) {
+  if (told.quantity_told && *told.quantity_told != told.quantity)
+    verdict.altered.add(fmt::format("{}: asked for {} units, told {}", shown(has), told.quantity, *told.quantity_told));
+  if (has.quantity != told.quantity && has.state != ReservationState::returned)
+    verdict.altered.add(fmt::format("{}: asked for {} units", shown(has), told.quantity));
+  if (has.amount && *has.amount != has.quantity * sale.unit_price)
+    verdict.altered.add(fmt::format("{}: costs {}, a unit costs {}", shown(has), *has.amount, sale.unit_price));
+  if (told.named_another) verdict.altered.add(fmt::format("{}: told as another customer's", shown(has)));
 }
 
 void compare_promise(const Promise& promise, const TrueReservation& has, Verdict& verdict) {
   const Told& told = *promise.told;
   bool yes = !is_final(told.state) || told.state == ReservationState::confirmed;
-  bool there = counts(has.state) || has.state == ReservationState::queued;
+  bool there = has_units(has.state) || has.state == ReservationState::queued;
   if (may_become(told, has.state)) {
     verdict.told_yes_has_it += yes && there ? 1 : 0;
     verdict.told_yes_let_go += yes && !there ? 1 : 0;
@@ -110,6 +43,9 @@ void compare_promise(const Promise& promise, const TrueReservation& has, Verdict
   } else {
     verdict.audit.add(fmt::format("{}: told {}", shown(has), api::word(told.state)));
   }
+  if (told.ended_at && told.promised_until && *told.ended_at + rounding < *told.promised_until)
+    verdict.lost.add(fmt::format("{}: its hold ended {} ms before its time", shown(has),
+                                 std::chrono::ceil<Milliseconds>(*told.promised_until - *told.ended_at).count()));
   if (told.number != has.number) verdict.out_of_order.add(fmt::format("{}: told number {}", shown(has), told.number));
 }
 
@@ -134,10 +70,12 @@ void compare(Heard& heard, const Truth& truth, Verdict& verdict) {
     if (!has.customer) continue;
     there.insert({has.id, *has.customer});
     auto promise = heard.promises.find({has.id, *has.customer});
-    if (promise != heard.promises.end())
-      compare_promise(promise->second, has, verdict);
-    else
+    if (promise == heard.promises.end()) {
       compare_untold(has, heard, verdict);
+      continue;
+    }
+    compare_promise(promise->second, has, verdict);
+    compare_terms(*promise->second.told, has, truth.after, verdict);
   }
   for (const auto& [whose, promise] : heard.promises) {
     if (there.contains(whose)) continue;
@@ -161,139 +99,12 @@ void compare_clicks(std::span<const Told> told, Verdict& verdict) {
   }
 }
 
-// --- units ---------------------------------------------------------------------------------------------------------
-
-Units units_told(const Heard& heard, const Truth& truth) {
-  Units units = 0;
-  std::unordered_map<Whose, ReservationState, HashWhose> now;
-  for (const TrueReservation& has : truth.reservations) {
-    const bool told = has.customer && heard.promises.contains({has.id, *has.customer});
-    if (has.customer) now.emplace(Whose{has.id, *has.customer}, has.state);
-    if (!told && counts(has.state)) units += has.quantity;
-  }
-  for (const auto& [whose, promise] : heard.promises) {
-    if (!counts(promise.told->state)) continue;
-    auto place = now.find(whose);
-    bool over = place != now.end() && !counts(place->second) && may_become(*promise.told, place->second);
-    if (!over) units += promise.told->quantity;
-  }
-  return units;
-}
-
-void count_oversold(const Heard& heard, const Truth& truth, Verdict& verdict) {
-  const SaleSeen& sale = truth.after;
-  Units listed = 0;
-  for (const TrueReservation& has : truth.reservations)
-    if (counts(has.state)) listed += has.quantity;
-  const std::array<std::pair<Units, const char*>, 3> sums{{
-      {sale.held + sale.sold, "the sale says that {} of {} units are held or sold"},
-      {listed, "its reservations hold or have {} of {} units"},
-      {units_told(heard, truth), "customers were told that they have {} of {} units"},
-  }};
-  Units most = 0;
-  for (const auto& [units, text] : sums) {
-    if (units <= sale.stock) continue;
-    most = std::max(most, units - sale.stock);
-    verdict.oversold.add(fmt::format(fmt::runtime(text), units, sale.stock), 0);
-  }
-  verdict.oversold.count = static_cast<std::uint64_t>(most);
-}
-
-/// Units that are left and that this click's customer would still have taken.
-Units left_for(const Told& click, const Truth& truth, bool stock_as_told, bool still_waits) {
-  bool sold_out = click.code == "sold-out" &&
-                  (click.word == Word::no || (click.word == Word::yes && click.state == ReservationState::refused));
-  if (sold_out) return stock_as_told ? truth.after.available : 0;
-  if (click.word == Word::waiting) return still_waits ? truth.after.available : 0;
-  // They went home; what came back only afterwards was not withheld from them.
-  if (click.word == Word::again) return std::min(truth.left.available, truth.after.available);
-  return 0;
-}
-
-void count_undersold(std::span<const Told> told, const Truth& truth, Verdict& verdict) {
-  if (truth.after.state == "closed") return;
-  std::unordered_set<std::string_view> waiting;
-  // Units that were returned, or put on sale later, prove nothing against a "sold out" of before.
-  bool stock_as_told = truth.before.stock == truth.after.stock;
-  for (const TrueReservation& has : truth.reservations) {
-    if (has.state == ReservationState::returned) stock_as_told = false;
-    if (has.state == ReservationState::queued) waiting.insert(has.id);
-  }
-  Units given = 0;
-  for (const Told& click : told) {
-    bool still_waits = truth.settled && waiting.contains(click.reservation);
-    if (left_for(click, truth, stock_as_told, still_waits) - given < click.quantity) continue;
-    given += click.quantity;
-    verdict.undersold.add(
-        fmt::format("customer {} was told {} and wants {}; {} units are available", click.customer,
-                    click.word == Word::waiting ? "to wait" : click.code, click.quantity, truth.after.available),
-        static_cast<std::uint64_t>(click.quantity));
-  }
-}
-
-void count_over_limit(const Truth& truth, Verdict& verdict) {
-  if (truth.after.limit_per_customer) {
-    std::map<std::uint32_t, Units> units;
-    for (const TrueReservation& has : truth.reservations)
-      if (has.customer && (counts(has.state) || has.state == ReservationState::queued))
-        units[*has.customer] += has.quantity;
-    for (const auto& [customer, has] : units)
-      if (has > *truth.after.limit_per_customer)
-        verdict.over_limit.add(
-            fmt::format("customer {} has {} of {} units", customer, has, *truth.after.limit_per_customer));
-  }
-  if (truth.audit.customers_over_limit > verdict.over_limit.count)
-    verdict.over_limit.add(fmt::format("the audit counts {} customers", truth.audit.customers_over_limit),
-                           truth.audit.customers_over_limit - verdict.over_limit.count);
-}
-
-// --- order ---------------------------------------------------------------------------------------------------------
-
-// Goes through the requests in the order in which they were sent, and knows at each the highest number that had been
-// told before it was sent.
-void count_overtaken(const Heard& heard, Verdict& verdict) {
-  std::vector<const Promise*> sent;
-  sent.reserve(heard.promises.size());
-  for (const auto& [whose, promise] : heard.promises) sent.push_back(&promise);
-  std::vector<const Promise*> answered = sent;
-  std::ranges::sort(sent, {}, &Promise::sent_at);
-  std::ranges::sort(answered, {}, &Promise::answered_at);
-  const Promise* highest = nullptr;
-  std::size_t next = 0;
-  for (const Promise* later : sent) {
-    for (; next < answered.size() && answered[next]->answered_at < later->sent_at; ++next)
-      if (highest == nullptr || answered[next]->told->number > highest->told->number) highest = answered[next];
-    if (highest != nullptr && highest->told->number > later->told->number)
-      verdict.out_of_order.add(fmt::format("{} has number {} and was answered before {}, with number {}, was sent",
-                                           highest->told->reservation, highest->told->number, later->told->reservation,
-                                           later->told->number));
-  }
-}
-
-void count_granted_out_of_order(const Truth& truth, Verdict& verdict) {
-  std::vector<const TrueReservation*> by_number;
-  by_number.reserve(truth.reservations.size());
-  for (const TrueReservation& has : truth.reservations) by_number.push_back(&has);
-  std::ranges::sort(by_number, {}, &TrueReservation::number);
-  const TrueReservation* last = nullptr;     // granted, of those before
-  const TrueReservation* waiting = nullptr;  // the first that still waits
-  std::uint64_t number = 0;
-  for (const TrueReservation* has : by_number) {
-    if (has->number == number) verdict.out_of_order.add(fmt::format("{}: its number was given twice", shown(*has)));
-    number = has->number;
-    bool granted = has->expires_at_ms.has_value() || counts(has->state);
-    if (truth.settled && granted && waiting != nullptr)
-      verdict.out_of_order.add(fmt::format("{} was granted while {} waits", shown(*has), shown(*waiting)));
-    if (has->state == ReservationState::queued && waiting == nullptr) waiting = has;
-    if (!has->expires_at_ms) continue;
-    // All holds of a sale last equally long, so their ends stand in the order of the grants.
-    if (last != nullptr && *has->expires_at_ms < *last->expires_at_ms)
-      verdict.out_of_order.add(fmt::format("{} was granted before {}", shown(*has), shown(*last)));
-    if (last == nullptr || *has->expires_at_ms > *last->expires_at_ms) last = has;
-  }
-}
-
 }  // namespace
+
+std::string shown(const TrueReservation& reservation) {
+  return fmt::format("{} (number {}, {}, {} units)", reservation.id, reservation.number, api::word(reservation.state),
+                     reservation.quantity);
+}
 
 void Finding::add(std::string what, std::uint64_t times) {
   count += times;
@@ -313,13 +124,14 @@ void Verdict::add(const Verdict& other) {
     this->*member += other.*member;
   for (Finding Verdict::* const member :
        {&Verdict::oversold, &Verdict::undersold, &Verdict::lost, &Verdict::duplicated, &Verdict::out_of_order,
-        &Verdict::over_limit, &Verdict::equation, &Verdict::audit, &Verdict::no_order})
+        &Verdict::altered, &Verdict::refused_wrongly, &Verdict::over_limit, &Verdict::equation, &Verdict::audit,
+        &Verdict::no_order})
     (this->*member).add(other.*member);
 }
 
 bool Verdict::kept() const {
-  return oversold.count + undersold.count + lost.count + duplicated.count + out_of_order.count + over_limit.count +
-             equation.count + audit.count + no_order.count ==
+  return oversold.count + undersold.count + lost.count + duplicated.count + out_of_order.count + altered.count +
+             refused_wrongly.count + over_limit.count + equation.count + audit.count + no_order.count ==
          0;
 }
 
@@ -330,6 +142,7 @@ Verdict judge(std::span<const Told> told, const Truth& truth) {
   compare_clicks(told, verdict);
   count_oversold(heard, truth, verdict);
   count_undersold(told, truth, verdict);
+  count_refused_wrongly(told, truth, verdict);
   count_over_limit(truth, verdict);
   count_overtaken(heard, verdict);
   count_granted_out_of_order(truth, verdict);

@@ -23,6 +23,7 @@ struct SaleSeen {
   Units available = 0;
   Units held = 0;
   Units sold = 0;
+  std::int64_t unit_price = 0;
   std::uint64_t queued = 0;
   std::optional<Units> limit_per_customer;
   Milliseconds hold{0};
@@ -36,7 +37,8 @@ struct TrueReservation {
   std::uint64_t number = 0;
   Units quantity = 0;
   ReservationState state = ReservationState::queued;
-  std::optional<std::int64_t> expires_at_ms;  ///< since 1970; of one that was ever granted a hold
+  std::optional<std::int64_t> expires_at_ms = {};  ///< since 1970; of one that was ever granted a hold
+  std::optional<std::int64_t> amount = {};         ///< what it costs; nothing: the server does not say
 };
 
 /// What the server says of itself.
@@ -50,10 +52,11 @@ struct AuditSeen {
 };
 
 struct Truth {
-  SaleSeen before;      ///< as the crowd came
-  SaleSeen left;        ///< as the last customer left
-  SaleSeen after;       ///< when all had ended
-  bool settled = true;  ///< nothing waited or was held any more, or nothing changed any more, when `after` was read
+  SaleSeen before;         ///< as the crowd came
+  SaleSeen left;           ///< as the last customer left
+  SaleSeen after;          ///< when all had ended
+  bool settled = true;     ///< nothing waited or was held any more, or nothing changed any more, when `after` was read
+  bool sent_home = false;  ///< the crowd's patience was over before all had a final answer
   std::vector<TrueReservation> reservations;
   AuditSeen audit;
   std::vector<std::string> unequal;  ///< sales seen whose available + held + sold was not stock, as sentences
@@ -77,15 +80,17 @@ struct Verdict {
   std::uint64_t told_no_has_it = 0;     ///< part of duplicated
   std::uint64_t unknown = 0;            ///< clicks that never found out: no promise either way
 
-  Finding oversold;      ///< units
-  Finding undersold;     ///< units left for customers who were told to wait, to try again, or that none was left
-  Finding lost;          ///< reservations told of, but not there
-  Finding duplicated;    ///< reservations that nobody was told of, or was told were none
-  Finding out_of_order;  ///< reservations
-  Finding over_limit;    ///< customers with more units than the sale allows one
-  Finding equation;      ///< available + held + sold was not stock
-  Finding audit;         ///< what the server's own audit found
-  Finding no_order;      ///< confirmed reservations whose order never came
+  Finding oversold;         ///< units
+  Finding undersold;        ///< units left for customers who were told to wait, to try again, or that too few were left
+  Finding lost;             ///< reservations told of, but not there
+  Finding duplicated;       ///< reservations that nobody was told of, or was told were none
+  Finding out_of_order;     ///< reservations
+  Finding altered;          ///< reservations whose units, amount or customer differ from what was asked for or told
+  Finding refused_wrongly;  ///< requests refused for a reason that the sale contradicts
+  Finding over_limit;       ///< customers with more units than the sale allows one
+  Finding equation;         ///< available + held + sold was not stock
+  Finding audit;            ///< what the server's own audit found
+  Finding no_order;         ///< confirmed reservations whose order never came
 
   bool kept() const;  ///< every promise was
   /// That of another sale.

@@ -19,7 +19,10 @@ Reply refusal(unsigned status, std::string code, std::optional<int> retry_after_
 
 Reply reservation(State state, std::optional<int> retry_after_s = std::nullopt) {
   Reply reply = refusal(state == State::queued ? 202 : 201, "", retry_after_s);
-  reply.reservation = ReservationSeen{"r1", 1, 1, state, "", ""};
+  ReservationSeen& seen = reply.reservation.emplace();
+  seen.id = "r1";
+  seen.number = seen.quantity = 1;
+  seen.state = state;
   return reply;
 }
 
@@ -190,6 +193,38 @@ TEST(Click, EndsWhereItsReservationIsGone) {
 TEST(Click, TheSecondOfTwoOnlyAsks) {
   EXPECT_EQ(Talk(Then::stop).hears(reservation(State::queued, 1)).next(), Do::nothing);
   EXPECT_EQ(Talk(Then::stop).hears(reservation(State::held)).next(), Do::nothing);
+}
+
+TEST(Click, IsSureWhereTheSameKeyIsFinallyRefused) {
+  Talk keyed(Then::pay);
+  EXPECT_EQ(keyed.hears(silence()).told().unsure, 1U);
+  EXPECT_EQ(keyed.hears(refusal(410, "sold-out")).told().unsure, 0U);
+  Talk not_decided(Then::pay);
+  EXPECT_EQ(not_decided.hears(silence()).hears(refusal(401, "unauthenticated")).told().unsure, 1U);
+  Talk without_key(Then::pay, Keyed::no);
+  EXPECT_EQ(without_key.hears(silence()).hears(refusal(410, "sold-out")).told().unsure, 1U);
+}
+
+TEST(Click, WritesDownWhenItsUnitsSurelyWereItsOwn) {
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
+  Reply held = reservation(State::held);
+  held.reservation->expires_in = milliseconds{5'000};
+  Talk leaves(Then::leave);
+  leaves.hears(held);  // sent at 1 s, answered 1 ms later
+  EXPECT_EQ(leaves.told().held_from, Moment{milliseconds{1'001}});
+  EXPECT_EQ(leaves.told().held_until, Moment{seconds{6}});
+  EXPECT_EQ(leaves.told().promised_until, Moment{seconds{6}});
+  Talk pays(Then::pay);
+  pays.hears(held).hears(reservation(State::confirmed));
+  EXPECT_EQ(pays.told().held_until, Moment{seconds{2}}) << "its payment may have failed from the moment it was sent";
+  EXPECT_EQ(pays.told().confirmed_at, Moment{milliseconds{2'001}});
+  Talk replayed(Then::leave);
+  held.is_replay = true;  // of an answer that may be old
+  EXPECT_FALSE(replayed.hears(held).told().promised_until.has_value());
+  Talk watches(Then::watch);
+  held.is_replay = false;
+  EXPECT_EQ(watches.hears(held).told().held_until, Moment{milliseconds{1'001}}) << "the shop charges when it likes";
 }
 
 }  // namespace

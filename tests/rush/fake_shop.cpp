@@ -92,12 +92,27 @@ json::object FakeShop::shown(const Reservation& reservation) const {
                       {"reason", nullptr},
                       {"expires_at", nullptr},
                       {"payment", nullptr}};
+  if (reservation.state == ReservationState::held) object["expires_in_ms"] = terms_.hold.count();
   if (!reservation.reason.empty()) object["reason"] = reservation.reason;
   if (reservation.expires_at) {
     auto text = net::format_rfc3339(std::chrono::floor<Milliseconds>(*reservation.expires_at));
     object["expires_at"] = std::string_view(text.data(), text.size());
   }
   return object;
+}
+
+/// Refuses where the lie is to refuse whatever is asked. Returns whether it did.
+bool FakeShop::refuses_before_it_looks(net::Exchange& exchange) {
+  if (lies(Lie::answers_500)) {
+    refuse_with(exchange, 500, "internal");
+  } else if (lies(Lie::answers_unauthenticated)) {
+    refuse_with(exchange, 401, "unauthenticated");
+  } else if (lies(Lie::refuses_by_a_limit) && asked_ % 10 == 0) {
+    refuse_with(exchange, 409, "limit-exceeded");
+  } else {
+    return false;
+  }
+  return true;
 }
 
 void FakeShop::reserve(net::Exchange& exchange) {
@@ -108,6 +123,7 @@ void FakeShop::reserve(net::Exchange& exchange) {
   std::string key = customer + "|" + std::string(request.idempotency_key);
   if (std::chrono::steady_clock::now() < opens_at_) return refuse_with(exchange, 409, "sale-not-open", "1");
   ++asked_;
+  if (refuses_before_it_looks(exchange)) return;
   if (auto place = by_key_.find(key);
       !request.idempotency_key.empty() && place != by_key_.end() && !lies(Lie::ignores_keys)) {
     const Reservation& first = reservations_[place->second];
@@ -118,6 +134,8 @@ void FakeShop::reserve(net::Exchange& exchange) {
   Units left = available();
   Units held = units(ReservationState::held);
   if (lies(Lie::keeps_the_last_unit)) --left;
+  if (lies(Lie::sells_twice_at_once)) left += terms_.stock;
+  if (lies(Lie::gives_one_of_several)) quantity = 1;
   ReservationState state = terms_.hold.count() == 0 ? ReservationState::confirmed : ReservationState::held;
   bool waits = terms_.standby == Standby::yes && units(ReservationState::queued) > 0;
   if (left < quantity || waits) {
@@ -233,7 +251,7 @@ void FakeShop::show_sale(net::Exchange& exchange) const {
   if (lies(Lie::sums_are_wrong)) ++left;
   json::object sale{{"id", "fake"},
                     {"kind", "product"},
-                    {"state", "open"},
+                    {"state", std::chrono::steady_clock::now() < opens_at_ ? "scheduled" : "open"},
                     {"payment", "client"},
                     {"stock", terms_.stock},
                     {"available", left},

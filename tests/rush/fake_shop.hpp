@@ -38,6 +38,11 @@ enum class Lie : std::uint8_t {
   grants_the_second_first,   ///< the second in line gets the unit
   sums_are_wrong,            ///< available + held + sold is not stock
   audit_is_not_ok,
+  answers_500,              ///< to each request for units
+  answers_unauthenticated,  ///< the same
+  gives_one_of_several,     ///< one unit, however many were asked for
+  refuses_by_a_limit,       ///< which nobody has reached
+  sells_twice_at_once,      ///< twice the stock while holds live; it heals as they end
 };
 
 struct FakeTerms {
@@ -94,6 +99,7 @@ class FakeShop final : public net::HttpHandler, public net::Driven {
   Units units(ReservationState state) const;
   Units units_of(const std::string& customer) const;
   bool is_tenth(const Reservation& reservation) const { return reservation.number % 10 == 0; }
+  bool refuses_before_it_looks(net::Exchange& exchange);
   bool lies(Lie lie) const { return terms_.lie == lie; }
 
   const FakeTerms terms_;

@@ -83,9 +83,17 @@ struct Case {
 /// That nothing but `broken` was found.
 void expect_only(const Verdict& verdict, const Finding Verdict::* broken, std::uint64_t count) {
   const std::vector<std::pair<const char*, const Finding Verdict::*>> all{
-      {"oversold", &Verdict::oversold},     {"undersold", &Verdict::undersold}, {"lost", &Verdict::lost},
-      {"duplicated", &Verdict::duplicated}, {"order", &Verdict::out_of_order},  {"limit", &Verdict::over_limit},
-      {"equation", &Verdict::equation},     {"audit", &Verdict::audit},         {"no order", &Verdict::no_order}};
+      {"oversold", &Verdict::oversold},
+      {"undersold", &Verdict::undersold},
+      {"lost", &Verdict::lost},
+      {"duplicated", &Verdict::duplicated},
+      {"order", &Verdict::out_of_order},
+      {"limit", &Verdict::over_limit},
+      {"refused wrongly", &Verdict::refused_wrongly},
+      {"altered", &Verdict::altered},
+      {"equation", &Verdict::equation},
+      {"audit", &Verdict::audit},
+      {"no order", &Verdict::no_order}};
   for (const auto& [name, finding] : all)
     EXPECT_EQ((verdict.*finding).count, finding == broken ? count : 0)
         << name << ": " << ::testing::PrintToString((verdict.*finding).first);
@@ -264,6 +272,9 @@ TEST(Verdict, SeesUnitsLeftForOneWhoWasToldToTryAgain) {
   Case again;
   again.refused(3, "sold-out-holds-pending").word = Word::again;
   expect_only(again.judged(), &Verdict::undersold, 1);
+  again.truth.sent_home = true;  // it was the customer who gave up
+  expect_only(again.judged(), nullptr, 0);
+  again.truth.sent_home = false;
   again.truth.left.available = 0;  // it came back after the customer had gone
   expect_only(again.judged(), nullptr, 0);
 }
@@ -301,6 +312,99 @@ TEST(Verdict, DoesNotHoldALaterRestockAgainstASoldOut) {
   restocked.refused(3, "sold-out");
   restocked.truth.before.stock = 2;
   expect_only(restocked.judged(), nullptr, 0);
+}
+
+TEST(Verdict, SeesUnitsLeftForOneWhoWasToldNotEnough) {
+  Case early;
+  early.refused(3, "not-enough");
+  expect_only(early.judged(), &Verdict::undersold, 1);
+}
+
+TEST(Verdict, CountsADoubleClickThatWasTurnedAwayOnce) {
+  Case twice;
+  twice.truth.after.available = twice.truth.left.available = 2;
+  twice.truth.after.sold = 1;
+  twice.refused(3, "sold-out");
+  twice.refused(3, "sold-out");
+  expect_only(twice.judged(), &Verdict::undersold, 1);
+}
+
+TEST(Verdict, SeesALimitThatTheCustomerHasNotReached) {
+  Case limited;
+  limited.refused(0, "limit-exceeded");
+  expect_only(limited.judged(), nullptr, 0);
+  limited.refused(3, "limit-exceeded");
+  limited.refused(3, "limit-exceeded");
+  expect_only(limited.judged(), &Verdict::refused_wrongly, 1);
+  Case greedy;
+  greedy.refused(3, "limit-exceeded").quantity = 2;
+  expect_only(greedy.judged(), nullptr, 0);
+  greedy.truth.after.limit_per_customer.reset();
+  expect_only(greedy.judged(), &Verdict::refused_wrongly, 1);
+}
+
+TEST(Verdict, SeesHoursThatTheSaleDoesNotHave) {
+  Case hours;
+  hours.refused(3, "sale-closed");
+  expect_only(hours.judged(), &Verdict::refused_wrongly, 1);
+  hours.truth.after.state = "closed";
+  expect_only(hours.judged(), nullptr, 0);
+  hours.refused(4, "sale-not-open").word = Word::again;
+  hours.truth.before.state = "scheduled";
+  expect_only(hours.judged(), nullptr, 0);
+  hours.truth.before.state = "open";
+  expect_only(hours.judged(), &Verdict::refused_wrongly, 1);
+}
+
+TEST(Verdict, SeesAnotherQuantityThanWasAskedFor) {
+  Case less;
+  less.told[0].quantity = 3;
+  EXPECT_EQ(less.judged().altered.count, 1U);
+  Case told;
+  told.told[0].quantity_told = 3;
+  expect_only(told.judged(), &Verdict::altered, 1);
+}
+
+TEST(Verdict, SeesAWrongAmountAndAnotherCustomersName) {
+  Case charged;
+  charged.truth.after.unit_price = 500;
+  for (TrueReservation& has : charged.truth.reservations) has.amount = 500;
+  expect_only(charged.judged(), nullptr, 0);
+  charged.truth.reservations[1].amount = 1'500;
+  expect_only(charged.judged(), &Verdict::altered, 1);
+  Case named;
+  named.told[0].named_another = true;
+  expect_only(named.judged(), &Verdict::altered, 1);
+}
+
+TEST(Verdict, SeesAHoldThatEndedBeforeItsTime) {
+  Case early;
+  early.told[2].state = State::expired;
+  early.told[2].promised_until = Moment{std::chrono::milliseconds{300}};
+  early.told[2].ended_at = Moment{std::chrono::milliseconds{300}};
+  expect_only(early.judged(), nullptr, 0);
+  early.told[2].ended_at = Moment{std::chrono::milliseconds{200}};
+  Verdict verdict = early.judged();
+  expect_only(verdict, &Verdict::lost, 1);
+  EXPECT_THAT(verdict.lost.first, ElementsAre(HasSubstr("ended 100 ms before its time")));
+}
+
+TEST(Verdict, SeesMoreUnitsAtOneMomentThanThereAre) {
+  Case healed;  // three units; in the end two are sold, and one hold has ended
+  healed.told[0].confirmed_at = Moment{5};
+  healed.told[1].confirmed_at = Moment{15};
+  for (std::uint32_t customer : {3U, 4U}) {
+    Told more = yes(customer, customer + 1, State::held, 20, 21);
+    more.held_from = Moment{21};
+    more.held_until = Moment{customer == 3 ? 30 : 40};
+    healed.told.push_back(more);
+    healed.also(customer, customer + 1, State::expired);
+  }
+  Verdict verdict = healed.judged();
+  expect_only(verdict, &Verdict::oversold, 1);
+  EXPECT_THAT(verdict.oversold.first, ElementsAre("at one moment customers had 4 of 3 units"));
+  healed.told[3].held_until = Moment{21};  // it may have ended before the other began
+  expect_only(healed.judged(), nullptr, 0);
 }
 
 TEST(Verdict, SeesALaterRequestWithALowerNumber) {

@@ -96,18 +96,21 @@ Round round_of(const RushResult& result) {
   round.lost = verdict.lost.count;
   round.doubled = std::max(verdict.duplicated.count + verdict.over_limit.count, result.totals.served_twice);
   round.inversions = verdict.out_of_order.count;
-  round.audit = verdict.audit.count + verdict.equation.count + verdict.no_order.count;
+  round.audit = verdict.audit.count + verdict.equation.count + verdict.no_order.count + verdict.altered.count +
+                verdict.refused_wrongly.count;
   round.abandoned = result.totals.expired + result.totals.payments_failed;
   if (auto place = result.totals.refused.find("payment-failed"); place != result.totals.refused.end())
     round.abandoned += place->second;
-  const std::array<std::pair<const char*, const Finding*>, 8> findings{{{"oversold", &verdict.oversold},
-                                                                        {"audit", &verdict.audit},
-                                                                        {"undersold", &verdict.undersold},
-                                                                        {"lost", &verdict.lost},
-                                                                        {"doubled", &verdict.duplicated},
-                                                                        {"over the limit", &verdict.over_limit},
-                                                                        {"sums", &verdict.equation},
-                                                                        {"without an order", &verdict.no_order}}};
+  const std::array<std::pair<const char*, const Finding*>, 10> findings{{{"oversold", &verdict.oversold},
+                                                                         {"audit", &verdict.audit},
+                                                                         {"undersold", &verdict.undersold},
+                                                                         {"lost", &verdict.lost},
+                                                                         {"doubled", &verdict.duplicated},
+                                                                         {"over the limit", &verdict.over_limit},
+                                                                         {"sums", &verdict.equation},
+                                                                         {"refused wrongly", &verdict.refused_wrongly},
+                                                                         {"not as agreed", &verdict.altered},
+                                                                         {"without an order", &verdict.no_order}}};
   // An oversell is the same sum three times; how it came to be is in the audit.
   for (const auto& [kind, finding] : findings)
     add_cases(kind, *finding, finding == &verdict.oversold ? 1 : cases_of_each, round.cases);
