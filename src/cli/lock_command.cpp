@@ -3,9 +3,9 @@
 #include "cli/lock/lock_options.hpp"
 #include "cli/lock/lock_run.hpp"
 #include "cli/lock/lock_views.hpp"
+#include "cli/time_option.hpp"
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -13,23 +13,6 @@ namespace firstcome::cli {
 namespace {
 
 constexpr double longest_wait_seconds = 365.0 * 24 * 3'600;
-
-const std::map<std::string, std::int64_t>& units() {
-  static const std::map<std::string, std::int64_t> map{{"ms", 1}, {"s", 1'000}, {"min", 60'000}, {"h", 3'600'000}};
-  return map;
-}
-
-CLI::Validator time_with_unit() { return CLI::AsNumberWithUnit(units(), CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"); }
-
-/// No time is none in every unit.
-CLI::Validator zero_needs_no_unit() {
-  return CLI::Validator(
-      [](std::string& text) {
-        if (text == "0") text = "0ms";
-        return std::string();
-      },
-      "");
-}
 
 void add_shares(CLI::App& command, LockOptionsGiven& given) {
   CLI::Option* shared =
@@ -46,8 +29,7 @@ void add_shares(CLI::App& command, LockOptionsGiven& given) {
 void add_waits(CLI::App& command, LockOptionsGiven& given) {
   CLI::Option* wait =
       command.add_option("--wait", given.wait_ms, "How long to wait for the lock, such as 500ms, 10s, 5min; 0: not")
-          ->transform(time_with_unit())
-          ->transform(zero_needs_no_unit())
+          ->transform(time_in_ms())
           ->check(CLI::NonNegativeNumber)
           ->default_str("10s");
   const auto take_seconds = [&given](double seconds) {
@@ -79,7 +61,7 @@ void add_run(CLI::App& lock, Run& run) {
       ->check(CLI::Range(0, 255))
       ->capture_default_str();
   command->add_option("--lease", given->lease_ms, "How long to hold it at most; default: as long as the command runs")
-      ->transform(time_with_unit())
+      ->transform(time_in_ms())
       ->check(CLI::PositiveNumber);
   add_shares(*command, *given);
   command->add_flag("--verbose", given->verbose, "Say how long it took to get the lock, and what is run");

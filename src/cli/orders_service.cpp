@@ -1,8 +1,10 @@
 #include "cli/orders_service.hpp"
 
 #include "cli/delivery.hpp"
+#include "cli/dependencies.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/process.hpp"
+#include "cli/time_option.hpp"
 #include "events/kafka_source.hpp"
 #include "net/http_server.hpp"
 
@@ -75,6 +77,11 @@ void add_order_metrics(api::Metrics& metrics, const events::OrderService& servic
 int serve_orders(const OrdersRequest& request) {
   start_log(request.log_level);
   ignore_signals();
+  std::vector<Dependency> needed{kafka_dependency(request.kafka)};
+  if (request.database.kind != engine::DatabaseUrl::Kind::sqlite)
+    needed.push_back(database_dependency(request.database));
+  if (const int code = await_dependencies(needed, std::chrono::milliseconds{request.wait_for_ms}); code != exit_fine)
+    return code;
   events::OrderServiceOptions options;
   options.now = wall_clock;
   options.max_rate = request.max_rate;
@@ -107,6 +114,7 @@ void add_orders_service(CLI::App& orders, Run& run) {
     std::string database;
     std::uint32_t max_rate = 0;
     std::string listen = "127.0.0.1:0";
+    std::int64_t wait_for_ms = 0;
     std::string log_level = "info";
   };
   const auto options = std::make_shared<Options>();
@@ -123,6 +131,7 @@ void add_orders_service(CLI::App& orders, Run& run) {
   orders
       .add_option("--listen", options->listen, "HOST:PORT of /metrics, /healthz and /readyz; port 0 picks a free one")
       ->capture_default_str();
+  add_wait_for(orders, options->wait_for_ms);
   orders.add_option("--log-level", options->log_level, "What is logged to standard error")
       ->capture_default_str()
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}));
@@ -145,6 +154,7 @@ void add_orders_service(CLI::App& orders, Run& run) {
     request.database = *database;
     request.max_rate = options->max_rate;
     request.listen = parse_listen(options->listen);
+    request.wait_for_ms = options->wait_for_ms;
     request.log_level = options->log_level;
     run = [request] { return serve_orders(request); };
   });

@@ -18,8 +18,9 @@ struct OrdersRequest {
   std::string kafka_prefix;
   std::string group;
   engine::DatabaseUrl database;
-  std::uint32_t max_rate = 0;  ///< events a second; 0: as many as the database takes
-  ListenAddress listen;        ///< of /metrics, /healthz, /readyz
+  std::uint32_t max_rate = 0;    ///< events a second; 0: as many as the database takes
+  std::int64_t wait_for_ms = 0;  ///< for Kafka and the database, at start; 0: not
+  ListenAddress listen;          ///< of /metrics, /healthz, /readyz
   std::string log_level;
 };
 

@@ -3,6 +3,7 @@
 #include "api/api.hpp"
 #include "api/sale_body.hpp"
 #include "cli/delivery.hpp"
+#include "cli/dependencies.hpp"
 #include "cli/engines.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/process.hpp"
@@ -19,9 +20,13 @@
 
 #include <cstdio>
 #include <fstream>
+#include <optional>
 #include <semaphore>
 #include <sstream>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace firstcome::cli {
 namespace {
@@ -137,6 +142,27 @@ std::unique_ptr<LockSpace> relay_locks(const ServeOptions& options, const Delive
   auto space = open_locks(options.engine, LockKind::fifo, {.watchdog_lease = Milliseconds{5'000}});
   if (!space) throw CLI::ValidationError("--engine", space.error());
   return std::move(*space);
+}
+
+/// A server by the URL of an option that takes several kinds of them; nothing: it is no server.
+std::optional<Dependency> dependency_by(const std::string& url, const net::RedisOptions& redis) {
+  if (const auto parsed = net::parse_redis_url(url)) return redis_dependency(*parsed, redis);
+  const auto database = engine::parse_database_url(url, "database");
+  if (!database || database->kind == engine::DatabaseUrl::Kind::sqlite) return std::nullopt;
+  return database_dependency(*database);
+}
+
+std::vector<Dependency> dependencies_of(const ServeOptions& options, const DeliveryPlan& plan) {
+  net::RedisOptions redis;
+  redis.tls.ca_file = options.redis_ca;
+  std::vector<Dependency> needed;
+  for (const std::string* url : {&options.engine, &options.locks, &options.inventory}) {
+    if (auto dependency = dependency_by(*url, redis)) needed.push_back(std::move(*dependency));
+  }
+  if (plan.kafka) needed.push_back(kafka_dependency(*plan.kafka));
+  if (plan.orders && plan.orders->kind != engine::DatabaseUrl::Kind::sqlite)
+    needed.push_back(database_dependency(*plan.orders));
+  return needed;
 }
 
 /// What keeps the locks, if it is not the engine, and what counts them in either case.
@@ -274,6 +300,9 @@ int serve(const ServeOptions& options, const ListenAddress& address) {
   start_log(options.log_level);
   ignore_signals();
   raise_open_files();
+  const auto needed = dependencies_of(options, plan);
+  if (const int code = await_dependencies(needed, std::chrono::milliseconds{options.wait_for_ms}); code != exit_fine)
+    return code;
   EngineParts parts;
   if (plan.delivers()) parts.deliveries = engine::Deliveries::expected;
   if (!locks.space) parts.observer = locks.metrics;

@@ -1,6 +1,7 @@
 #include "cli/serve_options.hpp"
 
 #include "cli/serve.hpp"
+#include "cli/time_option.hpp"
 #include "engine/guarded/guarded_options.hpp"
 
 #include <charconv>
@@ -125,6 +126,7 @@ void add_serve_command(CLI::App& app, Run& run) {
       ->add_option("--outbox-limit", options->outbox_limit,
                    "Events that may wait to be delivered; with more, nothing is sold (503 outbox-full). 0: no limit")
       ->capture_default_str();
+  add_wait_for(*command, options->wait_for_ms);
   command->add_option("--log-level", options->log_level, "What is logged to standard error")
       ->capture_default_str()
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}));

@@ -20,6 +20,7 @@ struct ServeOptions {
   std::string engine = "embedded";    ///< or guarded, or the URL of a Redis
   std::string durability = "memory";  ///< on Redis: memory, aof or replicated
   std::string redis_ca;               ///< PEM, for rediss://; empty: what the system trusts
+  std::int64_t wait_for_ms = 0;       ///< for the servers that it needs, at start; 0: not
   std::string simulate_payment;       ///< as SimulatedGateway reads it; empty: never fails
   std::string gateway;                ///< http://host:port of a payment provider; empty: simulated
   std::string locks;  ///< embedded, or the URL of a Redis; empty: where the sales are. Guarded: where the guard's are
