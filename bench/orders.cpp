@@ -218,8 +218,8 @@ std::unique_ptr<OrderService> service_for(const KafkaServer& kafka, const std::s
 
 double service_rate(const KafkaServer& kafka, const SqlTestServer& server, std::size_t events,
                     const std::string& group) {
-  const auto service =
-      service_for(kafka, "full.", [options = store_options(server)] { return OrderStore::open(options); }, group);
+  const auto open = [options = store_options(server)](const std::stop_token&) { return OrderStore::open(options); };
+  const auto service = service_for(kafka, "full.", open, group);
   std::jthread thread([&](const std::stop_token& stop) { service->run(stop); });
   // Joining the group is not what is measured.
   wait_until([&] { return service->counters().events > 0; }, 60s, "joining the group");
@@ -249,6 +249,10 @@ class Timed final : public OrderStore {
   Result<void> park(const NoEvent& what) override { return below_->park(what); }
   Result<Retried> retry_due(Instant now, std::size_t limit) override { return below_->retry_due(now, limit); }
   Result<std::uint64_t> failed_count() override { return below_->failed_count(); }
+  Result<std::uint64_t> due_count(Instant now) override { return below_->due_count(now); }
+  Result<Erased> erase(const std::string& customer, const std::string& pseudonym) override {
+    return below_->erase(customer, pseudonym);
+  }
   Result<FailedPage> failed(const std::string& after, std::size_t limit) override {
     return below_->failed(after, limit);
   }
@@ -261,8 +265,9 @@ class Timed final : public OrderStore {
   Result<void> export_orders(const std::string& sale, const std::function<bool(const Order&)>& each) override {
     return below_->export_orders(sale, each);
   }
-  Result<void> ids(const std::optional<std::string>& sale, const std::function<bool(const OrderId&)>& each) override {
-    return below_->ids(sale, each);
+  Result<void> summaries(const std::optional<std::string>& sale,
+                         const std::function<bool(const OrderSummary&)>& each) override {
+    return below_->summaries(sale, each);
   }
   Result<std::uint64_t> count(const std::string& sale, const std::string& prefix) override {
     return below_->count(sale, prefix);
@@ -277,7 +282,7 @@ class Timed final : public OrderStore {
 void whole_way(const KafkaServer& kafka, const SqlTestServer& server, std::size_t rate, std::size_t seconds) {
   std::mutex mutex;
   std::vector<double> latencies;
-  const auto open = [&]() -> std::expected<std::unique_ptr<OrderStore>, std::string> {
+  const auto open = [&](const std::stop_token&) -> std::expected<std::unique_ptr<OrderStore>, std::string> {
     auto below = OrderStore::open(store_options(server));
     if (!below) return std::unexpected(below.error());
     return std::make_unique<Timed>(std::move(*below), latencies, mutex);

@@ -24,7 +24,9 @@ std::vector<Metrics::Route> metric_labels() {
 struct Api::Impl {
   Impl(Engine& engine, engine::ReservationIds ids, payment::Cashier* cashier, ApiHooks hooks)
       : metrics(metric_labels()),
-        context{engine, std::move(ids), cashier, hooks.orders, std::move(hooks.post), hooks.steady_now, metrics} {}
+        context{
+            engine,           std::move(ids), cashier, hooks.orders, std::move(hooks.post), std::move(hooks.held_back),
+            hooks.steady_now, metrics} {}
 
   Call& call_of(net::Exchange& exchange) {
     if (!exchange.attachment) exchange.attachment = std::make_unique<Call>(context, exchange);

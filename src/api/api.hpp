@@ -38,6 +38,9 @@ struct ApiHooks {
   std::function<void(std::move_only_function<void()>)> post;
   /// Where orders are looked up; null: there is no order service. Must outlive the server.
   events::OrderLookup* orders = nullptr;
+  /// Says what beside the decisions is held back, as the delivery of events: a sentence, empty where nothing is. May be
+  /// empty itself. Called on the server's thread.
+  std::function<std::string()> held_back = {};
   /// For latencies only; tests give their own.
   std::chrono::steady_clock::time_point (*steady_now)() = [] { return std::chrono::steady_clock::now(); };
 };

@@ -43,6 +43,7 @@ struct Context {
   payment::Cashier* cashier = nullptr;
   events::OrderLookup* orders = nullptr;
   std::function<void(std::move_only_function<void()>)> post;
+  std::function<std::string()> held_back;  ///< as ApiHooks says
   std::chrono::steady_clock::time_point (*steady_now)() = nullptr;
   Metrics& metrics;
   std::uint64_t last_mistake = 0;  ///< numbers the ids of requests that met a bug

@@ -39,7 +39,16 @@ void healthz(Call& call) {
 void readyz(Call& call) {
   const Readiness readiness = call.context().engine.readiness();
   if (!readiness.ready) return call.refuse(Code::store_unavailable, {.detail = readiness.reason});
-  call.out = R"({"status":"ready"})";
+  net::JsonWriter json(call.out);
+  json.begin_object();
+  json.key("status");
+  json.string("ready");
+  const auto& ask = call.context().held_back;
+  if (const std::string held_back = ask ? ask() : std::string(); !held_back.empty()) {
+    json.key("held_back");
+    json.string(held_back);
+  }
+  json.end_object();
   call.respond(200);
 }
 

@@ -1,14 +1,14 @@
 #include "cli/audit_command.hpp"
 
+#include "cli/audited_server.hpp"
 #include "cli/delivery.hpp"
 #include "cli/exit_code.hpp"
 #include "engine/reservation_id.hpp"
 #include "events/kafka_sink.hpp"
 #include "events/reconcile.hpp"
 #include "net/kafka/reader.hpp"
-#include "net/rfc3339.hpp"
 
-#include <boost/json.hpp>
+#include <boost/system/system_error.hpp>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -17,7 +17,6 @@
 #include <memory>
 #include <mutex>
 #include <set>
-#include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -25,87 +24,14 @@
 namespace firstcome::cli {
 namespace {
 
-namespace json = boost::json;
 using events::Difference;
 using events::Event;
-using events::OrderState;
+using events::OrderSummary;
+using events::Reconciliation;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds patience{30};
 constexpr std::chrono::milliseconds look_again{500};
 constexpr std::size_t differences_printed = 100;
-
-/// What is sold, as the events that were told of it; by reservation.
-using Sold = std::map<std::string, Event>;
-
-/// A sentence for the user; caught in `audit`.
-struct Unavailable : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-/// Nothing: 404.
-std::optional<json::value> find(const net::HttpOrigin& server, const std::string& target) {
-  net::ClientRequest request;
-  request.target = target;
-  const net::ClientResult result = net::fetch(server, request, patience);
-  const std::string at = fmt::format("http://{}:{}{}", server.host, server.port, target);
-  if (!result) throw Unavailable(at + ": " + result.error().detail);
-  if (result->status == 404) return std::nullopt;
-  if (result->status != 200) throw Unavailable(fmt::format("{}: {} {}", at, result->status, result->body));
-  return json::parse(result->body);
-}
-
-json::value get(const net::HttpOrigin& server, const std::string& target) {
-  auto found = find(server, target);
-  if (!found) throw Unavailable(fmt::format("http://{}:{}{}: 404", server.host, server.port, target));
-  return std::move(*found);
-}
-
-/// Calls `each` with the items of all pages.
-template <class Each>
-void for_each_item(const net::HttpOrigin& server, const std::string& target, Each each) {
-  std::string after;
-  do {
-    const json::value page = get(server, target + "?limit=1000" + (after.empty() ? "" : "&after=" + after));
-    for (const json::value& item : page.at("items").as_array()) each(item.as_object());
-    after = page.at("next").is_null() ? std::string() : std::string(page.at("next").as_string());
-  } while (!after.empty());
-}
-
-std::string text(const json::object& object, std::string_view name) {
-  const json::value& member = object.at(name);
-  return member.is_string() ? std::string(member.as_string()) : std::string();
-}
-
-/// The event that must have been told of it. Its sequence is the lowest there is: whatever is known already is later.
-std::optional<Event> event_of(const json::object& reservation) {
-  const std::string state = text(reservation, "state");
-  if (state != "confirmed" && state != "returned") return std::nullopt;
-  Event event;
-  event.type = state == "confirmed" ? EventType::reservation_confirmed : EventType::reservation_returned;
-  event.reservation = text(reservation, "id");
-  event.id = "audit-" + event.reservation;
-  event.sale = text(reservation, "sale");
-  event.sequence = 1;
-  event.number = Number{reservation.at("number").to_number<std::uint64_t>()};
-  event.reference = text(reservation, "reference");
-  event.at = net::parse_rfc3339(text(reservation, "created_at")).value_or(Instant{});
-  event.customer = text(reservation, "customer");
-  event.quantity = reservation.at("quantity").to_number<Units>();
-  event.amount = reservation.at("amount").to_number<Money>();
-  event.currency = text(reservation, "currency");
-  if (const json::object* payment = reservation.at("payment").if_object()) {
-    event.payment = Payment{text(*payment, "id"), text(*payment, "account_number")};
-  }
-  return event;
-}
-
-std::vector<std::string> sales_of(const AuditRequest& request) {
-  if (!request.sale.empty()) return {request.sale};
-  std::vector<std::string> sales;
-  for_each_item(request.engine, "/v1/sales", [&](const json::object& sale) { sales.push_back(text(sale, "id")); });
-  return sales;
-}
 
 /// How the ids of a sale's reservations begin: the name of a sale that was deleted may be given again, this is not.
 std::string beginning_of(const std::string& reservation) {
@@ -121,11 +47,21 @@ T must(events::OrderStore::Result<T> result) {
 struct Comparison {
   std::vector<Difference> differences;
   std::uint64_t sold = 0, orders = 0, events = 0;
+  /// Orders of sales of which the server knows no reservation, by the sale's id.
+  std::map<std::string, std::uint64_t> unknown;
+  std::uint64_t unreadable = 0;  ///< records of the topic that are no event
+  bool topic_is_whole = true;
+
+  std::uint64_t unknown_orders() const {
+    std::uint64_t sum = 0;
+    for (const auto& [sale, count] : unknown) sum += count;
+    return sum;
+  }
 };
 
 class Audit {
  public:
-  explicit Audit(const AuditRequest& request) : request_(request), sales_(sales_of(request)) {
+  explicit Audit(const AuditRequest& request) : request_(request), server_(request.engine) {
     events::OrderStoreOptions options;
     options.database = request.database;
     options.tables = events::OrderStoreOptions::Tables::expect;  // who looks changes nothing
@@ -136,45 +72,63 @@ class Audit {
   }
 
   Comparison compare() {
-    read_engine();
-    events::Reconciliation all(request_.kafka ? events::Reconciliation::Topic::is_compared
-                                              : events::Reconciliation::Topic::is_not_compared);
-    for (const auto& [id, event] : sold_) {
-      const bool confirmed = event.type == EventType::reservation_confirmed;
-      all.sold(id, event.sale, confirmed ? OrderState::confirmed : OrderState::returned);
-    }
-    if (request_.kafka) read_topic(all);
+    Comparison found;
+    Reconciliation all(request_.kafka ? Reconciliation::Topic::is_compared : Reconciliation::Topic::is_not_compared);
+    read_engine(all);
+    if (request_.kafka) read_topic(all, found);
     const auto sale = request_.sale.empty() ? std::nullopt : std::optional(request_.sale);
-    must(store_->ids(sale, [&](const events::OrderId& order) {
-      if (is_of_a_sale(order.reservation)) all.ordered(order);  // a deleted sale's orders stay, and are right
+    must(store_->summaries(sale, [&](const OrderSummary& order) {
+      is_of_a_sale(order.reservation) ? all.ordered(order) : void(++found.unknown[order.sale]);
       return true;
     }));
-    std::vector<Difference> differences = all.differences();
-    std::erase_if(differences, [this](const Difference& one) { return was_confirmed_since(one); });
-    return {std::move(differences), all.sold(), all.orders(), all.events()};
+    found.differences = all.differences();
+    std::erase_if(found.differences, [this](const Difference& one) { return was_confirmed_since(one); });
+    found.sold = all.sold();
+    found.orders = all.orders();
+    found.events = all.events();
+    return found;
   }
 
-  /// What is missing is told again, to whoever writes orders; what is there for nothing is left for people to judge.
-  std::size_t repair(const std::vector<Difference>& differences) {
-    std::set<std::string> missing;
+  /// Whether engine, events and orders are the same, as far as anybody can say.
+  bool is_right(const Comparison& found) const {
+    const bool may_be_unknown = request_.unknown_sales == AuditRequest::UnknownSales::are_allowed;
+    return found.differences.empty() && found.unreadable == 0 && (may_be_unknown || found.unknown.empty());
+  }
+
+  /// Tells again of what is missing, to whoever writes orders. What is there for nothing, or has other values, is left
+  /// for people to judge.
+  struct Repaired {
+    std::size_t reservations = 0;
+    std::size_t made = 0;  ///< of them, those whose events the feed has forgotten
+  };
+  Repaired repair(const std::vector<Difference>& differences) {
+    using Kind = Difference::Kind;
+    std::map<std::string, std::set<std::string>> missing;  // by sale
     for (const Difference& one : differences) {
-      if (sold_.contains(one.reservation)) missing.insert(one.reservation);
+      const bool is_missing = one.kind == Kind::no_order || one.kind == Kind::no_event;
+      if (is_missing || one.kind == Kind::other_state) missing[one.sale].insert(one.reservation);
     }
-    std::vector<Event> again;
-    for (const std::string& reservation : missing) tell_again(sold_.at(reservation), again);
-    if (!again.empty()) send(again);
-    return missing.size();
+    Repaired repaired;
+    for (const auto& [sale, reservations] : missing) {
+      const AuditedServer::Told told = server_.events_of(sale, reservations);
+      std::vector<Event> again;
+      for (const auto& [reservation, events] : told.events) tell_again(events, again);
+      send(again);
+      repaired.reservations += told.events.size();
+      repaired.made += told.made;
+    }
+    return repaired;
   }
 
  private:
-  void read_engine() {
-    sold_.clear();
-    for (const std::string& sale : sales_) {
-      for_each_item(request_.engine, "/v1/sales/" + sale + "/reservations", [&](const json::object& reservation) {
-        beginnings_.insert(beginning_of(text(reservation, "id")));
-        if (auto event = event_of(reservation)) sold_.emplace(event->reservation, std::move(*event));
+  void read_engine(Reconciliation& all) {
+    const auto sales = request_.sale.empty() ? server_.sales() : std::vector{request_.sale};
+    for (const std::string& sale : sales) {
+      server_.for_each_reservation(sale, [&](AuditedServer::Reservation reservation) {
+        beginnings_.insert(beginning_of(reservation.id));
+        if (reservation.sold) all.sold(std::move(*reservation.sold));
       });
-      fmt::print(stderr, "\rengine: {} reservations that were confirmed", sold_.size());
+      fmt::print(stderr, "\rengine: {} reservations that were confirmed", all.sold());
     }
     fmt::print(stderr, "\n");
   }
@@ -185,33 +139,34 @@ class Audit {
   bool was_confirmed_since(const Difference& one) const {
     using Kind = Difference::Kind;
     if (one.kind != Kind::order_for_nothing && one.kind != Kind::event_for_nothing) return false;
-    const auto reservation = find(request_.engine, "/v1/reservations/" + one.reservation);
-    return reservation && event_of(reservation->as_object());
+    const auto reservation = server_.reservation(one.reservation);
+    return reservation && reservation->sold;
   }
 
-  /// A confirmation, older than any that is known; and its return, later than what the order knows.
-  void tell_again(const Event& sold, std::vector<Event>& again) {
-    Event confirmation = sold;
-    confirmation.type = EventType::reservation_confirmed;
-    again.push_back(std::move(confirmation));
-    if (sold.type != EventType::reservation_returned) return;
-    const auto order = must(store_->order(sold.reservation));
-    again.push_back(sold);
-    again.back().sequence = std::max<std::uint64_t>(order ? order->sequence : 0, 1) + 1;
-    again.back().id += "-returned";
+  /// A return must be later than whatever the order knows, where its own sequence is not known.
+  void tell_again(const std::vector<Event>& events, std::vector<Event>& again) {
+    for (const Event& event : events) again.push_back(event);
+    Event& last = again.back();
+    if (last.type != EventType::reservation_returned || last.sequence > 2) return;
+    const auto order = must(store_->order(last.reservation));
+    last.sequence = std::max<std::uint64_t>(order ? order->sequence : 0, 1) + 1;
   }
 
-  void read_topic(events::Reconciliation& all) {
+  void read_topic(Reconciliation& all, Comparison& found) {
     const auto read = net::read_topic(*request_.kafka, events::orders_topic(request_.kafka_prefix),
                                       [&](const net::KafkaRecord& record) {
                                         const auto event = events::event_from_json(record.payload);
+                                        if (!event) ++found.unreadable;
                                         if (event && is_of_a_sale(event->reservation)) all.told(*event);
                                       });
     if (!read) throw Unavailable(read.error());
+    found.topic_is_whole = read->is_whole;
+    if (!read->is_whole) all.lost_its_beginning();
     fmt::print(stderr, "topic: {} confirmations\n", all.events());
   }
 
   void send(const std::vector<Event>& again) {
+    if (again.empty()) return;
     if (!request_.kafka) {
       must(store_->store(again));
       return;
@@ -224,9 +179,8 @@ class Audit {
   }
 
   const AuditRequest request_;
-  const std::vector<std::string> sales_;
+  const AuditedServer server_;
   std::unique_ptr<events::OrderStore> store_;
-  Sold sold_;
   std::set<std::string> beginnings_;  ///< of the ids of reservations
 };
 
@@ -237,23 +191,40 @@ Comparison compare_patiently(Audit& audit, std::chrono::milliseconds wait) {
   std::condition_variable nobody;
   while (true) {
     Comparison found = audit.compare();
-    if (found.differences.empty() || SteadyClock::now() >= until) return found;
+    if (audit.is_right(found) || SteadyClock::now() >= until) return found;
     std::unique_lock guard(mutex);
     nobody.wait_for(guard, look_again);
   }
 }
 
+void print_counts(const Comparison& found, const AuditRequest& request) {
+  const auto line = [](std::string_view name, std::uint64_t count) { fmt::print("{:<24} {:>10}\n", name, count); };
+  line("confirmed or returned", found.sold);
+  line("orders", found.orders);
+  if (request.kafka) line("confirmations in Kafka", found.events);
+  if (found.unreadable > 0) line("unreadable in Kafka", found.unreadable);
+  if (!found.unknown.empty()) line("orders of unknown sales", found.unknown_orders());
+  line("differences", found.differences.size());
+}
+
 void print(const Comparison& found, const AuditRequest& request) {
-  fmt::print("{:<24} {:>10}\n{:<24} {:>10}\n", "confirmed or returned", found.sold, "orders", found.orders);
-  if (request.kafka) fmt::print("{:<24} {:>10}\n", "confirmations in Kafka", found.events);
-  fmt::print("{:<24} {:>10}\n", "differences", found.differences.size());
+  print_counts(found, request);
+  for (const auto& [sale, count] : found.unknown) {
+    fmt::print("  {} orders of sale {}: the server knows no reservation of that sale\n", count, sale);
+  }
   for (std::size_t i = 0; i < found.differences.size() && i < differences_printed; ++i) {
     const Difference& one = found.differences[i];
-    fmt::print("  {} of sale {}: {}\n", one.reservation, one.sale, word(one.kind));
+    fmt::print("  {} of sale {}: {}{}{}\n", one.reservation, one.sale, word(one.kind), one.detail.empty() ? "" : ": ",
+               one.detail);
   }
   if (found.differences.size() > differences_printed) {
     fmt::print("  and {} more\n", found.differences.size() - differences_printed);
   }
+  if (!found.topic_is_whole) {
+    fmt::print("the topic has lost its oldest events: one that an order was made of is not missed in it\n");
+  }
+  const bool nothing = found.sold + found.orders + found.events + found.unknown_orders() == 0;
+  if (nothing) fmt::print("nothing was sold and nothing ordered: this audit proves nothing\n");
 }
 
 }  // namespace
@@ -263,17 +234,22 @@ int audit(const AuditRequest& request) {
     Audit audit(request);
     Comparison found = compare_patiently(audit, request.wait);
     print(found, request);
-    if (found.differences.empty()) return exit_fine;
+    if (audit.is_right(found)) return exit_fine;
     if (request.repair == AuditRequest::Repair::no) return exit_promise_broken;
-    fmt::print("told of {} again\n", audit.repair(found.differences));
+    const Audit::Repaired repaired = audit.repair(found.differences);
+    fmt::print("told of {} again\n", repaired.reservations);
+    if (repaired.made > 0) {
+      fmt::print("of {} the server's feed has forgotten the events: their orders have the time of the reservation\n",
+                 repaired.made);
+    }
     found = compare_patiently(audit, request.wait);
     print(found, request);
-    return found.differences.empty() ? exit_fine : exit_promise_broken;
+    return audit.is_right(found) ? exit_fine : exit_promise_broken;
   } catch (const Unavailable& why) {
     fmt::print(stderr, "firstcome: {}\n", why.what());
     return exit_unavailable;
   } catch (const boost::system::system_error& why) {  // of Boost.JSON
-    fmt::print(stderr, "firstcome: the server's answer is not what API.md says: {}\n", why.what());
+    fmt::print(stderr, "firstcome: the server's answer is not what openapi.yaml says: {}\n", why.what());
     return exit_unavailable;
   }
 }
@@ -287,6 +263,7 @@ void add_audit_command(CLI::App& app, Run& run) {
     std::string kafka_prefix = "firstcome.";
     std::string sale;
     bool repair = false;
+    bool allow_unknown_sales = false;
     std::int64_t wait_ms = 15'000;
   };
   const auto options = std::make_shared<Options>();
@@ -307,6 +284,9 @@ void add_audit_command(CLI::App& app, Run& run) {
   command->add_option("--sale", options->sale, "Only this sale");
   command->add_flag("--repair", options->repair,
                     "Tell again of what is missing: to Kafka where that is given, else to the database itself");
+  command->add_flag("--allow-unknown-sales", options->allow_unknown_sales,
+                    "Orders of sales that the server does not know are no difference: the sales were deleted, or "
+                    "another server sold them");
   command->add_option("--wait-ms", options->wait_ms, "How long what is missing may be on its way")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
@@ -323,11 +303,12 @@ void add_audit_command(CLI::App& app, Run& run) {
       const auto kafka = net::parse_kafka_url(options->kafka);
       if (!kafka) throw wrong("--kafka", kafka.error());
       request.kafka = *kafka;
-      request.kafka->ca_file = options->kafka_ca;
+      if (!options->kafka_ca.empty()) request.kafka->ca_file = options->kafka_ca;
     }
     request.kafka_prefix = options->kafka_prefix;
     request.sale = options->sale;
     request.repair = options->repair ? AuditRequest::Repair::yes : AuditRequest::Repair::no;
+    if (options->allow_unknown_sales) request.unknown_sales = AuditRequest::UnknownSales::are_allowed;
     request.wait = std::chrono::milliseconds{options->wait_ms};
     run = [request] { return audit(request); };
   });

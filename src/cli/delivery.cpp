@@ -20,7 +20,7 @@ std::optional<net::KafkaUrl> kafka_of(const ServeOptions& options) {
   if (options.events == "none") return std::nullopt;
   auto url = net::parse_kafka_url(options.events);
   if (!url) throw CLI::ValidationError("--events", "must be none or the URL of a Kafka: " + url.error());
-  url->ca_file = options.kafka_ca;
+  if (!options.kafka_ca.empty()) url->ca_file = options.kafka_ca;
   return *url;
 }
 
@@ -48,7 +48,9 @@ class OpenedLater final : public events::EventSink {
   std::expected<void, std::string> deliver(std::span<const events::Event> events, std::span<const StockLevel> levels,
                                            const std::stop_token& stop) override {
     if (!sink_) {
-      auto opened = events::OrderSink::open(options_);
+      events::OrderStoreOptions options = options_;
+      options.stop = stop;
+      auto opened = events::OrderSink::open(options);
       if (!opened) return std::unexpected(std::move(opened.error()));
       sink_ = std::move(*opened);
       opened_ = sink_.get();
@@ -86,9 +88,13 @@ std::string say(const DeliveryPlan& plan) {
 // allowed: this is where the value comes from that others are given
 Instant wall_clock() { return std::chrono::floor<Milliseconds>(std::chrono::system_clock::now()); }
 
-std::function<std::expected<std::unique_ptr<events::OrderStore>, std::string>()> opener_of(
+std::function<std::expected<std::unique_ptr<events::OrderStore>, std::string>(std::stop_token)> opener_of(
     const engine::DatabaseUrl& database) {
-  return [options = store_options(database)] { return events::OrderStore::open(options); };
+  return [options = store_options(database)](std::stop_token stop) {
+    events::OrderStoreOptions with_stop = options;
+    with_stop.stop = std::move(stop);
+    return events::OrderStore::open(std::move(with_stop));
+  };
 }
 
 DeliveryPlan plan_delivery(const ServeOptions& options) {
@@ -184,9 +190,23 @@ void Delivery::start() {
   }
 }
 
+std::string Delivery::trouble() const {
+  std::string trouble = impl_->relay ? impl_->relay->trouble() : std::string();
+  if (trouble.empty() && impl_->service) trouble = impl_->service->trouble();
+  return trouble;
+}
+
+void Delivery::request_stop() {
+  impl_->service_thread.request_stop();
+  if (impl_->relay) impl_->relay->request_stop();
+  if (impl_->lookup) impl_->lookup->request_stop();
+}
+
 void Delivery::stop(const std::function<void()>& meanwhile) {
-  impl_->service_thread = {};
+  request_stop();
   if (impl_->relay) impl_->relay->stop(meanwhile);
+  impl_->service_thread = {};
+  impl_->service.reset();
   impl_->lookup.reset();  // it answers on the server's thread, as long as that is there
 }
 

@@ -21,6 +21,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 namespace firstcome::cli {
@@ -50,8 +51,14 @@ class Delivery {
   events::OrderLookup* orders();
   void add_metrics(api::Metrics& metrics);
 
+  /// What keeps events or orders from arriving, a sentence; empty: nothing. Any thread.
+  std::string trouble() const;
+
   void start();
-  /// `meanwhile` drives the engine.
+  /// Has all threads give up what they do, without waiting for it.
+  void request_stop();
+  /// Ends all threads, within two seconds after `request_stop` whatever Kafka and the database do. `meanwhile` drives
+  /// the engine.
   void stop(const std::function<void()>& meanwhile);
 
  private:
@@ -62,8 +69,8 @@ class Delivery {
 /// The wall clock, in milliseconds.
 Instant wall_clock();
 
-/// A store of orders that its user may open again and again.
-std::function<std::expected<std::unique_ptr<events::OrderStore>, std::string>()> opener_of(
+/// A store of orders that its user may open again and again; it gives up when the token is asked to stop.
+std::function<std::expected<std::unique_ptr<events::OrderStore>, std::string>(std::stop_token)> opener_of(
     const engine::DatabaseUrl& database);
 
 }  // namespace firstcome::cli

@@ -21,12 +21,14 @@ namespace {
 using events::Order;
 
 constexpr std::uint64_t say_every = 100'000;
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 struct ExportOptions {
   std::string database;
   std::string sale;
   std::string format = "csv";
   std::string out;
+  bool bom = false;
 };
 
 std::string at(Instant instant) {
@@ -116,7 +118,8 @@ int export_orders(const ExportOptions& said) {
   Output out(said.out);
   if (!out.is_open()) return cannot_write(said);
   const bool csv = said.format == "csv";
-  bool written = !csv || out.write(csv_header());
+  bool written = !said.bom || out.write(byte_order_mark);
+  written = written && (!csv || out.write(csv_header()));
   std::uint64_t count = 0;
   const auto done = (*store)->export_orders(said.sale, [&](const Order& order) {
     written = written && out.write(csv ? csv_line(order) : json_line(order));
@@ -187,7 +190,11 @@ void add_export_command(CLI::App& app, Run& run) {
       ->check(CLI::IsMember({"csv", "jsonl"}))
       ->capture_default_str();
   command->add_option("--out", options->out, "A file; it appears when it is complete. Default: standard output");
-  command->callback([options, &run] { run = [options] { return export_orders(*options); }; });
+  command->add_flag("--bom", options->bom, "Begin with a byte order mark: Excel then reads a CSV as UTF-8");
+  command->callback([options, &run] {
+    if (options->bom && options->format != "csv") throw CLI::ValidationError("--bom", "is for CSV only");
+    run = [options] { return export_orders(*options); };
+  });
 }
 
 }  // namespace firstcome::cli

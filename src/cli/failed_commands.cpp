@@ -9,8 +9,12 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 namespace firstcome::cli {
@@ -21,6 +25,7 @@ using events::FailedEvent;
 using events::OrderStore;
 
 constexpr std::size_t page_rows = 1'000;
+constexpr std::chrono::seconds patience_with_others{30};
 
 struct FailedOptions {
   std::string database;
@@ -43,6 +48,12 @@ int for_each_failed(OrderStore& store, Each each) {
   return exit_fine;
 }
 
+/// Empty: it cannot be read, or is of a sale.
+std::string customer_of(const FailedEvent& failed) {
+  const auto event = events::event_from_json(failed.body);
+  return event ? event->customer : std::string();
+}
+
 void print_json(const FailedEvent& event) {
   std::string line;
   net::JsonWriter json(line);
@@ -54,6 +65,7 @@ void print_json(const FailedEvent& event) {
   text("id", event.id);
   text("reservation", event.reservation);
   text("sale", event.sale);
+  text("customer", customer_of(event));
   json.key("sequence");
   json.unsigned_integer(event.sequence);
   text("type", event.type);
@@ -79,12 +91,13 @@ std::string at(Instant instant) {
 
 int list(OrderStore& store, const FailedOptions& said) {
   if (!said.json) {
-    fmt::print("{:<20} {:<28} {:<38} {:>8} {:<24} {}\n", "id", "type", "reservation", "attempts", "next try", "error");
+    fmt::print("{:<20} {:<28} {:<16} {:<16} {:<38} {:>8} {:<24} {}\n", "id", "type", "sale", "customer", "reservation",
+               "attempts", "next try", "error");
   }
   return for_each_failed(store, [&](const FailedEvent& event) {
     if (said.json) return print_json(event);
-    fmt::print("{:<20} {:<28} {:<38} {:>8} {:<24} {}\n", event.id, event.type, event.reservation, event.attempts,
-               at(event.next_try_at), event.error);
+    fmt::print("{:<20} {:<28} {:<16} {:<16} {:<38} {:>8} {:<24} {}\n", event.id, event.type, event.sale,
+               customer_of(event), event.reservation, event.attempts, at(event.next_try_at), event.error);
   });
 }
 
@@ -93,17 +106,40 @@ int no_such_event(const std::string& id) {
   return exit_refused;
 }
 
-/// Tries all that are due at `now`, once.
+/// Waits for a part of a second.
+void pause() {
+  std::mutex mutex;
+  std::condition_variable nobody;
+  std::unique_lock guard(mutex);
+  nobody.wait_for(guard, std::chrono::milliseconds{100});
+}
+
+/// Tries all that are due at `now`, once. An order service that runs may be trying some of them just now; those are
+/// waited for.
 int try_due(OrderStore& store, Instant now) {
   events::Retried all;
+  std::uint64_t by_others = 0;
+  const auto deadline = std::chrono::steady_clock::now() + patience_with_others;
   for (;;) {
     const auto some = store.retry_due(now, page_rows);
     if (!some) return troubled(some.error());
     all.stored += some->stored;
     all.failed += some->failed;
-    if (some->stored + some->failed == 0) break;
+    if (some->stored + some->failed > 0) continue;
+    const auto due = store.due_count(now);
+    if (!due) return troubled(due.error());
+    by_others = std::max(by_others, *due);
+    if (*due == 0) break;
+    if (std::chrono::steady_clock::now() >= deadline) {
+      fmt::print("{} stored, {} failed again; somebody else holds {} of them, try again\n", all.stored, all.failed,
+                 *due);
+      return exit_try_again;
+    }
+    pause();
   }
   fmt::print("{} stored, {} failed again\n", all.stored, all.failed);
+  if (by_others > 0)
+    fmt::print("{} more were tried by the order service; `failed list` shows what is left\n", by_others);
   return all.failed == 0 ? exit_fine : exit_refused;
 }
 

@@ -1,6 +1,7 @@
 // The program: chooses a subcommand and runs it.
 #include "cli/audit_command.hpp"
 #include "cli/demo_command.hpp"
+#include "cli/erase_command.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/export_command.hpp"
 #include "cli/lock_command.hpp"
@@ -8,8 +9,11 @@
 #include "cli/rush_command.hpp"
 #include "cli/sale_commands.hpp"
 #include "cli/serve_options.hpp"
+#include "engine/sql/sql_connecting.hpp"
+#include "net/kafka/given_up.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
 int main(int argc, char** argv) {
@@ -25,6 +29,7 @@ int main(int argc, char** argv) {
   add_lock_commands(app, run);
   add_orders_commands(app, run);
   add_export_command(app, run);
+  add_erase_command(app, run);
   add_audit_command(app, run);
   try {
     app.parse(argc, argv);
@@ -33,7 +38,13 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? exit_fine : exit_usage;
   }
   try {
-    return run();
+    const int code = run();
+    // The threads that still work on those use what the usual end of a process destroys.
+    if (firstcome::engine::connections_given_up() + firstcome::net::kafka_clients_given_up() > 0) {
+      std::fflush(nullptr);
+      std::_Exit(code);
+    }
+    return code;
   } catch (const CLI::Error& error) {  // an option that only its user can judge
     std::fprintf(stderr, "firstcome: %s\n", error.what());
     return exit_usage;

@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -71,7 +72,12 @@ void add_order_metrics(api::Metrics& metrics, const events::OrderService& servic
   metrics.add_counter("firstcome_orders_troubles_total", "Times that Kafka or the database could not",
                       read(&Counters::troubles));
   metrics.add_gauge("firstcome_orders_failed_events", "Events in the list of failed ones", read(&Counters::failed));
-  metrics.add_gauge("firstcome_orders_lag", "Events in Kafka that were not taken yet", read(&Counters::lag));
+  metrics.add_gauge("firstcome_orders_lag",
+                    "Events in Kafka that were not taken yet, as the brokers said last; NaN: they have not yet",
+                    [&service] {
+                      const auto lag = service.counters().lag;
+                      return lag ? static_cast<double>(*lag) : std::numeric_limits<double>::quiet_NaN();
+                    });
 }
 
 int serve_orders(const OrdersRequest& request) {
@@ -148,7 +154,7 @@ void add_orders_service(CLI::App& orders, Run& run) {
     auto database = engine::parse_database_url(options->database, "order database");
     if (!database) throw CLI::ValidationError("--database", database.error());
     request.kafka = *kafka;
-    request.kafka.ca_file = options->kafka_ca;
+    if (!options->kafka_ca.empty()) request.kafka.ca_file = options->kafka_ca;
     request.kafka_prefix = options->kafka_prefix;
     request.group = options->group;
     request.database = *database;

@@ -49,11 +49,17 @@ net::HttpServerOptions http_options(const ServeOptions& options, const ListenAdd
 /// The engine's turn as the server takes it.
 class EngineTurn final : public net::Driven {
  public:
-  explicit EngineTurn(engine::DrivenEngine& engine) : engine_(engine) {}
-  std::optional<std::chrono::steady_clock::time_point> turn() noexcept override { return engine_.turn(); }
+  /// `meanwhile` is called in each turn.
+  EngineTurn(engine::DrivenEngine& engine, std::function<void()> meanwhile)
+      : engine_(engine), meanwhile_(std::move(meanwhile)) {}
+  std::optional<std::chrono::steady_clock::time_point> turn() noexcept override {
+    meanwhile_();
+    return engine_.turn();
+  }
 
  private:
   engine::DrivenEngine& engine_;
+  const std::function<void()> meanwhile_;
 };
 
 struct OneOperation final : Operation {
@@ -186,7 +192,7 @@ class Program {
         delivery_(*engine_, plan, relay_locks(options, plan)),
         api_(with_locks_ ? static_cast<Engine&>(*with_locks_) : *engine_, engine::ReservationIds(engine_->secret()),
              &payments_.cashier(), hooks()),
-        turn_(*engine_),
+        turn_(*engine_, [this] { stop_early(); }),
         server_(http_options(options, address), api_, turn_),
         host_(address.host) {
     add_engine_metrics();
@@ -217,10 +223,16 @@ class Program {
   }
 
  private:
+  /// What may take long to end begins with it while the last answers are given.
+  void stop_early() {
+    if (server_.is_stopping()) delivery_.request_stop();
+  }
+
   api::ApiHooks hooks() {
     api::ApiHooks hooks;
     hooks.post = [this](std::move_only_function<void()> task) { server_.post(std::move(task)); };
     hooks.orders = delivery_.orders();
+    hooks.held_back = [this] { return delivery_.trouble(); };
     return hooks;
   }
 

@@ -15,11 +15,16 @@ class EventSink {
  public:
   virtual ~EventSink() = default;
 
-  /// Blocks until all of them have surely arrived: acknowledged by all in-sync replicas, committed to disk. Events of
+  /// Blocks until all events have surely arrived: acknowledged by all in-sync replicas, committed to disk. Events of
   /// one reservation arrive in the order given. After a failure (a sentence), or a stop, any of them may have arrived;
-  /// the caller brings all of them again, later. REQUIRES: leaves_the_house of each (command.hpp).
+  /// the caller brings all of them again, later. Returns within two seconds after `stop` was asked to stop.
+  /// REQUIRES: leaves_the_house of each (command.hpp).
   virtual std::expected<void, std::string> deliver(std::span<const Event> events, std::span<const StockLevel> levels,
                                                    const std::stop_token& stop) = 0;
+
+  /// Returns what could not be brought although `deliver` succeeded, because no event needs it: a sentence, empty where
+  /// there is nothing. The next `deliver`, be it of nothing, tries it again.
+  virtual std::string left_behind() const { return {}; }
 };
 
 }  // namespace firstcome::events

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -35,19 +36,30 @@ class KafkaSink final : public EventSink {
   /// the settings do not fit together.
   explicit KafkaSink(KafkaSinkOptions options);
 
-  /// Of several levels of one sale only the latest is sent.
+  /// Of several levels of one sale only the latest is sent. A topic of stock that takes nothing keeps no event back:
+  /// its levels wait here, and are tried again once in ten seconds.
   std::expected<void, std::string> deliver(std::span<const Event> events, std::span<const StockLevel> levels,
                                            const std::stop_token& stop) override;
+  std::string left_behind() const override { return left_behind_; }
 
   /// Final errors of the producer, after which a new one went on; for all threads.
   std::uint64_t fatal_errors() const { return producer_.fatal_errors(); }
 
  private:
+  using Deadline = std::chrono::steady_clock::time_point;
+  std::expected<void, std::string> send_events(std::span<const Event> events, const std::stop_token& stop);
+  void send_levels(const std::stop_token& stop);
+  std::expected<void, std::string> ensure(const net::KafkaTopic& topic, const std::stop_token& stop) const;
+
   const KafkaSinkOptions options_;
   const std::string orders_;
   const std::string stock_;
   net::KafkaProducer producer_;
-  bool topics_are_there_ = false;
+  bool orders_is_there_ = false;
+  bool stock_is_there_ = false;
+  std::map<std::string, StockLevel> levels_;  ///< by sale, not sent yet
+  Deadline levels_again_at_{};
+  std::string left_behind_;
 };
 
 }  // namespace firstcome::events

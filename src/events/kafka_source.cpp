@@ -34,11 +34,11 @@ KafkaSource::KafkaSource(KafkaSourceOptions options)
     : options_(std::move(options)), consumer_(options_.url, consumer_options(options_)) {}
 
 /// Whoever comes first makes it: a group that waits for a topic notices it minutes later.
-std::expected<void, std::string> KafkaSource::make_topic() {
+std::expected<void, std::string> KafkaSource::make_topic(const std::stop_token& stop) {
   if (topic_is_there_) return {};
   const std::array topics{orders_topic_terms(options_.prefix)};
   try {
-    if (auto made = net::ensure_topics(options_.url, topics, topic_limit); !made) return made;
+    if (auto made = net::ensure_topics(options_.url, topics, topic_limit, stop); !made) return made;
   } catch (const std::runtime_error& error) {  // settings that cannot be any more, as of a file that has gone
     return std::unexpected(std::string(error.what()));
   }
@@ -47,8 +47,9 @@ std::expected<void, std::string> KafkaSource::make_topic() {
 }
 
 std::expected<std::vector<SourceRecord>, std::string> KafkaSource::poll(std::size_t limit,
-                                                                        std::chrono::milliseconds timeout) {
-  if (auto made = make_topic(); !made) return std::unexpected(std::move(made.error()));
+                                                                        std::chrono::milliseconds timeout,
+                                                                        const std::stop_token& stop) {
+  if (auto made = make_topic(stop); !made) return std::unexpected(std::move(made.error()));
   if (std::exchange(paused_, false)) consumer_.resume();
   std::vector<net::KafkaRecord> records = std::exchange(early_, {});
   if (records.empty()) {
@@ -61,13 +62,29 @@ std::expected<std::vector<SourceRecord>, std::string> KafkaSource::poll(std::siz
   for (net::KafkaRecord& record : records) {
     result.push_back(
         {std::exchange(record.payload, {}), fmt::format("{}/{}@{}", record.topic, record.partition, record.offset)});
-    polled_.push_back(std::move(record));
+    remember(std::move(record));
   }
   return result;
 }
 
-std::expected<void, std::string> KafkaSource::confirm() {
-  if (auto committed = consumer_.commit(polled_); !committed) return committed;
+/// Where a partition was polled further, the last record stands for all before it. So what waits for a confirmation
+/// stays small, however long the brokers take none.
+void KafkaSource::remember(net::KafkaRecord record) {
+  const auto same = [&](const net::KafkaRecord& one) {
+    return one.partition == record.partition && one.assignment == record.assignment && one.topic == record.topic;
+  };
+  const auto known = std::ranges::find_if(polled_, same);
+  if (known != polled_.end()) {
+    known->offset = record.offset;
+    return;
+  }
+  // Of an assignment that is over nothing can be confirmed any more.
+  std::erase_if(polled_, [&](const net::KafkaRecord& one) { return one.assignment < record.assignment; });
+  polled_.push_back(std::move(record));
+}
+
+std::expected<void, std::string> KafkaSource::confirm(const std::stop_token& stop) {
+  if (auto committed = consumer_.commit(polled_, stop); !committed) return committed;
   polled_.clear();
   return {};
 }
@@ -78,12 +95,18 @@ void KafkaSource::keep_alive() {
   if (auto polled = consumer_.poll(1, sign_of_life)) std::ranges::move(*polled, std::back_inserter(early_));
 }
 
-std::uint64_t KafkaSource::lag() {
+std::optional<std::uint64_t> KafkaSource::lag() {
   const auto now = std::chrono::steady_clock::now();
   if (now < lag_again_at_) return lag_;
   lag_again_at_ = now + lag_every;
-  lag_ = 0;
-  for (const net::KafkaLag& behind : consumer_.lag(lag_limit)) lag_ += static_cast<std::uint64_t>(behind.records);
+  lag_.reset();
+  if (!consumer_.is_member()) return lag_;
+  std::uint64_t sum = early_.size();
+  for (const net::KafkaLag& behind : consumer_.lag(lag_limit)) {
+    if (!behind.records) return lag_;
+    sum += static_cast<std::uint64_t>(*behind.records);
+  }
+  lag_ = sum;
   return lag_;
 }
 

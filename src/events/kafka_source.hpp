@@ -7,6 +7,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -24,22 +26,24 @@ class KafkaSource final : public EventSource {
   /// where the settings do not fit together.
   explicit KafkaSource(KafkaSourceOptions options);
 
-  std::expected<std::vector<SourceRecord>, std::string> poll(std::size_t limit,
-                                                             std::chrono::milliseconds timeout) override;
-  std::expected<void, std::string> confirm() override;
+  std::expected<std::vector<SourceRecord>, std::string> poll(std::size_t limit, std::chrono::milliseconds timeout,
+                                                             const std::stop_token& stop) override;
+  std::expected<void, std::string> confirm(const std::stop_token& stop) override;
   void keep_alive() override;
-  std::uint64_t lag() override;
+  std::optional<std::uint64_t> lag() override;
 
  private:
-  std::expected<void, std::string> make_topic();
+  std::expected<void, std::string> make_topic(const std::stop_token& stop);
+  void remember(net::KafkaRecord record);
 
   const KafkaSourceOptions options_;
   net::KafkaConsumer consumer_;
   bool topic_is_there_ = false;
   bool paused_ = false;
-  std::vector<net::KafkaRecord> early_;   ///< polled while we only said that we live
-  std::vector<net::KafkaRecord> polled_;  ///< and not confirmed; without their payloads
-  std::uint64_t lag_ = 0;
+  std::vector<net::KafkaRecord> early_;  ///< polled while we only said that we live
+  std::vector<net::KafkaRecord>
+      polled_;  ///< and not confirmed: the last one of each assigned partition, without payload
+  std::optional<std::uint64_t> lag_;
   std::chrono::steady_clock::time_point lag_again_at_{};
 };
 

@@ -9,27 +9,34 @@
 namespace firstcome::events {
 
 using SteadyClock = std::chrono::steady_clock;
+namespace {
+
+// What a trouble keeps from happening.
+constexpr std::string_view reads = "events are read";
+constexpr std::string_view stores = "events are stored";
+constexpr std::string_view confirms = "stored events are confirmed";
+
+}  // namespace
 
 OrderService::OrderService(std::unique_ptr<EventSource> source, OpenStore open, OrderServiceOptions options)
     : source_(std::move(source)), open_(std::move(open)), options_(std::move(options)) {}
 
 void OrderService::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    have_store();
+    have_store(stop);
     if (retrier_) failed_.store(retrier_->failed(), std::memory_order_relaxed);
     const std::size_t limit =
         options_.max_rate == 0 ? options_.batch : std::clamp<std::size_t>(options_.max_rate / 10, 1, options_.batch);
-    auto records = source_->poll(limit, options_.poll_timeout);
-    lag_.store(source_->lag(), std::memory_order_relaxed);
+    auto records = source_->poll(limit, options_.poll_timeout, stop);
+    see_lag();
+    if (stop.stop_requested()) return;
     if (!records) {
-      in_trouble("events cannot be read: " + records.error());
+      in_trouble(reads, "events cannot be read: " + records.error());
       wait(pause_, stop);
       continue;
     }
-    if (records->empty()) {
-      if (store_) out_of_trouble();
-      continue;
-    }
+    out_of_trouble(reads);
+    if (records->empty()) continue;
     const Batch batch = read(std::move(*records));
     store_until_done(batch, stop);
     if (stop.stop_requested()) return;  // what is stored and not confirmed comes again
@@ -52,37 +59,38 @@ OrderService::Batch OrderService::read(std::vector<SourceRecord> records) {
   return batch;
 }
 
-bool OrderService::have_store() {
+bool OrderService::have_store(const std::stop_token& stop) {
   if (store_) return true;
-  auto opened = open_();
+  auto opened = open_(stop);
   if (!opened) {
-    in_trouble(opened.error());
+    in_trouble(stores, opened.error());
     return false;
   }
-  auto another = open_();
+  auto another = open_(stop);
   if (!another) {
-    in_trouble(another.error());
+    in_trouble(stores, another.error());
     return false;
   }
+  out_of_trouble(stores);
   store_ = std::move(*opened);
   retrier_ = std::make_unique<FailedRetrier>(std::move(*another), FailedRetrierOptions{.now = options_.now});
   return true;
 }
 
-bool OrderService::store(const Batch& batch) {
-  if (!have_store()) return false;
+bool OrderService::store(const Batch& batch, const std::stop_token& stop) {
+  if (!have_store(stop)) return false;
   for (const NoEvent& other : batch.others) {
     if (auto parked = store_->park(other); !parked) {
-      in_trouble(parked.error().sentence);
+      in_trouble(stores, parked.error().sentence);
       return false;
     }
   }
   const auto stored = store_->store(batch.events);
   if (!stored) {
-    in_trouble(stored.error().sentence);
+    in_trouble(stores, stored.error().sentence);
     return false;
   }
-  out_of_trouble();
+  out_of_trouble(stores);
   events_.fetch_add(stored->written, std::memory_order_relaxed);
   const std::size_t parked = stored->parked + batch.others.size();
   if (parked == 0) return true;
@@ -96,20 +104,21 @@ bool OrderService::store(const Batch& batch) {
 }
 
 void OrderService::store_until_done(const Batch& batch, const std::stop_token& stop) {
-  while (!store(batch)) {
+  while (!store(batch, stop)) {
     wait(pause_, stop);
     if (stop.stop_requested()) return;
     source_->keep_alive();
-    lag_.store(source_->lag(), std::memory_order_relaxed);
+    see_lag();
   }
 }
 
 /// A batch that cannot be confirmed comes again, which does no harm; the next one confirms it as well.
 void OrderService::confirm(const std::stop_token& stop) {
-  if (const auto confirmed = source_->confirm(); !confirmed) {
-    in_trouble("what is stored cannot be confirmed: " + confirmed.error());
-    wait(pause_, stop);
-  }
+  const auto confirmed = source_->confirm(stop);
+  if (confirmed) return out_of_trouble(confirms);
+  if (stop.stop_requested()) return;
+  in_trouble(confirms, "what is stored cannot be confirmed: " + confirmed.error());
+  wait(pause_, stop);
 }
 
 void OrderService::keep_to_rate(std::size_t events, const std::stop_token& stop) {
@@ -134,34 +143,32 @@ void OrderService::wait(std::chrono::milliseconds pause, const std::stop_token& 
   }
 }
 
-void OrderService::in_trouble(std::string sentence) {
-  troubles_.fetch_add(1, std::memory_order_relaxed);
-  pause_ = std::clamp(pause_ * 2, options_.first_pause, options_.longest_pause);
-  const std::lock_guard guard(mutex_);
-  if (trouble_.empty()) spdlog::warn("orders: {}; it is tried again until it works", sentence);
-  trouble_ = std::move(sentence);
+void OrderService::see_lag() {
+  const auto lag = source_->lag();
+  lag_.store(lag ? static_cast<std::int64_t>(*lag) : -1, std::memory_order_relaxed);
 }
 
-void OrderService::out_of_trouble() {
-  pause_ = {};
-  const std::lock_guard guard(mutex_);
-  if (!trouble_.empty()) spdlog::info("orders: events are stored again");
-  trouble_.clear();
+void OrderService::in_trouble(std::string_view cause, std::string sentence) {
+  times_in_trouble_.fetch_add(1, std::memory_order_relaxed);
+  pause_ = std::clamp(pause_ * 2, options_.first_pause, options_.longest_pause);
+  troubles_.begin(cause, std::move(sentence));
+}
+
+void OrderService::out_of_trouble(std::string_view cause) {
+  troubles_.end(cause);
+  if (troubles_.sentence().empty()) pause_ = {};
 }
 
 OrderServiceCounters OrderService::counters() const {
   OrderServiceCounters counters;
   counters.events = events_;
   counters.parked = parked_;
-  counters.troubles = troubles_;
+  counters.troubles = times_in_trouble_;
   counters.failed = failed_;
-  counters.lag = lag_;
+  if (const std::int64_t lag = lag_; lag >= 0) counters.lag = static_cast<std::uint64_t>(lag);
   return counters;
 }
 
-std::string OrderService::trouble() const {
-  const std::lock_guard guard(mutex_);
-  return trouble_;
-}
+std::string OrderService::trouble() const { return troubles_.sentence(); }
 
 }  // namespace firstcome::events

@@ -9,6 +9,7 @@
 
 #include "events/orders/failed_retrier.hpp"
 #include "events/orders/order_store.hpp"
+#include "events/troubles.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -16,9 +17,10 @@
 #include <expected>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace firstcome::events {
@@ -29,20 +31,22 @@ struct SourceRecord {
   std::string place;  ///< `topic/partition@offset`: the same when it comes again
 };
 
-/// Used by one thread, the service's. Functions that fail say why in a sentence; what failed is tried again.
+/// Used by one thread, the service's. Functions that fail say why in a sentence; what failed is tried again. They
+/// return within half a second after `stop` was asked to stop.
 class EventSource {
  public:
   virtual ~EventSource() = default;
   /// At most `limit`, as soon as there are some, none after `timeout`. What was polled before and not confirmed may
   /// come again only after a failure, a restart, or when others have taken it over.
   virtual std::expected<std::vector<SourceRecord>, std::string> poll(std::size_t limit,
-                                                                     std::chrono::milliseconds timeout) = 0;
+                                                                     std::chrono::milliseconds timeout,
+                                                                     const std::stop_token& stop) = 0;
   /// All that was polled is stored: it need not come again.
-  virtual std::expected<void, std::string> confirm() = 0;
+  virtual std::expected<void, std::string> confirm(const std::stop_token& stop) = 0;
   /// Says that we live while we poll nothing. At most a second.
   virtual void keep_alive() = 0;
-  /// Records that wait at the source; unknown: 0.
-  virtual std::uint64_t lag() = 0;
+  /// Returns how many records wait at the source, as far as it has told; none while it has not. At most 200 ms.
+  virtual std::optional<std::uint64_t> lag() = 0;
 };
 
 struct OrderServiceOptions {
@@ -55,21 +59,22 @@ struct OrderServiceOptions {
 };
 
 struct OrderServiceCounters {
-  std::uint64_t events = 0;    ///< stored
-  std::uint64_t parked = 0;    ///< put among the failed events
-  std::uint64_t troubles = 0;  ///< times that the database or the source could not
-  std::uint64_t failed = 0;    ///< events in the list of failed ones
-  std::uint64_t lag = 0;       ///< records that wait at the source
+  std::uint64_t events = 0;          ///< stored
+  std::uint64_t parked = 0;          ///< put among the failed events
+  std::uint64_t troubles = 0;        ///< times that the database or the source could not
+  std::uint64_t failed = 0;          ///< events in the list of failed ones
+  std::optional<std::uint64_t> lag;  ///< records that wait at the source; none: not known
 };
 
 /// Thread safety: `counters` and `trouble` from any thread.
 class OrderService {
  public:
-  using OpenStore = std::function<std::expected<std::unique_ptr<OrderStore>, std::string>()>;
+  /// Opens a store that gives up soon after the token was asked to stop.
+  using OpenStore = std::function<std::expected<std::unique_ptr<OrderStore>, std::string>(std::stop_token)>;
 
   OrderService(std::unique_ptr<EventSource> source, OpenStore open, OrderServiceOptions options);
 
-  /// Works until asked to stop, which takes at most as long as a statement of the database may.
+  /// Works until asked to stop. Returns within two seconds after that, whatever the source and the database do.
   void run(const std::stop_token& stop);
 
   OrderServiceCounters counters() const;
@@ -83,14 +88,15 @@ class OrderService {
   };
   static Batch read(std::vector<SourceRecord> records);
 
-  bool have_store();
-  bool store(const Batch& batch);
+  bool have_store(const std::stop_token& stop);
+  bool store(const Batch& batch, const std::stop_token& stop);
   void store_until_done(const Batch& batch, const std::stop_token& stop);
   void confirm(const std::stop_token& stop);
   void keep_to_rate(std::size_t events, const std::stop_token& stop);
   void wait(std::chrono::milliseconds pause, const std::stop_token& stop);
-  void in_trouble(std::string sentence);
-  void out_of_trouble();
+  void in_trouble(std::string_view cause, std::string sentence);
+  void out_of_trouble(std::string_view cause);
+  void see_lag();
 
   const std::unique_ptr<EventSource> source_;
   const OpenStore open_;
@@ -100,9 +106,9 @@ class OrderService {
   std::chrono::milliseconds pause_{0};
   std::chrono::steady_clock::time_point next_at_{};  ///< when the rate allows the next event
 
-  std::atomic<std::uint64_t> events_{0}, parked_{0}, troubles_{0}, failed_{0}, lag_{0};
-  mutable std::mutex mutex_;  ///< protects what follows
-  std::string trouble_;
+  std::atomic<std::uint64_t> events_{0}, parked_{0}, times_in_trouble_{0}, failed_{0};
+  std::atomic<std::int64_t> lag_{-1};  ///< less than 0: not known
+  Troubles troubles_{"orders"};
 };
 
 }  // namespace firstcome::events

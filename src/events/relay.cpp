@@ -3,8 +3,9 @@
 #include "engine/drive_until.hpp"
 #include "events/blocking_caller.hpp"
 #include "events/stream_leases.hpp"
+#include "events/troubles.hpp"
 
-#include <spdlog/spdlog.h>
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <mutex>
 #include <set>
 #include <stop_token>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -20,6 +22,19 @@
 namespace firstcome::events {
 
 using SteadyClock = std::chrono::steady_clock;
+namespace {
+
+// What a trouble keeps from happening.
+constexpr std::string_view looks = "undelivered events are found";
+constexpr std::string_view leases_are_given = "streams are leased";
+constexpr std::string_view reads = "the outbox is read";
+constexpr std::string_view delivers = "events are delivered";
+constexpr std::string_view brings_the_rest = "the stock is told";
+constexpr std::string_view marks = "the mark of what is delivered is stored";
+
+constexpr std::size_t most_streams_found = 1'000;  // with so many there may be more
+
+}  // namespace
 
 struct Relay::Impl {
   Impl(Engine& its_engine, engine::ReservationIds its_ids, std::unique_ptr<EventSink> its_sink,
@@ -44,7 +59,10 @@ struct Relay::Impl {
   // --- the thread's ---
   void run(const std::stop_token& stop);
   void wait(const std::stop_token& stop);
-  void look_through();
+  void look_through(const std::stop_token& stop);
+  void forget_what_is_delivered(const std::vector<SaleHandle>& undelivered);
+  void deliver_nothing(const std::stop_token& stop);
+  void tell_of_the_rest();
   void stand_by();
   std::vector<Page> begin_round();
   void round(const std::stop_token& stop);
@@ -54,8 +72,7 @@ struct Relay::Impl {
   void move_watermarks(const std::vector<Page>& pages);
   void done_with(SaleHandle stream);
   void hold_back();
-  void failed(std::string sentence);
-  void succeeded();
+  void failed(std::string_view cause, std::string sentence, SaleHandle stream = {});
 
   const RelayOptions options;
   BlockingCaller caller;
@@ -76,7 +93,8 @@ struct Relay::Impl {
   std::condition_variable_any changed;
   std::set<SaleHandle> rung;
   bool woken = false;
-  std::string trouble;
+
+  Troubles troubles{"relay"};
 
   std::atomic<std::uint64_t> events_delivered{0}, rounds{0}, failures{0}, streams{0};
 
@@ -102,7 +120,7 @@ void Relay::Impl::run(const std::stop_token& stop) {
   if (options.priority == RelayOptions::Priority::background) ::setpriority(PRIO_PROCESS, 0, 19);
   while (!stop.stop_requested()) {
     wait(stop);
-    if (SteadyClock::now() >= look_at) look_through();
+    if (SteadyClock::now() >= look_at) look_through(stop);
     stand_by();
     if (!ready.empty() && SteadyClock::now() >= pause_until) round(stop);
   }
@@ -121,12 +139,34 @@ void Relay::Impl::wait(const std::stop_token& stop) {
   rung.clear();
 }
 
-void Relay::Impl::look_through() {
+void Relay::Impl::look_through(const std::stop_token& stop) {
   const auto found = caller.ask(FindUndelivered{});
   look_at = SteadyClock::now() + options.look_through;
-  if (!found) return;  // the engine tells of its own troubles
+  if (!found) return failed(looks, "undelivered events cannot be found: " + found.error().detail);
+  troubles.end(looks);
   due.insert(found->streams.begin(), found->streams.end());
-  if (found->streams.empty()) succeeded();  // whoever has done it
+  if (found->streams.size() < most_streams_found) forget_what_is_delivered(found->streams);
+  sink->left_behind().empty() ? tell_of_the_rest() : deliver_nothing(stop);
+}
+
+/// Whatever held those streams back, another process has delivered them.
+void Relay::Impl::forget_what_is_delivered(const std::vector<SaleHandle>& undelivered) {
+  std::set<std::uint64_t> still;
+  for (const SaleHandle stream : undelivered) still.insert(value(stream));
+  for (const std::string_view cause : {leases_are_given, reads, marks}) troubles.end_for_others(cause, still);
+  if (still.empty()) troubles.end(delivers);
+}
+
+/// For the sake of what was left behind.
+void Relay::Impl::deliver_nothing(const std::stop_token& stop) {
+  events.clear();
+  levels.clear();
+  if (deliver(stop)) tell_of_the_rest();
+}
+
+void Relay::Impl::tell_of_the_rest() {
+  const std::string rest = sink->left_behind();
+  rest.empty() ? troubles.end(brings_the_rest) : failed(brings_the_rest, "the stock cannot be told: " + rest);
 }
 
 void Relay::Impl::stand_by() {
@@ -138,9 +178,18 @@ void Relay::Impl::stand_by() {
     }
     stream = due.erase(stream);
   }
-  std::vector<SaleHandle> granted;
-  leases.take_granted(granted);
-  ready.insert(granted.begin(), granted.end());
+  const StreamLeases::Answers answers = leases.take_answers();
+  for (const SaleHandle stream : answers.granted) {
+    troubles.end(leases_are_given, value(stream));
+    ready.insert(stream);
+  }
+  // They are wanted again when all streams are looked through.
+  for (const StreamLeases::Refused& refused : answers.refused) {
+    failed(leases_are_given,
+           fmt::format("no lease of stream {}: {} {}", value(refused.stream), text_of(refused.why.why),
+                       refused.why.detail),
+           refused.stream);
+  }
   streams.store(leases.wanted(), std::memory_order_relaxed);
 }
 
@@ -180,9 +229,10 @@ void Relay::Impl::read(std::vector<Page>& pages) {
   auto answers = caller.ask_all(std::move(commands));
   for (std::size_t i = 0; i < pages.size(); ++i) {
     if (!answers[i]) {
-      failed("the outbox cannot be read: " + answers[i].error().detail);
+      failed(reads, "the outbox cannot be read: " + answers[i].error().detail, pages[i].stream);
       continue;
     }
+    troubles.end(reads, value(pages[i].stream));
     OutboxAnswer& answer = *answers[i];
     pages[i].upto = answer.upto;
     for (const EventView& view : answer.items) {
@@ -205,10 +255,12 @@ bool Relay::Impl::bring(const std::stop_token& stop) {
   const auto brought = deliver(stop);
   if (!brought) {
     hold_back();
-    if (!stop.stop_requested()) failed("events cannot be delivered: " + brought.error());
+    if (!stop.stop_requested()) failed(delivers, "events cannot be delivered: " + brought.error());
     return false;
   }
-  succeeded();
+  pause = {};
+  troubles.end(delivers);
+  tell_of_the_rest();
   rounds.fetch_add(1, std::memory_order_relaxed);
   events_delivered.fetch_add(events.size(), std::memory_order_relaxed);
   return true;
@@ -227,9 +279,12 @@ void Relay::Impl::move_watermarks(const std::vector<Page>& pages) {
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const SaleHandle stream = commands[i].stream;
     if (!answers[i]) {
-      failed("the mark of what is delivered cannot be stored: " + answers[i].error().detail);
+      failed(marks, "the mark of what is delivered cannot be stored: " + answers[i].error().detail, stream);
       done_with(stream);
-    } else if (answers[i]->outcome == Outcome::sale_not_found) {
+      continue;
+    }
+    troubles.end(marks, value(stream));
+    if (answers[i]->outcome == Outcome::sale_not_found) {
       done_with(stream);
     } else if (answers[i]->outcome == Outcome::lease_lost) {
       done_with(stream);
@@ -249,18 +304,9 @@ void Relay::Impl::hold_back() {
   pause_until = SteadyClock::now() + pause;
 }
 
-void Relay::Impl::failed(std::string sentence) {
+void Relay::Impl::failed(std::string_view cause, std::string sentence, SaleHandle stream) {
   failures.fetch_add(1, std::memory_order_relaxed);
-  const std::lock_guard guard(mutex);
-  if (trouble.empty()) spdlog::warn("relay: {}; it is tried again until it works", sentence);
-  trouble = std::move(sentence);
-}
-
-void Relay::Impl::succeeded() {
-  pause = {};
-  const std::lock_guard guard(mutex);
-  if (!trouble.empty()) spdlog::info("relay: events are delivered again");
-  trouble.clear();
+  troubles.begin(cause, std::move(sentence), value(stream));
 }
 
 Relay::Relay(Engine& engine, engine::ReservationIds ids, std::unique_ptr<EventSink> sink,
@@ -278,6 +324,8 @@ std::function<void(SaleHandle)> Relay::doorbell() {
 void Relay::start() {
   impl_->thread = std::jthread([impl = impl_.get()](const std::stop_token& stop) { impl->run(stop); });
 }
+
+void Relay::request_stop() { impl_->thread.request_stop(); }
 
 void Relay::stop(const std::function<void()>& meanwhile) {
   if (!impl_->thread.joinable()) return;
@@ -299,9 +347,6 @@ RelayCounters Relay::counters() const {
   return counters;
 }
 
-std::string Relay::trouble() const {
-  const std::lock_guard guard(impl_->mutex);
-  return impl_->trouble;
-}
+std::string Relay::trouble() const { return impl_->troubles.sentence(); }
 
 }  // namespace firstcome::events

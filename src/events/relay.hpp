@@ -60,6 +60,8 @@ class Relay {
 
   void start();
 
+  /// Gives up what is under way, without waiting for its end.
+  void request_stop();
   /// Gives up what is under way, and ends the thread. `meanwhile` is called again and again on this thread: a caller
   /// that drives the engine drives it there.
   void stop(const std::function<void()>& meanwhile);

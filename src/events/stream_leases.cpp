@@ -5,6 +5,12 @@
 #include <utility>
 
 namespace firstcome::events {
+namespace {
+
+/// Then it is asked again: a message that was to end the wait may have been lost.
+constexpr Milliseconds longest_wait{15'000};
+
+}  // namespace
 
 StreamLeases::StreamLeases(std::unique_ptr<LockSpace> space, std::function<void()> changed)
     : space_(std::move(space)), mail_(std::make_shared<Mail>()) {
@@ -20,17 +26,19 @@ StreamLeases::~StreamLeases() {
 }
 
 void StreamLeases::want(SaleHandle stream) {
-  const auto [at, is_new] = streams_.try_emplace(stream);
-  if (!is_new) return;
+  if (streams_.try_emplace(stream).second) ask_for(stream);
+}
+
+void StreamLeases::ask_for(SaleHandle stream) {
   if (!space_) {
     const std::lock_guard guard(mail_->mutex);
     mail_->arrived.emplace_back(stream, Lease());
     return;
   }
-  Stream& wanted = at->second;
+  Stream& wanted = streams_.at(stream);
   wanted.lock = space_->lock(fmt::format("firstcome:relay:{}", value(stream)));
   AcquireOptions options;
-  options.wait = wait_for_ever;
+  options.wait = longest_wait;
   options.stop = wanted.stop.get_token();
   wanted.lock->acquire(std::move(options), [mail = mail_, stream](Acquired acquired) {
     const std::lock_guard guard(mail->mutex);
@@ -40,22 +48,27 @@ void StreamLeases::want(SaleHandle stream) {
   });
 }
 
-void StreamLeases::take_granted(std::vector<SaleHandle>& streams) {
+StreamLeases::Answers StreamLeases::take_answers() {
   std::vector<std::pair<SaleHandle, Acquired>> arrived;
   {
     const std::lock_guard guard(mail_->mutex);
     arrived.swap(mail_->arrived);
   }
+  Answers answers;
   for (auto& [stream, acquired] : arrived) {
     const auto wanted = streams_.find(stream);
     if (wanted == streams_.end() || wanted->second.lease) continue;
-    if (!acquired) {
+    if (acquired) {
+      wanted->second.lease = std::move(*acquired);
+      answers.granted.push_back(stream);
+    } else if (acquired.error().why == NotAcquired::Why::timed_out) {
+      ask_for(stream);  // somebody else has it still
+    } else {
       streams_.erase(wanted);
-      continue;
+      answers.refused.push_back({stream, std::move(acquired.error())});
     }
-    wanted->second.lease = std::move(*acquired);
-    streams.push_back(stream);
   }
+  return answers;
 }
 
 bool StreamLeases::holds(SaleHandle stream) {

@@ -21,7 +21,7 @@ namespace firstcome::events {
 class StreamLeases {
  public:
   /// `space` may be null: nobody else is there, and every stream is held as soon as it is wanted. `changed` is called,
-  /// from any thread, when `take_granted` has something.
+  /// from any thread, when `take_answers` has something.
   StreamLeases(std::unique_ptr<LockSpace> space, std::function<void()> changed);
   /// Gives all back, and leaves the queues.
   ~StreamLeases();
@@ -32,8 +32,16 @@ class StreamLeases {
   void want(SaleHandle stream);
   std::size_t wanted() const { return streams_.size(); }
 
-  /// Appends those that were granted since. Those that could not be had at all are forgotten: want them again.
-  void take_granted(std::vector<SaleHandle>& streams);
+  struct Refused {
+    SaleHandle stream{};
+    NotAcquired why;
+  };
+  struct Answers {
+    std::vector<SaleHandle> granted;
+    std::vector<Refused> refused;  ///< forgotten: want them again
+  };
+  /// Returns what was answered since. Whoever waits behind another holder is no answer.
+  Answers take_answers();
   /// Whether it is still held. A lost one is forgotten.
   bool holds(SaleHandle stream);
   /// 0 without a lock space. REQUIRES: held.
@@ -41,6 +49,8 @@ class StreamLeases {
   void give_back(SaleHandle stream) { streams_.erase(stream); }
 
  private:
+  void ask_for(SaleHandle stream);
+
   struct Stream {
     std::unique_ptr<Lock> lock;
     std::stop_source stop;

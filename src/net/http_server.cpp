@@ -227,5 +227,6 @@ void HttpServer::post(std::move_only_function<void()> task) { impl_->post(std::m
 void HttpServer::wake() noexcept { impl_->wake(); }
 
 void HttpServer::stop() noexcept { impl_->stop(); }
+bool HttpServer::is_stopping() const noexcept { return impl_->is_stopping(); }
 
 }  // namespace firstcome::net

@@ -138,6 +138,8 @@ class HttpServer {
   void wake() noexcept;
   /// Async-signal-safe.
   void stop() noexcept;
+  /// Whether `stop` was called. From any thread.
+  bool is_stopping() const noexcept;
 
  private:
   struct Impl;

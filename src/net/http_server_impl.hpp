@@ -32,6 +32,7 @@ struct HttpServer::Impl final : Responder {
   void post(std::move_only_function<void()> task);
   void wake() noexcept;
   void stop() noexcept;
+  bool is_stopping() const noexcept { return stopping_.load(); }
 
   // What connections ask for.
   void respond(Connection& connection, unsigned status, std::string_view content_type, std::string_view body,

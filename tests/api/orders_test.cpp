@@ -18,7 +18,9 @@ using events::OrderStore;
 
 class Orders : public ::testing::Test {
  protected:
-  Orders() : engine_([this](const Command& command) { return say(command); }, {}), lookup_([this] { return open(); }) {
+  Orders()
+      : engine_([this](const Command& command) { return say(command); }, {}),
+        lookup_([this](const std::stop_token&) { return open(); }) {
     ApiHooks hooks;
     hooks.post = [this](std::move_only_function<void()> task) { server_.load()->post(std::move(task)); };
     hooks.orders = &lookup_;
@@ -76,6 +78,13 @@ class Orders : public ::testing::Test {
   std::unique_ptr<ServerThread> thread_;
   std::optional<Client> client;
 };
+
+TEST_F(Orders, AreNotLookedUpWhenTheLookupIsTold) {
+  lookup_.request_stop();
+  EXPECT_TRUE(firstcome::testing::eventually([&] {
+    return client->get("/v1/orders/" + confirmed(1, "a").reservation).status == 503U;
+  })) << "an answer, although nobody looks any more";
+}
 
 TEST_F(Orders, AreFoundByTheirReservation) {
   store({confirmed(1, "a")});

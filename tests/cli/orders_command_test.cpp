@@ -1,13 +1,16 @@
 // `firstcome orders failed ...` and `firstcome export` as their users run them.
+#include "engine/sql/sql_session.hpp"
 #include "events/orders/order_store.hpp"
 #include "support/json.hpp"
 #include "support/run_program.hpp"
+#include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <fstream>
+#include <future>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -148,6 +151,58 @@ TEST_F(OrdersCommands, ExitCodesTellWrongFromUnreachable) {
   const Ran missing = run({"export", "--sale", "t"}, "sqlite://" + file("none.db").string());
   EXPECT_EQ(missing.code, 69);
   EXPECT_FALSE(std::filesystem::exists(file("none.db"))) << "it was not made";
+}
+
+TEST_F(OrdersCommands, AFailedEventIsListedWithItsSaleAndCustomer) {
+  Event odd = confirmed(1, "kim@example.org");
+  odd.currency = std::string("K\0W", 3);  // no database takes it
+  ASSERT_EQ(store->store(std::vector{odd}).value().parked, 1U);
+  const Ran table = run({"orders", "failed", "list"});
+  EXPECT_NE(table.output.find("ticket"), std::string::npos) << table.output;
+  EXPECT_NE(table.output.find("kim@example.org"), std::string::npos) << table.output;
+  const Ran lines = run({"orders", "failed", "list", "--json"});
+  EXPECT_EQ(text_of(parse_json(lines.output), "customer"), "kim@example.org");
+}
+
+TEST_F(OrdersCommands, AnExportBeginsWithAByteOrderMarkWhereItIsAskedFor) {
+  ASSERT_TRUE(store->store(std::vector{confirmed(1, "이순신")}));
+  const Ran with = run({"export", "--sale", "ticket", "--bom"});
+  EXPECT_TRUE(with.output.starts_with("\xEF\xBB\xBFreservation,")) << with.output;
+  EXPECT_TRUE(run({"export", "--sale", "ticket"}).output.starts_with("reservation,"));
+  EXPECT_EQ(run({"export", "--sale", "ticket", "--format", "jsonl", "--bom"}).code, 64);
+}
+
+TEST_F(OrdersCommands, ACustomerIsErased) {
+  ASSERT_TRUE(store->store(std::vector{confirmed(1, "kim@example.org"), confirmed(2, "lee")}));
+  const Ran erased = run({"erase", "--customer", "kim@example.org"});
+  EXPECT_EQ(erased.code, 0) << erased.error;
+  const std::string all = run({"export", "--sale", "ticket"}).output;
+  EXPECT_EQ(all.find("kim@example.org"), std::string::npos) << all;
+  EXPECT_NE(all.find("erased:"), std::string::npos) << all;
+  EXPECT_NE(all.find("lee"), std::string::npos) << all;
+  EXPECT_EQ(run({"erase", "--customer", "kim@example.org"}).code, 1) << "nobody there has that name any more";
+}
+
+TEST(OrdersCommandsOnPostgresql, ARetryWaitsForWhoeverTriesTheSameJustNow) {
+  FIRSTCOME_NEEDS_SQL(PostgresServer);
+  const PostgresServer server;
+  events::OrderStoreOptions options;
+  options.database = engine::parse_database_url(server.url(), "order database").value();
+  const auto store = events::OrderStore::open(options).value();
+  ASSERT_TRUE(store->park({"orders/0@2", "broken {", "it is not JSON", "orders/0@2"}));
+  engine::SqlSessionOptions session;
+  session.database = options.database;
+  engine::SqlSession service(session);
+  service.run("BEGIN");
+  // As if it had taken the row after it was made due: whoever looks for rows to try passes over this one.
+  service.ask("SELECT event_id FROM failed_events FOR KEY SHARE", 1);
+  auto retry = std::async(std::launch::async, [&] {
+    return run_program({"orders", "failed", "retry", "--all"}, {"FIRSTCOME_DATABASE=" + server.url()}, 60s);
+  });
+  EXPECT_EQ(retry.wait_for(2s), std::future_status::timeout) << "it has tried nothing yet";
+  service.run("DELETE FROM failed_events");
+  service.run("COMMIT");
+  EXPECT_EQ(retry.get().code, 0);
 }
 
 }  // namespace

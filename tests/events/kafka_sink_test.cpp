@@ -2,6 +2,7 @@
 #include "events/kafka_sink.hpp"
 
 #include "net/kafka/reader.hpp"
+#include "net/kafka/topics.hpp"
 #include "support/kafka_server.hpp"
 
 #include <gmock/gmock.h>
@@ -85,6 +86,7 @@ TEST(KafkaSink, BringsEventsByReservationAndLevelsBySale) {
   EXPECT_THAT(stock["ticket"], ElementsAre(to_json(levels[0])));
   EXPECT_THAT(stock["coupon"], ElementsAre(to_json(levels[2])));
 
+  EXPECT_EQ(sink.left_behind(), "");
   const auto nothing = sink.deliver({}, {}, {});
   EXPECT_TRUE(nothing) << nothing.error();
   KafkaSink other(options_of(server));
@@ -95,6 +97,23 @@ TEST(KafkaSink, BringsEventsByReservationAndLevelsBySale) {
   const auto refused = stranger.deliver(events, {}, {});
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error(), HasSubstr("authentication failed"));
+}
+
+// What is in stock is only told; events become orders.
+TEST(KafkaSink, BringsEventsAlthoughTheTopicOfStockTakesNothing) {
+  FIRSTCOME_NEEDS_KAFKA();
+  const KafkaServer server;
+  // The topic refuses whatever is longer than this.
+  const std::array topics{net::KafkaTopic{"shop.stock", 1, {{"max.message.bytes", "40"}}}};
+  const auto url = net::parse_kafka_url(server.url()).value();
+  ASSERT_TRUE(net::ensure_topics(url, topics, 30s));
+  KafkaSink sink(options_of(server));
+  const std::array events{event_of_reservation(EventType::reservation_confirmed, 'a', 2)};
+  const std::array levels{StockLevel{.sale_id = "ticket", .version = 4, .stock = 5, .available = 4}};
+  const auto delivered = sink.deliver(events, levels, {});
+  ASSERT_TRUE(delivered) << delivered.error();
+  EXPECT_EQ(texts_in(server, "shop.orders").size(), 1U);
+  EXPECT_THAT(sink.left_behind(), HasSubstr("shop.stock"));
 }
 
 TEST(KafkaSink, SaysThatNobodyIsThereAndBringsTheSameLater) {

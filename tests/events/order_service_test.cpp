@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -42,7 +43,10 @@ struct World {
   std::size_t polled = 0;     ///< of the topic
   std::size_t confirmed = 0;  ///< of the topic
   int kept_alive = 0;
+  int polls = 0;
   bool source_works = true;
+  bool confirms = true;
+  bool tells_lag = true;
   std::map<std::string, int> stored;  ///< event id -> how often
   std::vector<std::string> parked;    ///< the places of what is no event
   std::set<std::string> poison;       ///< event ids that the store parks
@@ -64,8 +68,10 @@ struct FakeSource final : EventSource {
   explicit FakeSource(World& its_world) : world(its_world) {
     world.with([](World& self) { self.polled = self.confirmed; });  // as after a restart
   }
-  std::expected<std::vector<SourceRecord>, std::string> poll(std::size_t limit, std::chrono::milliseconds) override {
+  std::expected<std::vector<SourceRecord>, std::string> poll(std::size_t limit, std::chrono::milliseconds,
+                                                             const std::stop_token&) override {
     const std::lock_guard guard(world.mutex);
+    ++world.polls;
     if (!world.source_works) return std::unexpected("the source is dry");
     std::vector<SourceRecord> records;
     while (records.size() < limit && world.polled < world.topic.size()) {
@@ -74,15 +80,20 @@ struct FakeSource final : EventSource {
     }
     return records;
   }
-  std::expected<void, std::string> confirm() override {
-    world.with([](World& self) { self.confirmed = self.polled; });
+  std::expected<void, std::string> confirm(const std::stop_token&) override {
+    const std::lock_guard guard(world.mutex);
+    if (!world.confirms) return std::unexpected("the source takes no confirmation");
+    world.confirmed = world.polled;
     return {};
   }
   void keep_alive() override {
     world.with([](World& self) { ++self.kept_alive; });
   }
-  std::uint64_t lag() override {
-    return world.with([](World& self) { return self.topic.size() - self.polled; });
+  std::optional<std::uint64_t> lag() override {
+    return world.with([](World& self) -> std::optional<std::uint64_t> {
+      if (!self.tells_lag) return std::nullopt;
+      return self.topic.size() - self.polled;
+    });
   }
   World& world;
 };
@@ -112,13 +123,15 @@ struct FakeStore final : OrderStore {
   Result<std::uint64_t> failed_count() override {
     return world.with([](World& self) { return self.poison.size() + self.parked.size(); });
   }
+  Result<std::uint64_t> due_count(Instant) override { return 0; }
+  Result<Erased> erase(const std::string&, const std::string&) override { return Erased{}; }
   Result<FailedPage> failed(const std::string&, std::size_t) override { return FailedPage{}; }
   Result<std::uint64_t> retry_now(const std::optional<std::string>&) override { return 0; }
   Result<std::uint64_t> discard(const std::string&, const Discard&) override { return 0; }
   Result<std::optional<Order>> order(const std::string&) override { return std::optional<Order>{}; }
   Result<OrderPage> orders_of(const std::string&, const std::string&, std::size_t) override { return OrderPage{}; }
   Result<void> export_orders(const std::string&, const std::function<bool(const Order&)>&) override { return {}; }
-  Result<void> ids(const std::optional<std::string>&, const std::function<bool(const OrderId&)>&) override {
+  Result<void> summaries(const std::optional<std::string>&, const std::function<bool(const OrderSummary&)>&) override {
     return {};
   }
   Result<std::uint64_t> count(const std::string&, const std::string&) override { return 0; }
@@ -134,7 +147,7 @@ class OrderServiceTest : public ::testing::Test {
     options.now = [] { return Instant{}; };
     service = std::make_unique<OrderService>(
         std::make_unique<FakeSource>(world),
-        [this]() -> std::expected<std::unique_ptr<OrderStore>, std::string> {
+        [this](const std::stop_token&) -> std::expected<std::unique_ptr<OrderStore>, std::string> {
           const std::lock_guard guard(world.mutex);
           ++world.opened;
           if (!world.trouble.empty()) return std::unexpected(world.trouble);
@@ -222,6 +235,31 @@ TEST_F(OrderServiceTest, ASourceInTroubleIsAskedAgain) {
   EXPECT_THAT(service->trouble(), HasSubstr("the source is dry"));
   world.with([](World& self) { self.source_works = true; });
   EXPECT_TRUE(eventually([&] { return confirmed() == 1; }));
+}
+
+TEST_F(OrderServiceTest, StaysInTroubleUntilWhatIsStoredIsConfirmed) {
+  world.with([](World& self) { self.confirms = false; });
+  world.add(confirmation(1));
+  start();
+  ASSERT_TRUE(eventually([&] { return !service->trouble().empty(); }));
+  const int polls = world.with([](World& self) { return self.polls; });
+  // Polls that bring nothing are no sign that offsets can be stored.
+  ASSERT_TRUE(eventually([&] {
+    EXPECT_THAT(service->trouble(), HasSubstr("takes no confirmation"));
+    return world.with([](World& self) { return self.polls; }) > polls + 20;
+  }));
+  world.with([](World& self) { self.confirms = true; });
+  world.add(confirmation(2));
+  EXPECT_TRUE(eventually([&] { return confirmed() == 2 && service->trouble().empty(); }));
+}
+
+TEST_F(OrderServiceTest, TellsALagOnlyWhereTheSourceHasOne) {
+  world.with([](World& self) { self.tells_lag = false; });
+  start();
+  ASSERT_TRUE(eventually([&] { return world.with([](World& self) { return self.polls; }) > 2; }));
+  EXPECT_FALSE(service->counters().lag);
+  world.with([](World& self) { self.tells_lag = true; });
+  EXPECT_TRUE(eventually([&] { return service->counters().lag == 0U; }));
 }
 
 TEST_F(OrderServiceTest, KeepsToTheRateThatItWasGiven) {

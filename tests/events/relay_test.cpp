@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <set>
@@ -50,6 +51,14 @@ class Shore {
     const std::lock_guard guard(mutex_);
     return arrived_;
   }
+  void leave_behind(std::string what) {
+    const std::lock_guard guard(mutex_);
+    left_behind_ = std::move(what);
+  }
+  std::string left_behind() const {
+    const std::lock_guard guard(mutex_);
+    return left_behind_;
+  }
   int asked() const {
     const std::lock_guard guard(mutex_);
     return asked_;
@@ -69,6 +78,7 @@ class Shore {
   std::condition_variable_any changed_;
   Mood mood_ = Mood::takes;
   int asked_ = 0;
+  std::string left_behind_;
   std::vector<Event> arrived_;
 };
 
@@ -76,10 +86,11 @@ struct ToShore final : EventSink {
   explicit ToShore(Shore& its_shore) : shore(its_shore) {}
   std::expected<void, std::string> deliver(std::span<const Event> events, std::span<const StockLevel> levels,
                                            const std::stop_token& stop) override {
-    EXPECT_FALSE(levels.empty());
+    EXPECT_TRUE(events.empty() || !levels.empty());
     for (const Event& event : events) EXPECT_TRUE(leaves_the_house(event.type));
     return shore.deliver(events, stop);
   }
+  std::string left_behind() const override { return shore.left_behind(); }
   Shore& shore;
 };
 
@@ -207,6 +218,110 @@ TEST_F(RelayTest, GoesOnWhereAnEarlierRunEnded) {
   EXPECT_EQ(shore.ids(), expected_ids());
   one.reset();
   thread.reset();
+}
+
+TEST_F(RelayTest, TellsThatTheRestIsLeftBehindUntilItIsBrought) {
+  const auto one = relay();
+  ASSERT_TRUE(eventually([&] { return undelivered() == 0; }));
+  shore.leave_behind("the topic of stock is gone");
+  sell(1);
+  ASSERT_TRUE(eventually([&] { return !one->trouble().empty(); }));
+  EXPECT_THAT(one->trouble(), ::testing::HasSubstr("the topic of stock is gone"));
+  EXPECT_TRUE(eventually([&] { return undelivered() == 0; })) << "events go on";
+  shore.leave_behind("");
+  EXPECT_TRUE(eventually([&] { return one->trouble().empty(); })) << "although nothing more is sold";
+}
+
+/// Refuses every lock until it is told otherwise.
+struct RefusingSpace final : LockSpace {
+  struct Refusing final : Lock {
+    Refusing(RefusingSpace& its_space, std::string its_name)
+        : space(its_space), below(space.below->lock(its_name)), own_name(std::move(its_name)) {}
+    void acquire(AcquireOptions options, std::move_only_function<void(Acquired)> done) override {
+      ++space.asked;
+      if (space.refuses) return done(std::unexpected(NotAcquired{NotAcquired::Why::denied, "NOPERM no such right"}));
+      below->acquire(std::move(options), std::move(done));
+    }
+    const std::string& name() const override { return own_name; }
+    RefusingSpace& space;
+    std::unique_ptr<Lock> below;
+    std::string own_name;
+  };
+  std::unique_ptr<Lock> lock(std::string name) override { return std::make_unique<Refusing>(*this, std::move(name)); }
+  std::unique_ptr<ReadWriteLock> read_write_lock(std::string name) override {
+    return below->read_write_lock(std::move(name));
+  }
+  std::unique_ptr<Semaphore> semaphore(std::string name, std::uint32_t capacity) override {
+    return below->semaphore(std::move(name), capacity);
+  }
+  void inspect(std::string name, std::move_only_function<void(std::expected<LockView, LockFailure>)> done) override {
+    below->inspect(std::move(name), std::move(done));
+  }
+  const LockTraits& traits() const override { return below->traits(); }
+
+  std::unique_ptr<LockSpace> below = make_in_process_locks();
+  std::atomic<bool> refuses = true;
+  std::atomic<int> asked = 0;
+};
+
+TEST_F(RelayTest, TellsThatItsLeasesAreRefusedAndAsksAgain) {
+  auto locks = std::make_unique<RefusingSpace>();
+  RefusingSpace& space = *locks;
+  Relay one(engine(), engine::ReservationIds(engine().secret()), std::make_unique<ToShore>(shore), std::move(locks),
+            {.look_through = 20ms});
+  one.start();
+  ASSERT_TRUE(eventually([&] { return !one.trouble().empty(); }));
+  EXPECT_THAT(one.trouble(), ::testing::HasSubstr("NOPERM no such right"));
+  EXPECT_GE(one.counters().failures, 1U);
+  EXPECT_TRUE(eventually([&] { return space.asked >= 3; })) << "it asks again by itself";
+  EXPECT_FALSE(one.trouble().empty()) << "looking through alone ends nothing";
+  space.refuses = false;
+  ASSERT_TRUE(eventually([&] { return undelivered() == 0; }));
+  EXPECT_TRUE(eventually([&] { return one.trouble().empty(); }));
+  one.stop([] {});
+}
+
+/// An engine with one more stream, whose outbox cannot be read for as long as `is_torn`.
+struct WithATornStream final : Engine {
+  static constexpr SaleHandle torn{77};
+
+  explicit WithATornStream(Engine& its_engine) : below(its_engine) {}
+  void submit(Operation& operation) override {
+    const auto* const read = std::get_if<ReadOutbox>(&operation.command);
+    if (read != nullptr && read->stream == torn) {
+      operation.answer = std::unexpected(Failure{FailureCode::store_unavailable, "page 7 is torn"});
+    } else if (is_torn && std::holds_alternative<FindUndelivered>(operation.command)) {
+      auto found = BlockingCaller(below).ask(FindUndelivered{}).value();
+      found.streams.push_back(torn);
+      operation.answer = std::move(found);
+    } else {
+      return below.submit(operation);
+    }
+    operation.completed();
+  }
+  Readiness readiness() const override { return below.readiness(); }
+  std::string_view name() const override { return below.name(); }
+  void on_payment_work(std::function<void()>) override {}
+
+  Engine& below;
+  std::atomic<bool> is_torn = true;
+};
+
+TEST_F(RelayTest, StaysInTroubleWhileOneStreamIsStuckAndOthersAreDelivered) {
+  WithATornStream with_torn(engine());
+  Relay one(with_torn, engine::ReservationIds(engine().secret()), std::make_unique<ToShore>(shore), nullptr,
+            {.look_through = 5ms, .first_pause = 1ms, .longest_pause = 5ms});
+  one.start();
+  ASSERT_TRUE(eventually([&] { return one.counters().failures >= 3; }));
+  const std::uint64_t rounds = one.counters().rounds;
+  ASSERT_TRUE(eventually([&] {
+    sell(1);
+    EXPECT_THAT(one.trouble(), ::testing::HasSubstr("page 7 is torn"));
+    return one.counters().rounds > rounds + 5;
+  })) << "the other stream is delivered";
+  with_torn.is_torn = false;
+  EXPECT_TRUE(eventually([&] { return undelivered() == 0 && one.trouble().empty(); }));
+  one.stop([] {});
 }
 
 /// A lock space that several have.

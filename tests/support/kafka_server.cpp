@@ -38,7 +38,11 @@ constexpr const char* one_small_broker =
     "node.id=1\n"
     "inter.broker.listener.name=OPEN\n"
     "controller.listener.names=CONTROLLER\n"
-    "sasl.enabled.mechanisms=PLAIN\n"
+    "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n"
+    "listener.name.login.scram-sha-256.sasl.jaas.config="
+    "org.apache.kafka.common.security.scram.ScramLoginModule required;\n"
+    "listener.name.login.scram-sha-512.sasl.jaas.config="
+    "org.apache.kafka.common.security.scram.ScramLoginModule required;\n"
     "listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required "
     "user_shop=\"secret\";\n"
     "auto.create.topics.enable=false\n"
@@ -167,6 +171,20 @@ bool KafkaServer::answers() const {
   if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
   rd_kafka_destroy(client);
   return answered;
+}
+
+void KafkaServer::add_scram_user(const std::string& user, const std::string& password) const {
+  for (const std::string mechanism : {"SCRAM-SHA-256", "SCRAM-SHA-512"}) {  // the program takes one at a time
+    ChildOptions options =
+        kafka_program("kafka.admin.ConfigCommand",
+                      {"--bootstrap-server", "127.0.0.1:" + std::to_string(port_), "--alter", "--add-config",
+                       mechanism + "=[password=" + password + "]", "--entity-type", "users", "--entity-name", user});
+    options.error_log = folder() / "user.log";
+    ChildProcess process(std::move(options));
+    if (process.wait(60s) != 0) {
+      throw std::runtime_error("Kafka could not make a user:\n" + text_of(folder() / "user.log"));
+    }
+  }
 }
 
 void KafkaServer::stop() {

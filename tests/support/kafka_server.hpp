@@ -56,10 +56,13 @@ class KafkaServer {
   std::uint16_t port() const { return port_; }
   /// kafka://127.0.0.1:PORT, where nobody is asked who they are.
   std::string url() const { return "kafka://127.0.0.1:" + std::to_string(port_); }
-  /// Where SASL PLAIN is asked for; the user is `shop`, the right password `secret`.
-  std::string url_with_password(const std::string& password = "secret") const {
-    return "kafka://shop:" + password + "@127.0.0.1:" + std::to_string(login_port_);
+  /// Where SASL is asked for; with PLAIN, the user is `shop`, the right password `secret`.
+  std::string url_with_password(const std::string& password = "secret") const { return url_of_user("shop", password); }
+  std::string url_of_user(const std::string& user, const std::string& password) const {
+    return "kafka://" + user + ":" + password + "@127.0.0.1:" + std::to_string(login_port_);
   }
+  /// Makes a user for SCRAM-SHA-256 and SCRAM-SHA-512. Takes some seconds. Throws std::runtime_error.
+  void add_scram_user(const std::string& user, const std::string& password) const;
   /// kafkas://127.0.0.1:PORT. REQUIRES: it was given its files.
   std::string tls_url() const { return "kafkas://127.0.0.1:" + std::to_string(tls_port_); }
   const std::filesystem::path& folder() const { return folder_.path(); }

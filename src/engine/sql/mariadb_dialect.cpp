@@ -142,6 +142,10 @@ class Mariadb final : public SqlDialect {
     return is_content(code, state) ? SqlFailure::content(text) : SqlFailure::doubtful(text);
   }
 
+  int socket_of(soci::session& session) const override {
+    return static_cast<int>(mysql_get_socket(static_cast<soci::mysql_session_backend*>(session.get_backend())->conn_));
+  }
+
   std::string_view begin() const override { return "START TRANSACTION"; }
 
   bool escapes_backslash() const override { return true; }

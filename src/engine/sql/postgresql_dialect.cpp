@@ -77,7 +77,7 @@ class Postgresql final : public SqlDialect {
     return SqlFailure::database(Trouble::connection, text);  // the library's own, which has no state
   }
 
-  int socket_without_timeout(soci::session& session) const override {
+  int socket_of(soci::session& session) const override {
     return PQsocket(static_cast<soci::postgresql_session_backend*>(session.get_backend())->conn_);
   }
 

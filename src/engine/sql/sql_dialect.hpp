@@ -10,6 +10,7 @@
 
 #include <exception>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,9 @@ struct SqlSessionOptions {
   Milliseconds connect_timeout{5'000};
   Milliseconds statement_timeout{10'000};
   Milliseconds lock_timeout{2'000};  ///< for a lock of another session; whole seconds on MariaDB
+  /// When it is asked to stop, the session has one more second for the statement that runs, and then its connection is
+  /// cut; a connection that is being made is given up at once. SQLite's statements end by themselves.
+  std::stop_token stop = {};
 };
 
 /// Values without state: one of each kind, for ever. Thread safety: all functions are pure but for `connect`.
@@ -41,8 +45,8 @@ class SqlDialect {
   /// Of an exception that SOCI threw; `session` is nullptr where it could not connect.
   virtual SqlFailure failure_of(const std::exception& error, soci::session* session) const = 0;
 
-  /// Of a connection whose client knows no time-out for reading; else -1.
-  virtual int socket_without_timeout(soci::session&) const { return -1; }
+  /// Returns the socket of the connection; -1: it has none.
+  virtual int socket_of(soci::session&) const { return -1; }
 
   /// Starts a transaction that may write.
   virtual std::string_view begin() const { return "BEGIN"; }

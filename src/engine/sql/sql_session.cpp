@@ -1,5 +1,6 @@
 #include "engine/sql/sql_session.hpp"
 
+#include "engine/sql/sql_connecting.hpp"
 #include "lock/sql/sql_count.hpp"
 
 #include <algorithm>
@@ -9,12 +10,13 @@ namespace firstcome::engine {
 
 SqlSession::SqlSession(const SqlSessionOptions& options) : dialect_(dialect_of(options.database.kind)) {
   try {
-    session_ = dialect_.connect(options);
-    const int socket = dialect_.socket_without_timeout(*session_);
+    session_ = connect_unless_stopped(options);
+    const int socket = dialect_.socket_of(*session_);
     // The server's own time-out, which says more, comes first.
-    if (socket >= 0)
-      watchdog_ = std::make_unique<SqlWatchdog>(socket, options.statement_timeout + options.lock_timeout);
-  } catch (const std::exception& error) {
+    if (socket >= 0) {
+      watchdog_ = std::make_unique<SqlWatchdog>(socket, options.statement_timeout + options.lock_timeout, options.stop);
+    }
+  } catch (const std::exception& error) {  // a SqlFailure is none
     throw dialect_.failure_of(error, nullptr);
   }
 }

@@ -18,7 +18,7 @@ class SqlSession {
  public:
   using Row = std::vector<std::optional<std::string>>;
 
-  /// Connects.
+  /// Connects. A session that was told to stop (SqlSessionOptions) throws soon, as one that lost its connection.
   explicit SqlSession(const SqlSessionOptions& options);
 
   void run(std::string_view sql);
@@ -34,7 +34,7 @@ class SqlSession {
  private:
   const SqlDialect& dialect_;
   std::unique_ptr<soci::session> session_;
-  std::unique_ptr<SqlWatchdog> watchdog_;  ///< nullptr: the client has time-outs of its own
+  std::unique_ptr<SqlWatchdog> watchdog_;  ///< nullptr: there is no connection to be cut
 };
 
 /// A transaction that is rolled back unless it was committed.

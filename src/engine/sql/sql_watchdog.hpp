@@ -1,5 +1,6 @@
-// Cuts a connection whose server does not answer at all. PostgreSQL's client waits for ever for one that is stopped, or
-// cut off by something that still acknowledges its packets; the server's own time-outs do not run then.
+// Cuts a connection whose server does not answer at all, or for which nobody waits any longer because the process
+// stops. PostgreSQL's client waits for ever for a server that is stopped, or cut off by something that still
+// acknowledges its packets; the server's own time-outs do not run then.
 #pragma once
 
 #include <firstcome/types.hpp>
@@ -8,6 +9,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 namespace firstcome::engine {
@@ -16,7 +18,8 @@ namespace firstcome::engine {
 class SqlWatchdog {
  public:
   /// It works on a copy of the socket's descriptor, so the owner may close its own at any time.
-  SqlWatchdog(int socket, Milliseconds patience);
+  /// A second after `process_stop` was asked to stop, it cuts the connection as soon as a statement runs.
+  SqlWatchdog(int socket, Milliseconds patience, std::stop_token process_stop = {});
   ~SqlWatchdog();
   SqlWatchdog(const SqlWatchdog&) = delete;
   SqlWatchdog& operator=(const SqlWatchdog&) = delete;
@@ -40,6 +43,7 @@ class SqlWatchdog {
 
   const int socket_;
   const Milliseconds patience_;
+  const std::stop_token process_stop_;
   std::atomic<Clock::rep> limit_{0};  ///< 0: nothing runs
   std::mutex mutex_;                  ///< for the waiting only
   std::condition_variable_any wake_;

@@ -1,6 +1,7 @@
 #include "events/orders/failed_events.hpp"
 
 #include "engine/sql/sql_values.hpp"
+#include "net/json_writer.hpp"
 
 #include <fmt/format.h>
 
@@ -206,6 +207,71 @@ void FailedEvents::fail_again(const FailedEvent& event, const std::string& error
 }
 
 std::uint64_t FailedEvents::count() { return session_.ask_number("SELECT COUNT(*) FROM failed_events"); }
+
+std::uint64_t FailedEvents::due_count(Instant now) {
+  return session_.ask_number(
+      fmt::format("SELECT COUNT(*) FROM failed_events WHERE next_try_at <= {}", milliseconds(now)));
+}
+
+std::size_t FailedEvents::erase(const std::string& customer, const std::string& pseudonym) {
+  return erase_in("failed_events", customer, pseudonym) + erase_in("discarded_events", customer, pseudonym);
+}
+
+namespace {
+
+/// The body without the customer; nothing: it does not tell of that one.
+std::optional<std::string> body_without(const std::string& body, const std::string& customer,
+                                        const std::string& pseudonym) {
+  if (auto event = event_from_json(body)) {
+    if (event->customer != customer) return std::nullopt;
+    event->customer = pseudonym;
+    if (event->payment) event->payment->account_number.clear();
+    return to_json(*event);
+  }
+  // What cannot be read may still name them.
+  std::string named;
+  net::JsonWriter(named).string(customer);
+  std::string replacement;
+  net::JsonWriter(replacement).string(pseudonym);
+  std::string text = body;
+  bool found = false;
+  for (auto at = text.find(named); at != std::string::npos; at = text.find(named, at + replacement.size())) {
+    text.replace(at, named.size(), replacement);
+    found = true;
+  }
+  return found ? std::optional(std::move(text)) : std::nullopt;
+}
+
+}  // namespace
+
+/// All rows are read, in pages: what they tell of a customer stands in their bodies only.
+std::size_t FailedEvents::erase_in(std::string_view table, const std::string& customer, const std::string& pseudonym) {
+  constexpr std::size_t page_rows = 1'000;
+  std::size_t count = 0;
+  std::string where = "1 = 1";
+  for (;;) {
+    const auto rows = session_.ask(fmt::format("SELECT event_id, reservation, body, body_form FROM {} WHERE {}"
+                                               " ORDER BY event_id, reservation LIMIT {}",
+                                               table, where, page_rows),
+                                   4);
+    for (const auto& row : rows) {
+      const auto body = body_without(body_from(row[2].value_or(""), row[3].value_or("text")), customer, pseudonym);
+      if (!body) continue;
+      const StoredBody stored = body_for_storing(*body);
+      // A database may have said in its error which row it refused.
+      session_.run(
+          fmt::format("UPDATE {} SET body = {}, body_form = {}, error = 'its customer was erased'"
+                      " WHERE event_id = {} AND reservation = {}",
+                      table, literal(stored.text), literal(stored.form), literal(row[0].value_or("")),
+                      literal(row[1].value_or(""))));
+      ++count;
+    }
+    if (rows.size() < page_rows) return count;
+    const std::string id = literal(rows.back()[0].value_or(""));
+    where = fmt::format("event_id >= {} AND (event_id > {} OR reservation > {})", id, id,
+                        literal(rows.back()[1].value_or("")));
+  }
+}
 
 std::vector<FailedEvent> FailedEvents::page(const std::string& after, std::size_t limit) {
   // The cursor is `event id + space + reservation`, the two of which are the key.

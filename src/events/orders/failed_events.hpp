@@ -43,12 +43,16 @@ class FailedEvents {
   void fail_again(const FailedEvent& event, const std::string& error, Instant now);
 
   std::uint64_t count();
+  std::uint64_t due_count(Instant now);
+  /// As OrderStore::erase says, in failed and in discarded events. Returns in how many.
+  std::size_t erase(const std::string& customer, const std::string& pseudonym);
   std::vector<FailedEvent> page(const std::string& after, std::size_t limit);
   std::uint64_t retry_now(const std::optional<std::string>& id, Instant now);
   std::uint64_t discard(const std::string& id, const Discard& why, Instant now);
 
  private:
   std::vector<FailedEvent> select(const std::string& where);
+  std::size_t erase_in(std::string_view table, const std::string& customer, const std::string& pseudonym);
   std::string literal(std::string_view text) const;
   /// `event_id = … AND reservation = …`
   std::string named(const FailedEvent& event) const;

@@ -35,6 +35,7 @@ namespace {
 class Postgresql final : public OrderDialect {
  public:
   std::string_view skip_locked() const override { return " FOR UPDATE SKIP LOCKED"; }
+  std::string_view lock_rows() const override { return " FOR UPDATE"; }
   std::string_view say_at_once() const override { return "SET CONSTRAINTS ALL IMMEDIATE"; }
 
   Types types() const override {
@@ -70,6 +71,7 @@ class Mariadb final : public OrderDialect {
   }
   std::string_view keep_existing() const override { return " ON DUPLICATE KEY UPDATE event_id = VALUES(event_id)"; }
   std::string_view skip_locked() const override { return " FOR UPDATE SKIP LOCKED"; }
+  std::string_view lock_rows() const override { return " FOR UPDATE"; }
   std::string words_of(std::string sentence) const override {
     if (sentence.find("'sale' cannot be null") == std::string::npos) return sentence;
     return "Duplicate entry: another row has a value of this one that must be unique";

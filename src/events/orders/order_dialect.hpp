@@ -24,6 +24,8 @@ class OrderDialect {
   virtual std::string_view keep_existing() const { return " ON CONFLICT DO NOTHING"; }
   /// Behind a SELECT of rows that another service may be trying too.
   virtual std::string_view skip_locked() const { return ""; }
+  /// Behind a SELECT of rows that are going to be changed.
+  virtual std::string_view lock_rows() const { return ""; }
   /// In a transaction: what it breaks is to be said by the statement, not by the commit.
   virtual std::string_view say_at_once() const { return ""; }
   /// What is said of an error of content where the database's own words are about how `order_conflict` is written.

@@ -1,5 +1,7 @@
 #include "events/orders/order_rows.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <tuple>
 #include <utility>
@@ -60,6 +62,60 @@ std::string_view word(PaymentState state) {
   return "refunded";
 }
 
+KnownOrder known_from(const Event& event) {
+  KnownOrder known{event.sale,     event.number,    event.customer, event.quantity, event.amount,
+                   event.currency, event.reference, event.sequence, std::nullopt};
+  if (event.type == EventType::reservation_confirmed) known.confirmed_at = event.at;
+  return known;
+}
+
+KnownOrder known_from(const Order& order) {
+  return {order.sale,     order.number,    order.customer, order.quantity,    order.amount,
+          order.currency, order.reference, order.sequence, order.confirmed_at};
+}
+
+namespace {
+
+/// The first value that is different, in words; empty: none.
+std::string difference(const Event& event, const KnownOrder& known) {
+  const auto tell = [](std::string_view name, const auto& there, const auto& here) {
+    return fmt::format("{} is \"{}\", not \"{}\"", name, there, here);
+  };
+  const bool erased = known.customer.starts_with(erased_customer);
+  if (!erased && event.customer != known.customer) return tell("customer", known.customer, event.customer);
+  if (event.quantity != known.quantity) return tell("quantity", known.quantity, event.quantity);
+  if (event.amount != known.amount) return tell("amount", known.amount, event.amount);
+  if (event.currency != known.currency) return tell("currency", known.currency, event.currency);
+  if (event.reference != known.reference) return tell("reference", known.reference, event.reference);
+  return {};
+}
+
+/// Whether all values must be those that are known. They may have changed between two events of one reservation, but
+/// not within one event, and a reservation is confirmed only once: a confirmation of another instant, with other
+/// values, is of another one.
+bool must_be_the_same(const Event& event, const KnownOrder& known) {
+  const bool both_confirm = event.type == EventType::reservation_confirmed && known.confirmed_at.has_value();
+  return event.sequence == known.sequence || (both_confirm && event.at != *known.confirmed_at);
+}
+
+bool concerns_orders(const Event& event) {
+  return event.type == EventType::reservation_confirmed || event.type == EventType::reservation_returned;
+}
+
+}  // namespace
+
+std::string contradiction(const Event& event, const KnownOrder& known) {
+  if (!concerns_orders(event)) return {};
+  std::string what;
+  if (event.sale != known.sale || event.number != known.number) {
+    what = fmt::format("it is number {} of sale {}", value(known.number), known.sale);
+  } else if (must_be_the_same(event, known)) {
+    what = difference(event, known);
+  }
+  if (what.empty()) return {};
+  return fmt::format("another reservation with this id is known already: {}; the store may have gone back", what);
+}
+
 OrderUnit unit_of(std::vector<const Event*> events) {
   OrderUnit unit;
   if (!events.empty()) unit.reservation = events.front()->reservation;
@@ -76,7 +132,7 @@ std::vector<OrderUnit> units_of(std::span<const Event> events) {
   }
   const auto key = [](const Event* event) { return std::tie(event->reservation, event->sequence); };
   std::ranges::stable_sort(sorted, {}, key);
-  const auto same = [&](const Event* a, const Event* b) { return key(a) == key(b); };
+  const auto same = [](const Event* a, const Event* b) { return *a == *b; };
   sorted.erase(std::unique(sorted.begin(), sorted.end(), same), sorted.end());
   std::vector<OrderUnit> units;
   for (auto first = sorted.begin(); first != sorted.end();) {

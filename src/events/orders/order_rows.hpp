@@ -23,13 +23,33 @@ struct PaymentRow {
   PaymentState state{};
 };
 
-/// The events of one reservation in one batch, by sequence, each once; and the rows that they make together.
+/// The events of one reservation in one batch, by sequence, each once; and the rows that they make together. Two
+/// different events of one sequence contradict each other, and both are there.
 struct OrderUnit {
   std::string_view reservation;  ///< empty: of a sale
   std::vector<const Event*> events;
   std::optional<OrderRow> order;
   std::optional<PaymentRow> payment;
 };
+
+/// What is known of a reservation from elsewhere: its stored order, or another event.
+struct KnownOrder {
+  std::string_view sale;
+  Number number{};
+  std::string_view customer;
+  Units quantity = 0;
+  Money amount = 0;
+  std::string_view currency;
+  std::string_view reference;
+  std::uint64_t sequence = 0;
+  std::optional<Instant> confirmed_at;
+};
+KnownOrder known_from(const Event& event);
+KnownOrder known_from(const Order& order);
+
+/// Says how an event contradicts what is known: it has the id of that reservation, and is of another one. That happens
+/// where a store lost a part of its past and gave an id again. Empty: it does not, a repetition least of all.
+std::string contradiction(const Event& event, const KnownOrder& known);
 
 /// One unit of some events of one reservation. REQUIRES: by sequence.
 OrderUnit unit_of(std::vector<const Event*> events);

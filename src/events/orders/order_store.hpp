@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,11 +68,18 @@ struct OrderPage {
   std::string next;  ///< ask again after this reservation; empty: that was all
 };
 
-/// What an audit compares.
-struct OrderId {
+/// What an audit compares: the values that the engine knows of a reservation too.
+struct OrderSummary {
   std::string reservation;
   std::string sale;
+  std::string customer;
+  Units quantity = 0;
+  Money amount = 0;
+  std::string currency;
+  std::string reference;  ///< empty: none
   OrderState state{};
+
+  bool operator==(const OrderSummary&) const = default;
 };
 
 /// One event that could not be stored, or that waits behind one of its reservation.
@@ -119,6 +127,16 @@ struct Discard {
   std::string by;  ///< who says so
 };
 
+/// Rows in which a customer was replaced.
+struct Erased {
+  std::size_t orders = 0;
+  std::size_t payments = 0;
+  std::size_t events = 0;  ///< failed and discarded ones
+};
+
+/// A customer whose name begins so was erased: who it was, nobody compares.
+inline constexpr std::string_view erased_customer = "erased:";
+
 /// The system's clock.
 Instant wall_clock();
 
@@ -133,6 +151,8 @@ struct OrderStoreOptions {
   Milliseconds statement_timeout{10'000};
   Milliseconds lock_timeout{2'000};           ///< for a lock of another session; whole seconds on MariaDB
   std::function<Instant()> now = wall_clock;  ///< what `stored_at` and `first_failed_at` are read from
+  /// When it is asked to stop, all functions end with a trouble of the connection, within a second or so.
+  std::stop_token stop = {};
 };
 
 /// All functions block, at most about `connect_timeout` + 3 × `statement_timeout` + `lock_timeout` × 3 each (paged ones
@@ -160,12 +180,20 @@ class OrderStore {
   /// leaves the list; the rest is due later: 1 s, doubled each time, at most 10 min.
   virtual Result<Retried> retry_due(Instant now, std::size_t limit) = 0;
   virtual Result<std::uint64_t> failed_count() = 0;
+  /// Returns how many are due at `now`. Those that somebody else tries just now are among them until that has ended.
+  virtual Result<std::uint64_t> due_count(Instant now) = 0;
   /// By id. REQUIRES: 1 <= limit <= 1000.
   virtual Result<FailedPage> failed(const std::string& after, std::size_t limit) = 0;
   /// Makes one, and those of its reservation, due at once; without an id, all. Returns how many.
   virtual Result<std::uint64_t> retry_now(const std::optional<std::string>& id) = 0;
   /// Moves one to `discarded_events`; those behind it are due at once. Returns how many: 0 where there is none.
   virtual Result<std::uint64_t> discard(const std::string& id, const Discard& why) = 0;
+
+  // --- personal data ---
+
+  /// Puts `pseudonym` in the place of the customer, in all tables, and removes the numbers of accounts that they paid
+  /// with. Events that come again do not bring the customer back. Cost: without an index on payments, a scan of them.
+  virtual Result<Erased> erase(const std::string& customer, const std::string& pseudonym) = 0;
 
   // --- orders ---
 
@@ -175,8 +203,9 @@ class OrderStore {
   /// Calls `each` with every order of the sale, by number, read in pages: memory stays small, and an order that is
   /// stored meanwhile may be missing. `each` returns whether to go on.
   virtual Result<void> export_orders(const std::string& sale, const std::function<bool(const Order&)>& each) = 0;
-  /// The same of the ids, of one sale or of all, by reservation.
-  virtual Result<void> ids(const std::optional<std::string>& sale, const std::function<bool(const OrderId&)>& each) = 0;
+  /// The same of what an audit compares, of one sale or of all, by reservation.
+  virtual Result<void> summaries(const std::optional<std::string>& sale,
+                                 const std::function<bool(const OrderSummary&)>& each) = 0;
   /// Orders of the sale, returned ones among them, whose reservations' ids begin with `prefix`: a sale that was deleted
   /// may have had the same name.
   virtual Result<std::uint64_t> count(const std::string& sale, const std::string& prefix) = 0;

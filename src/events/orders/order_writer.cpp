@@ -2,24 +2,109 @@
 
 #include "engine/sql/sql_values.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 namespace firstcome::events {
 
+using engine::number_in;
 using engine::SqlValues;
 using Fault = SqlFailure::Fault;
 
-void OrderWriter::write(std::span<const OrderUnit> units) {
+namespace {
+
+bool begins_an_order(const OrderUnit& unit) {
+  return !unit.events.empty() && unit.events.front()->type == EventType::reservation_confirmed;
+}
+
+/// Calls `write` with at most `order_batch_rows` units at a time.
+template <typename Write>
+void in_statements(std::span<const OrderUnit> units, Write write) {
   while (!units.empty()) {
     const auto some = units.first(std::min(units.size(), order_batch_rows));
-    write_orders(some);
-    write_payments(some);
+    write(some);
     units = units.subspan(some.size());
   }
 }
 
-void OrderWriter::write_orders(std::span<const OrderUnit> units) {
+}  // namespace
+
+/// Finds the first event of the unit that contradicts the stored order or an earlier event.
+std::optional<OrderWriter::Contradiction> OrderWriter::find_contradiction(const OrderUnit& unit) const {
+  const auto stored = known_.find(unit.reservation);
+  const Order* const known = stored == known_.end() ? nullptr : &stored->second;
+  for (std::size_t i = 0; i < unit.events.size(); ++i) {
+    const Event& event = *unit.events[i];
+    std::string sentence = known == nullptr ? std::string() : contradiction(event, known_from(*known));
+    for (std::size_t earlier = 0; earlier < i && sentence.empty(); ++earlier) {
+      sentence = contradiction(event, known_from(*unit.events[earlier]));
+    }
+    if (!sentence.empty()) return Contradiction{i, std::move(sentence)};
+  }
+  return std::nullopt;
+}
+
+OrderWriter::Known OrderWriter::read_known(std::span<const OrderUnit> units) {
+  Known known;
+  in_statements(units, [&](std::span<const OrderUnit> some) {
+    std::vector<std::string_view> names;
+    for (const OrderUnit& unit : some) {
+      // One with a zero byte cannot be asked for, nor be there.
+      if (unit.reservation.find('\0') == std::string_view::npos) names.push_back(unit.reservation);
+    }
+    if (names.empty()) return;
+    const std::string sql = fmt::format(
+        "SELECT reservation, sale, number, customer, quantity, amount, currency, reference, sequence,"
+        " confirmed_at FROM orders WHERE reservation IN {} ORDER BY reservation{}",
+        engine::sql_list(names, session_.dialect()), order_dialect_of(session_).lock_rows());
+    for (const auto& row : session_.ask(sql, 10)) {
+      Order order;
+      order.reservation = row[0].value_or("");
+      order.sale = row[1].value_or("");
+      order.number = Number{static_cast<std::uint64_t>(number_in(row[2]))};
+      order.customer = row[3].value_or("");
+      order.quantity = number_in(row[4]);
+      order.amount = number_in(row[5]);
+      order.currency = row[6].value_or("");
+      order.reference = row[7].value_or("");
+      order.sequence = static_cast<std::uint64_t>(number_in(row[8]));
+      if (row[9]) order.confirmed_at = Instant{Milliseconds{number_in(row[9])}};
+      known.emplace(order.reservation, std::move(order));
+    }
+  });
+  return known;
+}
+
+void OrderWriter::write_new(std::span<OrderUnit> units) {
+  const auto others = std::ranges::stable_partition(units, begins_an_order);
+  const std::span<const OrderUnit> fresh(units.begin(), others.begin());
+  known_ = read_known(others);
+  for (const OrderUnit& unit : units) {
+    if (const auto wrong = find_contradiction(unit)) throw SqlFailure::content(wrong->sentence);
+  }
+  in_statements(fresh, [this](std::span<const OrderUnit> some) {
+    write_orders(some, Rows::are_new);
+    write_payments(some, Rows::are_new);
+  });
+  write(others);
+}
+
+/// REQUIRES: what is there of them is in `known_`.
+void OrderWriter::write(std::span<const OrderUnit> units) {
+  in_statements(units, [this](std::span<const OrderUnit> some) {
+    std::vector<OrderUnit> fresh;
+    std::vector<OrderUnit> others;
+    for (const OrderUnit& unit : some) (known_.contains(unit.reservation) ? others : fresh).push_back(unit);
+    // One that appears meanwhile is a duplicate, and no contradiction that nobody sees.
+    write_orders(fresh, Rows::are_new);
+    write_orders(others, Rows::may_be_there);
+    write_payments(some, Rows::may_be_there);
+  });
+}
+
+void OrderWriter::write_orders(std::span<const OrderUnit> units, Rows rows) {
   std::string sql =
       "INSERT INTO orders (reservation, sale, number, customer, quantity, amount, currency, reference, state, sequence,"
       " confirmed_at, updated_at, stored_at) VALUES ";
@@ -36,11 +121,11 @@ void OrderWriter::write_orders(std::span<const OrderUnit> units) {
     values.end_row();
   }
   if (values.rows() == 0) return;
-  sql += order_dialect_of(session_).order_conflict();
+  if (rows == Rows::may_be_there) sql += order_dialect_of(session_).order_conflict();
   session_.run(sql);
 }
 
-void OrderWriter::write_payments(std::span<const OrderUnit> units) {
+void OrderWriter::write_payments(std::span<const OrderUnit> units, Rows rows) {
   std::string sql =
       "INSERT INTO payments (reservation, sale, customer, payment_id, account_number, amount, currency, state, "
       "sequence,"
@@ -57,19 +142,49 @@ void OrderWriter::write_payments(std::span<const OrderUnit> units) {
     values.end_row();
   }
   if (values.rows() == 0) return;
-  sql += order_dialect_of(session_).payment_conflict();
+  if (rows == Rows::may_be_there) sql += order_dialect_of(session_).payment_conflict();
   session_.run(sql);
 }
 
 std::vector<Blamed> OrderWriter::write_all_but(std::span<const OrderUnit> units) {
   if (const auto said = order_dialect_of(session_).say_at_once(); !said.empty()) session_.run(said);
+  known_ = read_known(units);
   std::vector<Blamed> blamed;
   for (auto rest = units; !rest.empty();) {
+    // Units stay where they are: the blamed point to them.
     const auto some = rest.first(std::min(rest.size(), order_batch_rows));
-    halve(some, blamed);
     rest = rest.subspan(some.size());
+    write_without_contradictions(some, blamed);
   }
   return blamed;
+}
+
+void OrderWriter::write_without_contradictions(std::span<const OrderUnit> units, std::vector<Blamed>& blamed) {
+  for (auto rest = units; !rest.empty();) {
+    std::optional<Contradiction> wrong;
+    const auto at = std::ranges::find_if(rest, [&](const OrderUnit& unit) {
+      wrong = find_contradiction(unit);
+      return wrong.has_value();
+    });
+    const auto count = static_cast<std::size_t>(at - rest.begin());
+    if (count > 0) halve(rest.first(count), blamed);
+    if (!wrong) return;
+    const OrderUnit& unit = rest[count];
+    blame_contradiction(unit, *wrong, blamed);
+    rest = rest.subspan(count + 1);
+  }
+}
+
+/// What stands before it in its unit is written by itself.
+void OrderWriter::blame_contradiction(const OrderUnit& unit, const Contradiction& wrong, std::vector<Blamed>& blamed) {
+  const auto first = unit.events.begin();
+  const OrderUnit before = unit_of({first, first + static_cast<std::ptrdiff_t>(wrong.index)});
+  std::vector<Blamed> earlier;
+  if (!before.events.empty()) {
+    if (const auto failure = try_to_write({&before, 1})) blame(before, *failure, earlier);
+  }
+  if (earlier.empty()) return blamed.push_back({&unit, wrong.index, wrong.sentence});
+  blamed.push_back({&unit, earlier.front().index, earlier.front().error});
 }
 
 std::optional<SqlFailure> OrderWriter::try_to_write(std::span<const OrderUnit> units) {
@@ -77,6 +192,9 @@ std::optional<SqlFailure> OrderWriter::try_to_write(std::span<const OrderUnit> u
   try {
     write(units);
     session_.run("RELEASE SAVEPOINT firstcome");
+    for (const OrderUnit& unit : units) {
+      if (unit.order) known_.try_emplace(std::string(unit.reservation));
+    }
     return std::nullopt;
   } catch (SqlFailure& failure) {
     if (failure.fault == Fault::database) throw;

@@ -103,21 +103,23 @@ SqlOrderStore::Result<void> SqlOrderStore::export_orders(const std::string& sale
   }
 }
 
-SqlOrderStore::Result<void> SqlOrderStore::ids(const std::optional<std::string>& sale,
-                                               const std::function<bool(const OrderId&)>& each) {
+SqlOrderStore::Result<void> SqlOrderStore::summaries(const std::optional<std::string>& sale,
+                                                     const std::function<bool(const OrderSummary&)>& each) {
   constexpr std::size_t rows = 10 * page_rows;
   std::string after;
   for (;;) {
     const auto page = with_session([&](SqlSession& session) {
       const std::string of_sale = sale ? " AND sale = " + literal(*sale) : "";
-      return session.ask(fmt::format("SELECT reservation, sale, state FROM orders WHERE reservation > {}{}"
-                                     " ORDER BY reservation LIMIT {}",
+      return session.ask(fmt::format("SELECT reservation, sale, customer, quantity, amount, currency, reference, state"
+                                     " FROM orders WHERE reservation > {}{} ORDER BY reservation LIMIT {}",
                                      literal(after), of_sale, rows),
-                         3);
+                         8);
     });
     if (!page) return std::unexpected(page.error());
     for (const auto& row : *page) {
-      if (!each({row[0].value_or(""), row[1].value_or(""), state_in(row[2])})) return {};
+      if (!each({row[0].value_or(""), row[1].value_or(""), row[2].value_or(""), number_in(row[3]), number_in(row[4]),
+                 row[5].value_or(""), row[6].value_or(""), state_in(row[7])}))
+        return {};
     }
     if (page->size() < rows) return {};
     after = page->back()[0].value_or("");

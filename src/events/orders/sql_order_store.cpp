@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <cassert>
+#include <map>
 
 namespace firstcome::events {
 
@@ -37,7 +38,8 @@ engine::SqlSessionOptions session_options(const OrderStoreOptions& options) {
           .file = options.tables == OrderStoreOptions::Tables::expect ? File::expect : File::make,
           .connect_timeout = options.connect_timeout,
           .statement_timeout = options.statement_timeout,
-          .lock_timeout = options.lock_timeout};
+          .lock_timeout = options.lock_timeout,
+          .stop = options.stop};
 }
 
 std::expected<std::unique_ptr<OrderStore>, std::string> OrderStore::open(OrderStoreOptions options) {
@@ -100,7 +102,7 @@ Stored SqlOrderStore::store_all(SqlSession& session, std::span<const Event> even
   OrderWriter writer(session, options_.now());
   std::vector<Blamed> refused;
   if (refusals == Refusals::fail) {
-    writer.write(units);
+    writer.write_new(units);
   } else {
     refused = writer.write_all_but(units);
   }
@@ -156,25 +158,11 @@ SqlOrderStore::Result<void> SqlOrderStore::park(const NoEvent& what) {
 
 namespace {
 
-/// What a failed event says, if it says something by now: a later firstcome may understand what an earlier one did not.
+/// Failed events that say something by now: a later firstcome may understand what an earlier one did not.
 struct Readable {
-  const FailedEvent* failed = nullptr;
-  Event event;
+  std::vector<Event> events;
+  std::vector<const FailedEvent*> failed;  ///< of each of them
 };
-
-/// Those of one line of waiting, in order.
-std::vector<OrderUnit> units_of_readable(const std::vector<Readable>& readable) {
-  std::vector<OrderUnit> units;
-  for (std::size_t i = 0; i < readable.size();) {
-    std::vector<const Event*> events;
-    const std::size_t first = i;
-    for (; i < readable.size() && readable[i].event.reservation == readable[first].event.reservation; ++i) {
-      events.push_back(&readable[i].event);
-    }
-    units.push_back(unit_of(std::move(events)));
-  }
-  return units;
-}
 
 }  // namespace
 
@@ -187,32 +175,35 @@ Retried SqlOrderStore::retry(SqlSession& session, Instant now, std::size_t limit
   FailedEvents failed(session);
   Retried retried;
   const std::vector<FailedEvent> due = failed.due(now, limit);
-  std::vector<Readable> readable;
+  Readable readable;
   for (const FailedEvent& one : due) {
     auto event = event_from_json(one.body);
     if (event) {
-      readable.push_back({&one, std::move(*event)});
+      readable.events.push_back(std::move(*event));
+      readable.failed.push_back(&one);
     } else {
       failed.fail_again(one, event.error(), now);
       ++retried.failed;
     }
   }
-  const std::vector<OrderUnit> units = units_of_readable(readable);
+  // One that could not be read has waited without a reservation, so its place in the list says nothing.
+  const std::vector<OrderUnit> units = units_of(readable.events);
   const std::vector<Blamed> blamed = OrderWriter(session, now).write_all_but(units);
   std::set<const Event*> still;
-  for (const Blamed& one : blamed)
-    still.insert(one.unit->events.begin() + std::ptrdiff_t(one.index), one.unit->events.end());
-  std::vector<const FailedEvent*> done;
-  for (const Readable& one : readable) {
-    if (!still.contains(&one.event)) done.push_back(one.failed);
-  }
-  failed.remove(done);
+  std::map<const Event*, std::string> reasons;
   for (const Blamed& one : blamed) {
-    const Event* const first = one.unit->events[one.index];
-    for (const Readable& candidate : readable) {
-      if (&candidate.event == first) failed.fail_again(*candidate.failed, one.error, now);
+    still.insert(one.unit->events.begin() + std::ptrdiff_t(one.index), one.unit->events.end());
+    reasons[one.unit->events[one.index]] = one.error;
+  }
+  std::vector<const FailedEvent*> done;
+  for (std::size_t i = 0; i < readable.events.size(); ++i) {
+    const Event* const event = &readable.events[i];
+    if (!still.contains(event)) done.push_back(readable.failed[i]);
+    if (const auto why = reasons.find(event); why != reasons.end()) {
+      failed.fail_again(*readable.failed[i], why->second, now);
     }
   }
+  failed.remove(done);
   transaction.commit();
   retried.stored = done.size();
   retried.failed += still.size();
@@ -221,6 +212,24 @@ Retried SqlOrderStore::retry(SqlSession& session, Instant now, std::size_t limit
 
 SqlOrderStore::Result<std::uint64_t> SqlOrderStore::failed_count() {
   return with_session([](SqlSession& session) { return FailedEvents(session).count(); });
+}
+
+SqlOrderStore::Result<std::uint64_t> SqlOrderStore::due_count(Instant now) {
+  return with_session([&](SqlSession& session) { return FailedEvents(session).due_count(now); });
+}
+
+SqlOrderStore::Result<Erased> SqlOrderStore::erase(const std::string& customer, const std::string& pseudonym) {
+  return with_session([&](SqlSession& session) {
+    SqlTransaction transaction(session);
+    const std::string was = " WHERE customer = " + literal(customer);
+    const std::string now = " SET customer = " + literal(pseudonym);
+    Erased erased;
+    erased.orders = session.execute("UPDATE orders" + now + was);
+    erased.payments = session.execute("UPDATE payments" + now + ", account_number = NULL" + was);
+    erased.events = FailedEvents(session).erase(customer, pseudonym);
+    transaction.commit();
+    return erased;
+  });
 }
 
 SqlOrderStore::Result<FailedPage> SqlOrderStore::failed(const std::string& after, std::size_t limit) {

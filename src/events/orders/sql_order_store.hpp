@@ -25,13 +25,16 @@ class SqlOrderStore final : public OrderStore {
   Result<void> park(const NoEvent& what) override;
   Result<Retried> retry_due(Instant now, std::size_t limit) override;
   Result<std::uint64_t> failed_count() override;
+  Result<std::uint64_t> due_count(Instant now) override;
+  Result<Erased> erase(const std::string& customer, const std::string& pseudonym) override;
   Result<FailedPage> failed(const std::string& after, std::size_t limit) override;
   Result<std::uint64_t> retry_now(const std::optional<std::string>& id) override;
   Result<std::uint64_t> discard(const std::string& id, const Discard& why) override;
   Result<std::optional<Order>> order(const std::string& reservation) override;
   Result<OrderPage> orders_of(const std::string& customer, const std::string& after, std::size_t limit) override;
   Result<void> export_orders(const std::string& sale, const std::function<bool(const Order&)>& each) override;
-  Result<void> ids(const std::optional<std::string>& sale, const std::function<bool(const OrderId&)>& each) override;
+  Result<void> summaries(const std::optional<std::string>& sale,
+                         const std::function<bool(const OrderSummary&)>& each) override;
   Result<std::uint64_t> count(const std::string& sale, const std::string& prefix) override;
 
  private:
@@ -70,7 +73,7 @@ auto SqlOrderStore::with_session(Work work) -> Result<decltype(work(std::declval
       if (lost) session_.reset();
       const bool again =
           (lost && failure.kind == Trouble::Kind::connection && !fresh) || failure.kind == Trouble::Kind::busy;
-      if (again && attempt < 3) continue;
+      if (again && attempt < 3 && !options_.stop.stop_requested()) continue;
       return std::unexpected(trouble_of(failure));
     }
   }

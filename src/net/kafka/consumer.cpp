@@ -20,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 using Problem = std::unexpected<std::string>;
 
 constexpr std::int64_t unknown_offset = -1;
+constexpr auto longest_wait = 50ms;  // a stop is noticed after that
 
 int milliseconds_until(Clock::time_point deadline) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
@@ -44,6 +45,7 @@ struct Assigned {
   std::uint64_t assignment = 0;
   std::int64_t done = unknown_offset;    ///< the first record that is not committed, of those polled; where it began
   std::int64_t polled = unknown_offset;  ///< the next record to come
+  std::int64_t end = unknown_offset;     ///< as the brokers said when they were asked
 };
 
 }  // namespace
@@ -56,17 +58,21 @@ class KafkaConsumer::Impl {
   Impl& operator=(const Impl&) = delete;
 
   std::expected<std::vector<KafkaRecord>, std::string> poll(std::size_t limit, std::chrono::milliseconds timeout);
-  std::expected<void, std::string> commit(std::span<const KafkaRecord> records);
+  std::expected<void, std::string> commit(std::span<const KafkaRecord> records, const std::stop_token& stop);
   void rewind();
   void set_paused(bool paused);
-  std::vector<KafkaLag> lag(std::chrono::milliseconds limit) const;
+  std::vector<KafkaLag> lag(std::chrono::milliseconds limit);
   std::size_t partitions() const { return assigned_.size(); }
+  bool is_member() const { return member_; }
 
  private:
   void open();
   void close();
   void take(const rd_kafka_message_t& message, std::vector<KafkaRecord>& records);
+  void take_end(const rd_kafka_message_t& message);
   void drop_what_is_not_ours(std::vector<KafkaRecord>& records) const;
+  void ask_for_ends(std::chrono::milliseconds limit);
+  rd_kafka_resp_err_t answer_to_commit(rd_kafka_queue_t& answers, const std::stop_token& stop) const;
   const Assigned* assigned(const KafkaRecord& record) const;
   KafkaPartitions list() const;
   void hold_or_let_go() const;
@@ -80,6 +86,7 @@ class KafkaConsumer::Impl {
   std::map<PartitionKey, Assigned, ByName> assigned_;
   std::uint64_t assignments_ = 0;  ///< ever; so that each has a number of its own
   std::uint64_t rebalances_ = 0;
+  bool member_ = false;
   bool paused_ = false;
 };
 
@@ -93,6 +100,8 @@ void KafkaConsumer::Impl::open() {
   settings.set("heartbeat.interval.ms", 2s);
   settings.set("max.poll.interval.ms", 120s);
   settings.set("allow.auto.create.topics", "false");
+  // Says where a partition that has nothing new ends, without which nobody knows how far behind it we are.
+  settings.set("enable.partition.eof", "true");
   settings.set("queued.max.messages.kbytes", std::to_string(options_.most_waiting_bytes / 1024));
   settings.set("fetch.error.backoff.ms", "100");
   // How long a question for records may wait at the broker: a part of what a rewind costs.
@@ -115,7 +124,7 @@ void KafkaConsumer::Impl::close() {
   const KafkaQueue answers(rd_kafka_queue_get_consumer(handle_->get()));
   rd_kafka_error_t* const refused = rd_kafka_consumer_close_queue(handle_->get(), answers.get());
   if (refused != nullptr) rd_kafka_error_destroy(refused);
-  const auto deadline = Clock::now() + options_.patience;
+  const auto deadline = Clock::now() + options_.leaving;
   while (refused == nullptr && rd_kafka_consumer_closed(handle_->get()) == 0 && Clock::now() < deadline) {
     // Only to be served: what is given back. Records that it still holds are nobody's.
     const Received ignored(rd_kafka_consumer_poll(handle_->get(), 20));
@@ -123,6 +132,7 @@ void KafkaConsumer::Impl::close() {
   handle_->is_closed();
   handle_.reset();
   assigned_.clear();
+  member_ = false;
 }
 
 void KafkaConsumer::Impl::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t what,
@@ -131,10 +141,12 @@ void KafkaConsumer::Impl::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t w
   ++self.rebalances_;
   if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     self.given(*partitions);
+    self.member_ = true;
     rd_kafka_assign(client, partitions);
     self.hold_or_let_go();
   } else {
     self.assigned_.clear();
+    self.member_ = false;
     rd_kafka_assign(client, nullptr);
   }
 }
@@ -183,6 +195,15 @@ void KafkaConsumer::Impl::take(const rd_kafka_message_t& message, std::vector<Ka
   records.push_back(std::move(record));
 }
 
+/// Everything before it was polled, or was there before we came.
+void KafkaConsumer::Impl::take_end(const rd_kafka_message_t& message) {
+  const auto found = assigned_.find(PartitionKey{rd_kafka_topic_name(message.rkt), message.partition});
+  if (found == assigned_.end()) return;
+  Assigned& state = found->second;
+  if (state.done == unknown_offset) state.done = message.offset;
+  state.polled = std::max(state.polled, message.offset);
+}
+
 void KafkaConsumer::Impl::drop_what_is_not_ours(std::vector<KafkaRecord>& records) const {
   std::erase_if(records, [this](const KafkaRecord& record) { return assigned(record) == nullptr; });
 }
@@ -202,6 +223,8 @@ std::expected<std::vector<KafkaRecord>, std::string> KafkaConsumer::Impl::poll(s
     const Received message(rd_kafka_consumer_poll(handle_->get(), records.empty() ? milliseconds_until(deadline) : 0));
     if (message && message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       take(*message, records);
+    } else if (message && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      take_end(*message);
     } else if (message) {
       problem = fmt::format("Kafka, topic {}: {}", message->rkt != nullptr ? rd_kafka_topic_name(message->rkt) : "?",
                             kafka_sentence(message->err));
@@ -221,7 +244,24 @@ std::expected<std::vector<KafkaRecord>, std::string> KafkaConsumer::Impl::poll(s
   return records;
 }
 
-std::expected<void, std::string> KafkaConsumer::Impl::commit(std::span<const KafkaRecord> records) {
+rd_kafka_resp_err_t KafkaConsumer::Impl::answer_to_commit(rd_kafka_queue_t& answers,
+                                                          const std::stop_token& stop) const {
+  const auto deadline = Clock::now() + options_.patience;
+  KafkaEvent event;
+  while (!event && !stop.stop_requested() && Clock::now() < deadline) {
+    event.reset(rd_kafka_queue_poll(&answers, std::min(milliseconds_until(deadline), int{longest_wait.count()})));
+  }
+  if (!event) return RD_KAFKA_RESP_ERR__TIMED_OUT;
+  rd_kafka_resp_err_t error = rd_kafka_event_error(event.get());
+  const auto* stored = rd_kafka_event_topic_partition_list(event.get());
+  for (int i = 0; stored != nullptr && i < stored->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+    error = stored->elems[i].err;
+  }
+  return error;
+}
+
+std::expected<void, std::string> KafkaConsumer::Impl::commit(std::span<const KafkaRecord> records,
+                                                             const std::stop_token& stop) {
   std::map<PartitionKey, std::int64_t, ByName> next;
   for (const KafkaRecord& record : records) {
     if (assigned(record) == nullptr) continue;
@@ -236,14 +276,8 @@ std::expected<void, std::string> KafkaConsumer::Impl::commit(std::span<const Kaf
   }
   const KafkaQueue answers(rd_kafka_queue_new(handle_->get()));
   rd_kafka_resp_err_t error = rd_kafka_commit_queue(handle_->get(), offsets.get(), answers.get(), nullptr, nullptr);
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    const KafkaEvent event(rd_kafka_queue_poll(answers.get(), static_cast<int>(options_.patience.count())));
-    error = event ? rd_kafka_event_error(event.get()) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-    const auto* stored = event ? rd_kafka_event_topic_partition_list(event.get()) : nullptr;
-    for (int i = 0; stored != nullptr && i < stored->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
-      error = stored->elems[i].err;
-    }
-  }
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = answer_to_commit(*answers, stop);
+  if (error == RD_KAFKA_RESP_ERR__TIMED_OUT && stop.stop_requested()) return Problem("stopped");
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return Problem(
         fmt::format("Kafka, group {}: offsets may not be committed: {}", options_.group, kafka_sentence(error)));
@@ -266,21 +300,30 @@ void KafkaConsumer::Impl::rewind() {
   if (failed != nullptr) rd_kafka_error_destroy(failed);
 }
 
-std::vector<KafkaLag> KafkaConsumer::Impl::lag(std::chrono::milliseconds limit) const {
-  const auto deadline = Clock::now() + limit;
-  const KafkaPartitions committed = list();
-  rd_kafka_committed(handle_->get(), committed.get(), milliseconds_until(deadline));
+/// This way of asking keeps to its limit, as rd_kafka_query_watermark_offsets does not: that one waits for as long as a
+/// partition's leader is away.
+void KafkaConsumer::Impl::ask_for_ends(std::chrono::milliseconds limit) {
+  const KafkaPartitions all = list();
+  if (all->cnt == 0) return;
+  for (int i = 0; i < all->cnt; ++i) all->elems[i].offset = RD_KAFKA_OFFSET_END;
+  const auto error = rd_kafka_offsets_for_times(handle_->get(), all.get(), static_cast<int>(limit.count()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  for (int i = 0; i < all->cnt; ++i) {
+    const rd_kafka_topic_partition_t& of = all->elems[i];
+    if (of.err == RD_KAFKA_RESP_ERR_NO_ERROR && of.offset >= 0) assigned_.at({of.topic, of.partition}).end = of.offset;
+  }
+}
+
+std::vector<KafkaLag> KafkaConsumer::Impl::lag(std::chrono::milliseconds limit) {
+  if (paused_) ask_for_ends(limit);
   std::vector<KafkaLag> all;
-  for (int i = 0; i < committed->cnt; ++i) {
-    const rd_kafka_topic_partition_t& of = committed->elems[i];
+  for (const auto& [key, state] : assigned_) {
     std::int64_t low = 0;
-    std::int64_t high = 0;
-    const auto error = rd_kafka_query_watermark_offsets(handle_->get(), of.topic, of.partition, &low, &high,
-                                                        milliseconds_until(deadline));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
-    const std::int64_t polled = assigned_.at({of.topic, of.partition}).polled;
-    const std::int64_t position = std::max({low, of.offset, polled});
-    all.push_back({of.topic, of.partition, std::max<std::int64_t>(high - position, 0)});
+    std::int64_t high = unknown_offset;
+    rd_kafka_get_watermark_offsets(handle_->get(), key.topic.c_str(), key.partition, &low, &high);
+    KafkaLag& lag = all.emplace_back(KafkaLag{key.topic, key.partition, std::nullopt});
+    if (state.polled == unknown_offset) continue;
+    lag.records = std::max<std::int64_t>(std::max(high, state.end) - state.polled, 0);
   }
   return all;
 }
@@ -293,13 +336,15 @@ std::expected<std::vector<KafkaRecord>, std::string> KafkaConsumer::poll(std::si
                                                                          std::chrono::milliseconds timeout) {
   return impl_->poll(limit, timeout);
 }
-std::expected<void, std::string> KafkaConsumer::commit(std::span<const KafkaRecord> records) {
-  return impl_->commit(records);
+std::expected<void, std::string> KafkaConsumer::commit(std::span<const KafkaRecord> records,
+                                                       const std::stop_token& stop) {
+  return impl_->commit(records, stop);
 }
 void KafkaConsumer::rewind() { impl_->rewind(); }
 void KafkaConsumer::pause() { impl_->set_paused(true); }
 void KafkaConsumer::resume() { impl_->set_paused(false); }
-std::vector<KafkaLag> KafkaConsumer::lag(std::chrono::milliseconds limit) const { return impl_->lag(limit); }
+std::vector<KafkaLag> KafkaConsumer::lag(std::chrono::milliseconds limit) { return impl_->lag(limit); }
 std::size_t KafkaConsumer::partitions() const { return impl_->partitions(); }
+bool KafkaConsumer::is_member() const { return impl_->is_member(); }
 
 }  // namespace firstcome::net

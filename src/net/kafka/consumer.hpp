@@ -18,7 +18,9 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +30,8 @@ namespace firstcome::net {
 struct KafkaConsumerOptions {
   std::string group;
   std::vector<std::string> topics;
-  std::chrono::milliseconds patience{10'000};   ///< of `commit`, and of leaving the group at the end
+  std::chrono::milliseconds patience{10'000};   ///< of `commit`
+  std::chrono::milliseconds leaving{1'000};     ///< of leaving the group at the end
   std::size_t most_waiting_bytes = 32U << 20U;  ///< fetched and not yet polled
   std::function<void(std::string_view)> log{};  ///< told warnings, from any thread; empty: nobody
 };
@@ -37,7 +40,8 @@ struct KafkaConsumerOptions {
 struct KafkaLag {
   std::string topic;
   std::int32_t partition = 0;
-  std::int64_t records = 0;  ///< between what is polled (or, before that, committed) and the partition's end
+  /// Between what was polled and the end of the partition. None while nobody has said yet where either of them is.
+  std::optional<std::int64_t> records;
 
   bool operator==(const KafkaLag&) const = default;
 };
@@ -47,7 +51,8 @@ class KafkaConsumer {
  public:
   /// Joins the group by itself, while it is polled. Throws std::runtime_error where the settings do not fit together.
   explicit KafkaConsumer(KafkaUrl url, KafkaConsumerOptions options);
-  /// Leaves the group. Cost: milliseconds; up to `patience` where the brokers do not answer.
+  /// Leaves the group. Cost: milliseconds; up to `leaving` where the brokers do not answer. Then the group misses this
+  /// member after six seconds.
   ~KafkaConsumer();
 
   /// The next records, at most `limit`; as soon as there are some, else after `timeout`, with none. In order within a
@@ -56,9 +61,9 @@ class KafkaConsumer {
   std::expected<std::vector<KafkaRecord>, std::string> poll(std::size_t limit, std::chrono::milliseconds timeout);
 
   /// Says for the group that these records, and all before them in their partitions, are done; blocks until that is
-  /// stored. Those whose partition is not ours any more are passed over. The error is a sentence; then they may or may
-  /// not be committed. Cost: a round trip.
-  std::expected<void, std::string> commit(std::span<const KafkaRecord> records);
+  /// stored. Records whose partition is not ours any more are passed over. The error is a sentence, "stopped" where
+  /// `stop` was asked to stop; then they may or may not be committed. Cost: a round trip.
+  std::expected<void, std::string> commit(std::span<const KafkaRecord> records, const std::stop_token& stop = {});
 
   /// What was polled and not committed is polled again. Cost: a part of a millisecond; what was fetched ahead is
   /// fetched again.
@@ -68,9 +73,13 @@ class KafkaConsumer {
   void pause();
   void resume();
 
-  /// Of the partitions that are ours now; those that a broker does not tell of within `limit` are left out. Cost: a
-  /// round trip for each partition.
-  std::vector<KafkaLag> lag(std::chrono::milliseconds limit) const;
+  /// Returns one entry for each partition that is ours now. The ends are those that the brokers named in their last
+  /// answers to the fetches that run anyway, so this costs no round trip, and while the brokers are away it is what was
+  /// known last. While paused nothing is fetched: then the brokers are asked, and waited for until `limit`.
+  std::vector<KafkaLag> lag(std::chrono::milliseconds limit);
+
+  /// Whether the group has told us which partitions are ours, be it none, and has not taken them back since.
+  bool is_member() const;
 
   /// How many partitions are ours now.
   std::size_t partitions() const;

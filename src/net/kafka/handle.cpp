@@ -1,7 +1,13 @@
 #include "net/kafka/handle.hpp"
 
+#include "net/kafka/given_up.hpp"
+
 #include <array>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 namespace firstcome::net {
@@ -9,6 +15,18 @@ namespace firstcome::net {
 namespace {
 
 constexpr int warning_level = 4;  // as syslog counts; less is worse
+
+constexpr std::chrono::seconds patience_of_ending{1};
+
+std::atomic<std::size_t> given_up = 0;
+
+/// The end of a client, which its thread and whoever waits for it share.
+struct Ending {
+  std::mutex mutex;  ///< protects what follows
+  std::condition_variable changed;
+  bool is_over = false;
+  bool is_given_up = false;
+};
 
 [[noreturn]] void refuse(const std::string& why) { throw std::runtime_error("Kafka client: " + why); }
 
@@ -21,11 +39,15 @@ KafkaSettings::KafkaSettings(const KafkaUrl& url) : settings_(rd_kafka_conf_new(
     const bool user = !url.user.empty();
     set("security.protocol", std::string(user ? "sasl_" : "") + (tls ? "ssl" : "plaintext"));
     if (user) {
-      set("sasl.mechanisms", "PLAIN");
+      set("sasl.mechanisms", std::string(word(url.mechanism)));
       set("sasl.username", url.user);
       set("sasl.password", url.password);
     }
     if (tls && !url.ca_file.empty()) set("ssl.ca.location", url.ca_file);
+    if (tls && !url.certificate_file.empty()) {
+      set("ssl.certificate.location", url.certificate_file);
+      set("ssl.key.location", url.key_file);
+    }
     set("client.id", "firstcome");
     // Who was away is found again within a second, and who does not answer is left after ten.
     set("reconnect.backoff.ms", "50");
@@ -59,8 +81,8 @@ void KafkaSettings::try_set(const char* name, const std::string& value) {
 rd_kafka_conf_t* KafkaSettings::release() { return std::exchange(settings_, nullptr); }
 
 KafkaHandle::KafkaHandle(rd_kafka_type_t type, KafkaSettings& settings, KafkaLog log, void* user)
-    : log_(std::move(log)), user_(user) {
-  rd_kafka_conf_set_opaque(settings.get(), this);
+    : listener_(std::make_shared<Listener>(std::move(log), user)) {
+  rd_kafka_conf_set_opaque(settings.get(), listener_.get());
   rd_kafka_conf_set_error_cb(settings.get(), &KafkaHandle::on_error);
   rd_kafka_conf_set_log_cb(settings.get(), &KafkaHandle::on_log);
   std::array<char, 512> why{};
@@ -69,11 +91,28 @@ KafkaHandle::KafkaHandle(rd_kafka_type_t type, KafkaSettings& settings, KafkaLog
   settings.release();
 }
 
-KafkaHandle::~KafkaHandle() { rd_kafka_destroy_flags(client_, flags_); }
+KafkaHandle::~KafkaHandle() {
+  const auto ending = std::make_shared<Ending>();
+  std::thread([ending, client = client_, flags = flags_, listener = listener_] {
+    rd_kafka_destroy_flags(client, flags);
+    const std::lock_guard guard(ending->mutex);
+    ending->is_over = true;
+    if (ending->is_given_up) given_up.fetch_sub(1);
+    ending->changed.notify_all();
+  }).detach();
+  std::unique_lock guard(ending->mutex);
+  if (ending->changed.wait_for(guard, patience_of_ending, [&] { return ending->is_over; })) return;
+  ending->is_given_up = true;
+  given_up.fetch_add(1);
+  const std::lock_guard nobody_listens(listener_->mutex);
+  listener_->log = nullptr;
+}
+
+std::size_t kafka_clients_given_up() { return given_up.load(); }
 
 void KafkaHandle::clear_problem() {
-  problem_.clear();
-  refused_ = false;
+  listener_->problem.clear();
+  listener_->refused = false;
 }
 
 std::string KafkaHandle::fatal_error() const {
@@ -84,17 +123,19 @@ std::string KafkaHandle::fatal_error() const {
 }
 
 void KafkaHandle::on_error(rd_kafka_t* /*client*/, int error, const char* reason, void* opaque) {
-  auto& self = *static_cast<KafkaHandle*>(opaque);
+  auto& self = *static_cast<Listener*>(opaque);
   const auto code = static_cast<rd_kafka_resp_err_t>(error);
-  self.refused_ = self.refused_ || code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
+  self.refused = self.refused || code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
   // That all are down is told after why the last one is, and says less.
-  if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !self.problem_.empty()) return;
-  self.problem_ = kafka_sentence(code) + ": " + reason;
+  if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !self.problem.empty()) return;
+  self.problem = kafka_sentence(code) + ": " + reason;
 }
 
 void KafkaHandle::on_log(const rd_kafka_t* client, int level, const char* /*facility*/, const char* text) {
-  const auto* self = static_cast<const KafkaHandle*>(rd_kafka_opaque(client));
-  if (level <= warning_level && self != nullptr && self->log_) self->log_(text);
+  auto* const self = static_cast<Listener*>(rd_kafka_opaque(client));
+  if (level > warning_level || self == nullptr) return;
+  const std::lock_guard guard(self->mutex);
+  if (self->log) self->log(text);
 }
 
 std::string kafka_sentence(rd_kafka_resp_err_t error) {

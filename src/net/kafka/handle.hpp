@@ -11,6 +11,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,19 +47,20 @@ class KafkaHandle {
   /// Settings may have callbacks; their opaque is `user`, to be got with `user_of`. Throws std::runtime_error where the
   /// settings do not fit together.
   KafkaHandle(rd_kafka_type_t type, KafkaSettings& settings, KafkaLog log, void* user = nullptr);
-  /// Cost: some milliseconds; while a name is being resolved, as long as that takes.
+  /// Cost: some milliseconds. The library waits for answers that are on their way, for ten seconds, and for a name that
+  /// is being resolved, for as long as that takes: it is left alone with that after a second (given_up.hpp).
   ~KafkaHandle();
   KafkaHandle(const KafkaHandle&) = delete;
   KafkaHandle& operator=(const KafkaHandle&) = delete;
 
   rd_kafka_t* get() const { return client_; }
-  static void* user_of(void* opaque) { return static_cast<KafkaHandle*>(opaque)->user_; }
+  static void* user_of(void* opaque) { return static_cast<Listener*>(opaque)->user; }
 
   /// The last error of a connection since it was taken; empty: none.
-  const std::string& problem() const { return problem_; }
-  std::string take_problem() { return std::exchange(problem_, {}); }
+  const std::string& problem() const { return listener_->problem; }
+  std::string take_problem() { return std::exchange(listener_->problem, {}); }
   /// The brokers refuse who we are.
-  bool is_refused() const { return refused_; }
+  bool is_refused() const { return listener_->refused; }
   void clear_problem();
   /// It can do nothing any more, and another one must be made: why; empty: it can.
   std::string fatal_error() const;
@@ -67,13 +69,20 @@ class KafkaHandle {
   void is_closed() { flags_ = RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE; }
 
  private:
+  /// What the library's callbacks see. It lives as long as the library's client, which may be longer than ours.
+  struct Listener {
+    explicit Listener(KafkaLog its_log, void* its_user) : user(its_user), log(std::move(its_log)) {}
+    void* const user;
+    std::string problem;
+    bool refused = false;
+    std::mutex mutex;  ///< protects what follows
+    KafkaLog log;
+  };
+
   static void on_error(rd_kafka_t* client, int error, const char* reason, void* opaque);
   static void on_log(const rd_kafka_t* client, int level, const char* facility, const char* text);
 
-  KafkaLog log_;
-  void* const user_;
-  std::string problem_;
-  bool refused_ = false;
+  const std::shared_ptr<Listener> listener_;
   int flags_ = 0;
   rd_kafka_t* client_ = nullptr;
 };

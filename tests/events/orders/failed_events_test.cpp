@@ -203,6 +203,102 @@ TEST_P(FailedOrders, AreStoredWhenALaterProgramUnderstandsThem) {
   EXPECT_TRUE(store->order(reservation_id(1)).value());
 }
 
+// In the list they stand by the text of their place, where 10 comes before 9.
+TEST_P(FailedOrders, ThatCouldNotBeReadAreStoredInTheOrderOfTheirEvents) {
+  const auto park = [&](const std::string& place, const Event& event) {
+    ASSERT_TRUE(store->park({place, to_json(event), "version 1 is later than 0", place}));
+  };
+  park("orders/0@9", confirmed(1, 1));
+  park("orders/0@10", event(reservation_returned, 1, 5));
+  database->now += 1s;
+  EXPECT_EQ(retry().stored, 2U);
+  const auto order = store->order(reservation_id(1)).value();
+  ASSERT_TRUE(order);
+  EXPECT_EQ(order->state, OrderState::returned);
+  EXPECT_EQ(order->sequence, 5U);
+  EXPECT_EQ(order->confirmed_at, confirmed(1, 1).at);
+}
+
+// A store that lost a part of its past gives ids again: the customer who got one first keeps the order, and the event
+// of the other one is there for people to see.
+TEST_P(FailedOrders, AreThoseOfAnotherReservationWithTheIdOfAStoredOrder) {
+  must_store({confirmed(1, 1), confirmed(2, 2), confirmed(3, 3)});
+  Event of_another = confirmed(1, 1);
+  of_another.customer = "wed";
+  of_another.at += 24h;
+  Event later = confirmed(2, 7);
+  later.quantity = 1;
+  later.at += 24h;
+  Event in_another_sale = event(reservation_returned, 3, 9);
+  in_another_sale.sale = "other";
+  const Stored result = must_store({of_another, later, in_another_sale, confirmed(4, 4)});
+  EXPECT_EQ(result.parked, 3U);
+  EXPECT_EQ(result.written, 1U);
+  EXPECT_THAT(failed("1-1").error, HasSubstr("customer is \"c-1\", not \"wed\""));
+  EXPECT_THAT(failed("1-7").error, HasSubstr("quantity is \"2\", not \"1\""));
+  EXPECT_THAT(failed("1-9").error, HasSubstr("number 3 of sale ticket"));
+  EXPECT_EQ(failed("1-1").body, to_json(of_another));
+  EXPECT_EQ(store->order(reservation_id(1)).value()->customer, "c-1");
+  EXPECT_EQ(store->order(reservation_id(3)).value()->state, OrderState::confirmed);
+  Event its_return = event(reservation_returned, 1, 8);
+  its_return.customer = "wed";
+  EXPECT_EQ(must_store({its_return}).parked, 1U) << "it waits behind the confirmation";
+  EXPECT_EQ(store->order(reservation_id(1)).value()->state, OrderState::confirmed);
+  database->now += 1s;
+  EXPECT_EQ(retry().stored, 0U);
+}
+
+TEST_P(FailedOrders, ForgetACustomerWhoIsErased) {
+  database->refuse_poison();
+  Event refused = poison(1, 1);
+  must_store({refused, confirmed(2, 2)});
+  ASSERT_TRUE(store->park({"orders/0@9", R"({"customer":"poison","broken)", "it is not JSON", "orders/0@9"}));
+  ASSERT_TRUE(store->park({"orders/0@10", to_json(refused) + "]", "it is not JSON", "orders/0@10"}));
+  ASSERT_TRUE(store->discard("orders/0@10", {"x", "me"}));
+  const Erased erased = store->erase("poison", "erased:1").value();
+  EXPECT_EQ(erased.orders + erased.payments, 0U);
+  EXPECT_EQ(erased.events, 3U);
+  for (const FailedEvent& event : failed()) {
+    EXPECT_THAT(event.body, ::testing::Not(HasSubstr("poison")));
+    EXPECT_THAT(event.body, HasSubstr("erased:1"));
+    EXPECT_THAT(event.error, ::testing::Not(HasSubstr("poison, 2"))) << "some databases tell the row that they refuse";
+  }
+  for (const auto& row : database->console().ask("SELECT body FROM discarded_events", 1)) {
+    EXPECT_THAT(row[0].value_or(""), ::testing::Not(HasSubstr("poison")));
+  }
+  database->now += 1s;
+  EXPECT_EQ(retry().stored, 1U) << "the database takes the pseudonym";
+  EXPECT_EQ(store->order(reservation_id(1)).value()->customer, "erased:1");
+}
+
+TEST_P(FailedOrders, AreCountedAsDueUntilTheyAreTried) {
+  database->refuse_poison();
+  must_store({poison(1, 1)});
+  EXPECT_EQ(store->due_count(database->now).value(), 0U);
+  database->now += 1s;
+  EXPECT_EQ(store->due_count(database->now).value(), 1U);
+  EXPECT_EQ(retry().failed, 1U);
+  EXPECT_EQ(store->due_count(database->now).value(), 0U);
+}
+
+TEST_P(FailedOrders, AreThoseThatContradictEachOtherInOneBatch) {
+  Event twin = confirmed(1, 1);
+  twin.customer = "another";
+  EXPECT_EQ(must_store({confirmed(1, 1), twin, confirmed(2, 2)}).parked, 1U);
+  EXPECT_EQ(rows("orders"), 2U);
+  EXPECT_EQ(store->failed_count().value(), 1U);
+}
+
+TEST_P(FailedOrders, AreNoneWhereAnEventIsRepeatedOrToldAgainByAnother) {
+  Event told_again = confirmed(1, 1);
+  told_again.id = "audit-1";
+  told_again.at -= 5s;  // when it was reserved
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(must_store({confirmed(1, 3), event(reservation_returned, 1, 5), told_again}).parked, 0U);
+  }
+  EXPECT_EQ(store->order(reservation_id(1)).value()->state, OrderState::returned);
+}
+
 TEST_P(FailedOrders, OfOddIdsAreKeptToo) {
   Event odd = confirmed(1, 1);
   odd.reservation = std::string("\0\xff 'odd'", 9);

@@ -1,4 +1,5 @@
 // Trouble of the database: nothing is lost, nothing is stored twice, and it goes on by itself when the trouble is over.
+#include "engine/sql/sql_connecting.hpp"
 #include "events/orders/order_databases.hpp"
 #include "events/orders/order_sink.hpp"
 #include "support/tcp_proxy.hpp"
@@ -146,6 +147,33 @@ TEST_P(OrderServerFaults, AServerThatDoesNotAnswerIsGivenUp) {
   proxy.cut();
   EXPECT_EQ(must_store({confirmed(2, 2)}).written, 1U);
   EXPECT_EQ(rows("orders"), 2U);
+}
+
+// The end of a process does not wait for as long as a statement, a lock or a connection may take.
+TEST_P(OrderServerFaults, AStoreThatIsToldToStopGivesUpWhateverItWaitsFor) {
+  testing::TcpProxy proxy(database->server().port());
+  std::stop_source process;
+  auto options = database->options();
+  options.database.server.port = proxy.port();
+  options.connect_timeout = 10min;
+  options.statement_timeout = 10min;
+  options.lock_timeout = 10min;
+  options.stop = process.get_token();
+  store = OrderStore::open(options).value();
+  must_store({confirmed(1, 1)});
+  proxy.stall();
+  const auto from = std::chrono::steady_clock::now();
+  auto storing = std::async(std::launch::async, [&] { return store->store(std::vector{confirmed(2, 2)}); });
+  auto opening = std::async(std::launch::async, [&] { return OrderStore::open(options); });
+  EXPECT_EQ(storing.wait_for(100ms), std::future_status::timeout);
+  EXPECT_TRUE(eventually([&] { return proxy.accepted() >= 2; })) << "the second connection is being made";
+  process.request_stop();
+  EXPECT_EQ(storing.get().error().kind, Trouble::Kind::connection);
+  EXPECT_THAT(opening.get().error(), HasSubstr("stopped"));
+  EXPECT_LT(std::chrono::steady_clock::now() - from, 5 * 2s);
+  EXPECT_EQ(engine::connections_given_up(), 1U);
+  proxy.cut();
+  EXPECT_TRUE(eventually([] { return engine::connections_given_up() == 0; })) << "it ends by itself";
 }
 
 TEST_P(OrderFaults, ALockThatSomebodyHoldsIsTroubleUntilItIsGivenBack) {

@@ -197,11 +197,34 @@ TEST_P(OrderStores, ExportASaleByNumber) {
   EXPECT_EQ(next, count);
   EXPECT_EQ(store->count("ticket", "").value(), count - 1);
   std::size_t ids = 0;
-  ASSERT_TRUE(store->ids(std::nullopt, [&](const OrderId&) { return ++ids > 0; }));
+  ASSERT_TRUE(store->summaries(std::nullopt, [&](const OrderSummary&) { return ++ids > 0; }));
   EXPECT_EQ(ids, count);
   ids = 0;
-  ASSERT_TRUE(store->ids("other", [&](const OrderId& id) { return ++ids > 0 && id.sale == "other"; }));
+  OrderSummary last;
+  ASSERT_TRUE(store->summaries("other", [&](const OrderSummary& order) {
+    last = order;
+    return ++ids > 0;
+  }));
   EXPECT_EQ(ids, 1U);
+  EXPECT_EQ(last, (OrderSummary{reservation_id(count), "other", fmt::format("c-{}", count), 2, 20'000, "KRW", "",
+                                OrderState::confirmed}));
+}
+
+TEST_P(OrderStores, ForgetACustomerWhoIsErased) {
+  std::vector<Event> events = confirmed_in_a_row(5);
+  for (const std::size_t i : {1UL, 3UL}) events[i].customer = "kim@example.org";
+  must_store(events);
+  const Erased erased = store->erase("kim@example.org", "erased:1").value();
+  EXPECT_EQ(erased.orders, 2U);
+  EXPECT_EQ(erased.payments, 2U);
+  EXPECT_TRUE(store->orders_of("kim@example.org", "", 10).value().items.empty());
+  const auto page = store->orders_of("erased:1", "", 10).value();
+  ASSERT_EQ(page.items.size(), 2U);
+  EXPECT_EQ(page.items[0].payment, (OrderPayment{"p-2", "", PaymentState::charged}));
+  EXPECT_EQ(store->orders_of("c-1", "", 10).value().items.at(0).payment->account_number, "110-1");
+  EXPECT_EQ(must_store(events).parked, 0U) << "a repetition is no other reservation";
+  EXPECT_EQ(rows("orders"), 5U);
+  EXPECT_TRUE(store->orders_of("kim@example.org", "", 10).value().items.empty()) << "and brings nobody back";
 }
 
 TEST_P(OrderStores, AreOpenedAgainWithWhatIsInThem) {

@@ -12,6 +12,8 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <stop_token>
+#include <thread>
 
 namespace firstcome::net::kafka_tests {
 namespace {
@@ -205,6 +207,87 @@ TEST(KafkaConsumer, GoesOnWhenTheBrokerComesBack) {
       },
       60s));
   EXPECT_TRUE(std::ranges::includes(seen, numbers(100, 200)));
+}
+
+std::int64_t sum_of(const std::vector<KafkaLag>& lags) {
+  std::int64_t sum = 0;
+  for (const KafkaLag& lag : lags) sum += lag.records.value_or(0);
+  return sum;
+}
+
+TEST(KafkaConsumer, CountsTheLagOfAllItsPartitionsWithoutAskingForIt) {
+  FIRSTCOME_NEEDS_KAFKA();
+  const KafkaServer server;
+  make_topic(server, "t", 6);
+  fill(server, "t", 0, 6'000);
+  KafkaConsumer consumer(url_of(server.url()), member_of("g", "t"));
+  EXPECT_TRUE(consumer.lag(0ms).empty()) << "before it is a member it knows of no partition";
+  EXPECT_FALSE(consumer.is_member());
+  const auto records = poll_records(consumer, 6'000);
+  EXPECT_TRUE(consumer.is_member());
+  const auto nothing = consumer.lag(0ms);
+  ASSERT_EQ(nothing.size(), 6U);
+  for (const KafkaLag& lag : nothing) EXPECT_EQ(lag.records, 0) << lag.partition;
+  fill(server, "t", 6'000, 7'000);
+  EXPECT_TRUE(eventually([&] {  // told by the fetches that run
+    (void)consumer.poll(1, 0ms);
+    return sum_of(consumer.lag(0ms)) > 900;
+  }));
+  ASSERT_TRUE(consumer.commit(records));
+  poll_records(consumer, 900);
+  // A member that begins where there is nothing new knows that too.
+  KafkaConsumer empty(url_of(server.url()), member_of("empty", "t"));
+  std::size_t seen = 0;
+  EXPECT_TRUE(eventually([&] {
+    if (const auto some = empty.poll(10'000, 100ms)) seen += some->size();
+    return seen == 7'000;
+  }));
+  ASSERT_TRUE(empty.poll(1, 100ms));
+  EXPECT_EQ(sum_of(empty.lag(0ms)), 0);
+}
+
+TEST(KafkaConsumer, AsksForTheLagWhilePausedAndNoLongerThanItMay) {
+  FIRSTCOME_NEEDS_KAFKA();
+  KafkaServer server;
+  make_topic(server, "t", 2);
+  fill(server, "t", 0, 100);
+  KafkaConsumer consumer(url_of(server.url()), member_of("g", "t"));
+  poll_records(consumer, 100);
+  consumer.pause();
+  fill(server, "t", 100, 200);
+  EXPECT_TRUE(eventually([&] { return sum_of(consumer.lag(1s)) == 100; })) << "although nothing is fetched";
+  server.pause();
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(sum_of(consumer.lag(200ms)), 100) << "what was known last";
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 5 * 200ms);
+  server.resume();
+}
+
+// A broker that has gone must not keep its client: neither from going on, nor from ending.
+TEST(KafkaConsumer, TellsTheLagAndEndsAtOnceWhileTheBrokerIsAway) {
+  FIRSTCOME_NEEDS_KAFKA();
+  for (const auto hurt : {&KafkaServer::kill, &KafkaServer::pause}) {
+    KafkaServer server;
+    make_topic(server, "t");
+    fill(server, "t", 0, 100);
+    KafkaConsumerOptions options = member_of("g", "t");
+    options.patience = 10min;
+    auto consumer = std::make_unique<KafkaConsumer>(url_of(server.url()), options);
+    const auto records = poll_records(*consumer, 30);
+    (server.*hurt)();
+    std::stop_source process;
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_EQ(consumer->lag(10min), (std::vector{KafkaLag{"t", 0, 70}})) << "what was known last";
+    std::jthread stopper([&] {
+      const auto so_far = consumer->commit(records, process.get_token());
+      EXPECT_FALSE(so_far);
+    });
+    process.request_stop();
+    stopper.join();
+    consumer.reset();
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 5 * 2s);
+    if (hurt == &KafkaServer::pause) server.resume();
+  }
 }
 
 TEST(KafkaConsumer, SaysWhatIsWrong) {

@@ -31,6 +31,18 @@ std::map<std::string, std::vector<int>> numbers_by_key(const std::vector<KafkaRe
   return numbers;
 }
 
+TEST(KafkaTopics, AreNotWaitedForAfterAStop) {
+  const auto nowhere = url_of("kafka://127.0.0.1:" + std::to_string(firstcome::testing::free_port()));
+  const std::array wanted{KafkaTopic{.name = "t"}, KafkaTopic{.name = "u"}};
+  std::stop_source process;
+  process.request_stop();
+  const auto began = std::chrono::steady_clock::now();
+  const auto made = ensure_topics(nowhere, wanted, 10min, process.get_token());
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error(), "stopped");
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 5 * 1s);
+}
+
 TEST(KafkaProducer, DeliversAllInTheOrderOfTheirKeys) {
   FIRSTCOME_NEEDS_KAFKA();
   const KafkaServer server;
@@ -126,6 +138,47 @@ TEST(KafkaProducer, SpeaksTlsWithBrokersWhoseCertificateItCanCheck) {
   EXPECT_THAT(refused.error(), HasSubstr("TLS failed"));
   url.ca_file = "/nowhere.pem";
   EXPECT_THROW(KafkaProducer{url}, std::runtime_error);
+}
+
+TEST(KafkaProducer, SaysWhoItIsWithTheMechanismOfItsUrl) {
+  FIRSTCOME_NEEDS_KAFKA();
+  const KafkaServer server;
+  make_topic(server, "t");
+  server.add_scram_user("scram-shop", "secret");
+  const std::array one{KafkaMessage{"t", "k", "1"}};
+  const auto url = [&](const std::string& password, const std::string& mechanism) {
+    return url_of(server.url_of_user("scram-shop", password) + "?mechanism=" + mechanism);
+  };
+  for (const char* mechanism : {"SCRAM-SHA-256", "SCRAM-SHA-512"}) {
+    KafkaProducer stranger(url("wrong", mechanism));
+    const auto refused = stranger.send_all(one, within(60s), {});
+    ASSERT_FALSE(refused) << mechanism;
+    EXPECT_THAT(refused.error(), HasSubstr("Kafka: authentication failed")) << mechanism;
+    KafkaProducer shop(url("secret", mechanism));
+    const auto sent = shop.send_all(one, within(30s), {});
+    EXPECT_TRUE(sent) << mechanism << ": " << sent.error();
+  }
+  EXPECT_EQ(all_of(server, "t").size(), 2U);
+}
+
+TEST(KafkaProducer, ShowsItsCertificateToBrokersThatAskForOne) {
+  FIRSTCOME_NEEDS_KAFKA();
+  const firstcome::testing::TemporaryFolder folder;
+  const firstcome::testing::CertificateAuthority authority(folder.path(), "ours");
+  const auto of_broker = authority.sign("broker", "IP:127.0.0.1");
+  const auto of_shop = authority.sign("shop", "DNS:shop");
+  const KafkaServer server(
+      {.lines = {"listener.name.tls.ssl.client.auth=required", "listener.name.tls.ssl.truststore.type=PEM",
+                 "listener.name.tls.ssl.truststore.location=" + authority.file()},
+       .tls = {{.certificate = of_broker.file, .key = of_broker.key_file}}});
+  make_topic(server, "t");
+  const std::array one{KafkaMessage{"t", "k", "1"}};
+  KafkaProducer nobody(url_of(server.tls_url() + "?ca=" + authority.file()));
+  EXPECT_FALSE(nobody.send_all(one, within(3s), {})) << "it shows none";
+  KafkaProducer shop(url_of(server.tls_url() + "?ca=" + authority.file() + "&certificate=" + of_shop.file +
+                            "&key=" + of_shop.key_file));
+  const auto sent = shop.send_all(one, within(30s), {});
+  EXPECT_TRUE(sent) << sent.error();
 }
 
 TEST(KafkaProducer, EndsInTimeWhereNobodyAnswers) {
