@@ -41,6 +41,7 @@ inline constexpr std::size_t queue_operations = 65'536;  ///< waiting to be deci
 inline constexpr std::size_t turn_operations = 4'096;    ///< decided in one turn, committed together
 inline constexpr std::size_t turn_steps = 4'096;         ///< ends of holds, grants, refusals of one turn
 inline constexpr std::size_t turn_list_bytes = 1 << 20;  ///< of lists answered in one turn; others wait for the next
+inline constexpr Milliseconds clock_look{1'000};         ///< how often an engine that waits looks at the clocks
 inline constexpr std::uint64_t outbox_keep = 100'000;    ///< delivered events that stay for those who read the feed
 inline constexpr std::uint64_t outbox_undelivered = 10'000'000;  ///< with so many, nothing more is sold
 
@@ -50,6 +51,7 @@ inline constexpr Milliseconds lock_lease = std::chrono::days{365};
 inline constexpr std::uint32_t lock_permits = 1U << 20U;  ///< of a semaphore; a read-write lock has as many readers
 inline constexpr Milliseconds lock_wait{60'000};          ///< of one request to the lock service
 inline constexpr std::size_t locks_waiting = 65'536;      ///< at the lock service; one more is `overloaded`
+inline constexpr std::size_t locks_held = 1'000'000;      ///< at the lock service; one more is `overloaded`
 inline constexpr std::size_t lock_lease_id_least = 16;    ///< characters of a lease's name at the lock service
 inline constexpr std::size_t lock_lease_id_most = 64;
 

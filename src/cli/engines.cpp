@@ -72,6 +72,7 @@ std::string_view survives(engine::Durability durability) {
 
 Opened open_embedded(const ServeOptions& options, EngineParts& parts) {
   engine::EmbeddedOptions embedded;
+  embedded.wall_clock = engine::wall_clock();
   embedded.data = options.data;
   embedded.queue_operations = options.queue_limit;
   embedded.turn_operations = options.turn_limit;

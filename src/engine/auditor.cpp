@@ -31,6 +31,7 @@ void Auditor::take(const sale::ReservationRecord& record) {
   last_number_ = number;
   if (record.created_at < last_created_) ++answer_.number_inversions;
   last_created_ = std::max(last_created_, record.created_at);
+  check_order(record);
   if (record.quantity < 1) mismatch(fmt::format("reservation {} has {} units", number, record.quantity));
 
   switch (effective_state(sale_, record)) {
@@ -58,6 +59,18 @@ void Auditor::take(const sale::ReservationRecord& record) {
       return;
   }
   if (counts_customers_ && sale_.terms.limit_per_customer) units_of_[record.customer] += record.quantity;
+}
+
+/// Units are granted in the order of numbers: nobody above `serving` has any, and holds end in that order.
+void Auditor::check_order(const sale::ReservationRecord& record) {
+  using enum ReservationState;
+  const std::uint64_t number = value(record.ref.number);
+  const ReservationState state = effective_state(sale_, record);
+  if (number > sale_.serving && state != queued && state != cancelled)
+    mismatch(fmt::format("reservation {} was decided, though only {} were served", number, sale_.serving));
+  if (record.expires_at == Instant{}) return;  // it was never held
+  if (record.expires_at < last_expiry_) ++answer_.number_inversions;
+  last_expiry_ = std::max(last_expiry_, record.expires_at);
 }
 
 AuditAnswer Auditor::finish() {

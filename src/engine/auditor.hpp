@@ -26,6 +26,7 @@ class Auditor {
   AuditAnswer finish();
 
  private:
+  void check_order(const sale::ReservationRecord& record);
   void compare(const char* what, Units told, Units counted);
   std::uint64_t customers_over_limit() const;
 
@@ -35,6 +36,7 @@ class Auditor {
   std::uint64_t more_mismatches_ = 0;
   std::uint64_t last_number_ = 0;
   Instant last_created_{Instant::min()};
+  Instant last_expiry_{Instant::min()};
   Units held_ = 0;
   Units sold_ = 0;
   std::unordered_map<std::string, Units> units_of_;

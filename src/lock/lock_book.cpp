@@ -23,6 +23,10 @@ std::string LockBook::key_of(std::string_view name, std::string_view lease) {
 LockBook::Answer LockBook::acquire(const Ask& ask, Instant now) {
   assert(ask.length > Milliseconds{0});
   advance(now);
+  if (held_ >= most_held_ && !entries_.contains(ask.name)) {
+    events_.push_back({Event::Is::not_acquired, ask.name, Milliseconds{0}, NotAcquired::Why::full});
+    return {.is = Answer::Is::full};
+  }
   const auto at = entries_.try_emplace(ask.name).first;
   Entry& entry = at->second;
   if (!entry.grant) return {.is = Answer::Is::granted, .grant = &grant(ask, entry, now, now)};

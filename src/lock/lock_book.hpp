@@ -57,7 +57,7 @@ class LockBook {
       granted,  ///< `grant`; the same lease again gets the grant that it has
       waits,    ///< `waiting`; `take_news` will tell
       locked,   ///< held by another, or others wait
-      full,     ///< as many wait as may
+      full,     ///< as many wait, or are held, as may
     };
     Is is = Is::locked;
     const BookedGrant* grant = nullptr;  ///< valid until the next call
@@ -91,7 +91,9 @@ class LockBook {
     std::size_t waiting = 0;
   };
 
-  explicit LockBook(std::size_t most_waiting) : most_waiting_(most_waiting) {}
+  /// At most so many wait, and at most so many names are held at a time.
+  explicit LockBook(std::size_t most_waiting, std::size_t most_held = static_cast<std::size_t>(-1))
+      : most_waiting_(most_waiting), most_held_(most_held) {}
 
   // REQUIRES for all: now is not before that of any earlier call.
 
@@ -164,6 +166,7 @@ class LockBook {
   BookedGrant* held_by(std::string_view name, std::string_view lease);
 
   std::size_t most_waiting_;
+  std::size_t most_held_;
   std::uint64_t last_token_ = 0;
   std::uint64_t last_waiting_ = 0;
   std::size_t held_ = 0;

@@ -25,6 +25,8 @@ struct Context {
   std::uint64_t batch = 1;  ///< rises with every `clear_changes`
   /// Grants and refusals that the commands of this turn may still bring about; the rest of them is due at once.
   std::size_t steps = std::numeric_limits<std::size_t>::max();
+  /// By how much the wall clock, which opening hours follow, is ahead of the instants that commands are given.
+  Milliseconds wall_ahead{};
   Changes changes;
   PaymentWork work;
   RefusalMemory refusals;

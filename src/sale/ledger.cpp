@@ -314,6 +314,15 @@ Ledger::Due Ledger::advance(Instant now, std::size_t limit) {
   return Due::none;
 }
 
+void Ledger::set_wall_ahead(Milliseconds ahead, Instant now) {
+  impl_->begin(now);
+  impl_->context.wall_ahead = ahead;
+  for (const auto& [id, entry] : impl_->by_id) {
+    entry->sale->follow_wall(now);
+    impl_->plan(*entry);
+  }
+}
+
 std::optional<Instant> Ledger::next_deadline() const {
   if (impl_->deadlines.empty()) return std::nullopt;
   return impl_->deadlines.begin()->at;

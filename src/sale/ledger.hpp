@@ -80,6 +80,10 @@ class Ledger {
   /// Whether the changes name the sale.
   bool has_changed(std::string_view sale) const;
 
+  /// From now on the wall clock is ahead of the instants that commands are given by so much. Opening hours follow the
+  /// wall clock; everything else (holds, keys) follows those instants, which never run back. Cost: the number of sales.
+  void set_wall_ahead(Milliseconds ahead, Instant now);
+
   /// When something is due next (the end of a hold, opening, closing, a tick that somebody waits for); nothing: never.
   std::optional<Instant> next_deadline() const;
 

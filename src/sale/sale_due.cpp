@@ -20,13 +20,11 @@ struct SaleLedger::NextDue {
 };
 
 std::int64_t SaleLedger::tick_index(Instant now) const {
-  const Instant base = terms_.opens_at.value_or(created_at_);
+  const Instant base = first_tick();
   return now < base ? 0 : (now - base) / terms_.queue->tick;
 }
 
-Instant SaleLedger::tick_start(std::int64_t index) const {
-  return terms_.opens_at.value_or(created_at_) + index * terms_.queue->tick;
-}
+Instant SaleLedger::tick_start(std::int64_t index) const { return first_tick() + index * terms_.queue->tick; }
 
 /// The first number that is held; 0: none. Holds end in the order of their numbers.
 ShortNumber SaleLedger::next_to_expire() const {
@@ -40,8 +38,8 @@ ShortNumber SaleLedger::next_to_expire() const {
 SaleLedger::NextDue SaleLedger::next_due(Instant now) const {
   NextDue next;
   if (const ShortNumber number = next_to_expire()) next.offer(DueKind::hold, reservations_[number].expires_at);
-  if (terms_.opens_at && !opened_) next.offer(DueKind::opening, *terms_.opens_at);
-  if (terms_.closes_at && !closed_) next.offer(DueKind::closing, *terms_.closes_at);
+  if (terms_.opens_at && !opened_) next.offer(DueKind::opening, when(*terms_.opens_at));
+  if (terms_.closes_at && !closed_) next.offer(DueKind::closing, when(*terms_.closes_at));
   if (terms_.queue && !closed_) {
     if (const std::int64_t index = tick_index(now); index > last_tick_) next.offer(DueKind::tick, tick_start(index));
   }
@@ -69,6 +67,14 @@ SaleLedger::Due SaleLedger::run_due(Instant now, std::size_t& steps) {
 void SaleLedger::run_due(Instant now) {
   std::size_t all = std::numeric_limits<std::size_t>::max();
   run_due(now, all);
+}
+
+void SaleLedger::follow_wall(Instant now) {
+  if (closed_ || (!terms_.opens_at && !terms_.closes_at)) return;
+  opened_ = false;  // it is noticed again
+  // Where the clock went back the ticks go on from where it is, and do not wait until it has come here again.
+  if (terms_.queue) last_tick_ = std::min(last_tick_, tick_index(now));
+  plan();
 }
 
 void SaleLedger::expire(ShortNumber number, Instant now) {
@@ -177,8 +183,8 @@ void SaleLedger::plan() {
   }
   Instant wake = never;
   if (const ShortNumber number = next_to_expire()) wake = reservations_[number].expires_at;
-  if (terms_.opens_at && !opened_) wake = std::min(wake, *terms_.opens_at);
-  if (terms_.closes_at && !closed_) wake = std::min(wake, *terms_.closes_at);
+  if (terms_.opens_at && !opened_) wake = std::min(wake, when(*terms_.opens_at));
+  if (terms_.closes_at && !closed_) wake = std::min(wake, when(*terms_.closes_at));
   Instant noticed = wake;
   if (terms_.queue && !closed_) {
     const Instant next_tick = tick_start(last_tick_ + 1);

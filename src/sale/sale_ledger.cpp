@@ -184,7 +184,7 @@ SaleView SaleLedger::view(Instant now) const {
   SaleState state = SaleState::open;
   if (closed_) {
     state = SaleState::closed;
-  } else if (terms_.opens_at && now < *terms_.opens_at) {
+  } else if (terms_.opens_at && now < when(*terms_.opens_at)) {
     state = SaleState::scheduled;
   } else if (available_ + held_ == 0) {
     state = SaleState::sold_out;

@@ -52,6 +52,8 @@ class SaleLedger {
   Due run_due(Instant now, std::size_t& steps);
   /// Does all that is due.
   void run_due(Instant now);
+  /// The wall clock was moved: opening hours, and ticks that are counted from the opening, follow it.
+  void follow_wall(Instant now);
   /// When something happens next that somebody may notice; or `never`.
   Instant deadline() const { return deadline_; }
 
@@ -147,6 +149,9 @@ class SaleLedger {
   Milliseconds ask_again_after() const;
 
   // --- time ---
+  /// The instant of a command at which the wall clock will say, or has said, `wall`.
+  Instant when(Instant wall) const { return wall - context_.wall_ahead; }
+  Instant first_tick() const { return terms_.opens_at ? when(*terms_.opens_at) : created_at_; }
   enum class DueKind : std::uint8_t;
   struct NextDue;
   NextDue next_due(Instant now) const;

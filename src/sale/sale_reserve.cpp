@@ -35,6 +35,8 @@ void SaleLedger::reserve(const Reserve& command, ReserveAnswer& answer, Instant 
     reservations_.prefetch(asking.key_hash);
     context_.refusals.prefetch(asking.key_hash);
   }
+  // Whoever asks has looked at the price before, of another sale of this id that is gone.
+  if (terms_.unit_price * command.quantity > limits::amount) return;
   run_due(now);
   answer.currency = terms_.currency;
   if (command.key && replay(asking, answer, now)) return;
@@ -82,8 +84,8 @@ void SaleLedger::fill_as_decided(ReserveAnswer& answer, ShortNumber number) cons
 /// Decides; fills what goes with a refusal.
 Outcome SaleLedger::judge(const Asking& asking, ReserveAnswer& answer, Instant now) {
   if (closed_) return Outcome::sale_closed;
-  if (terms_.opens_at && now < *terms_.opens_at) {
-    answer.retry_after = *terms_.opens_at - now;
+  if (terms_.opens_at && now < when(*terms_.opens_at)) {
+    answer.retry_after = when(*terms_.opens_at) - now;
     return Outcome::sale_not_open;
   }
   if (asking.customer != CustomerId{}) correct(customers_[asking.customer]);

@@ -29,7 +29,7 @@ Outcome SaleLedger::patch(const PatchSale& command, Instant now) {
     terms_.closes_at = *command.closes_at;
     emit(EventType::sale_changed, now);
   }
-  const bool close_now = command.close == PatchSale::Close::now || (terms_.closes_at && *terms_.closes_at <= now);
+  const bool close_now = command.close == PatchSale::Close::now || (terms_.closes_at && when(*terms_.closes_at) <= now);
   if (close_now && !closed_) close(now);
   settle_after_command(now);
   return events_ == events_before ? Outcome::unchanged : Outcome::done;

@@ -332,5 +332,19 @@ TEST(BookAgainstANaiveOne, AgreesOnEveryAnswer) {
   }
 }
 
+TEST(BoundedBook, HoldsSoManyNamesAtATimeAndNoMore) {
+  LockBook book(4, 2);
+  const auto acquire = [&](std::string name, std::string lease) {
+    return book.acquire({std::move(name), std::move(lease), 100ms, 0ms}, start).is;
+  };
+  EXPECT_EQ(acquire("a", "x"), Is::granted);
+  EXPECT_EQ(acquire("b", "x"), Is::granted);
+  EXPECT_EQ(acquire("c", "x"), Is::full);
+  EXPECT_EQ(acquire("a", "x"), Is::granted) << "the same lease finds its grant";
+  EXPECT_EQ(acquire("a", "y"), Is::locked);
+  EXPECT_TRUE(book.release("b", "x", start));
+  EXPECT_EQ(acquire("c", "x"), Is::granted);
+}
+
 }  // namespace
 }  // namespace firstcome::lock

@@ -1,6 +1,8 @@
 // Reserve: each row of API.md's table, and their order.
 #include "sale/shop.hpp"
 
+#include <firstcome/limits.hpp>
+
 namespace firstcome::sale {
 namespace {
 
@@ -372,6 +374,15 @@ TEST(Reserve, PrefetchingChangesNothing) {
   shop.ledger().prefetch(elsewhere, Ledger::Ahead::far);
   EXPECT_TRUE(shop.ledger().changes().empty());
   EXPECT_EQ(shop.apply(command).ref.number, Number{2});
+}
+
+TEST(Reserve, OfASaleWhosePriceIsNotTheOneThatWasLookedAtIsRefused) {
+  SaleTerms terms = plain_terms(limits::quantity);
+  terms.unit_price = limits::unit_price;  // of another sale of this id, which the price was read of, it was less
+  Shop shop(terms);
+  EXPECT_EQ(shop.reserve("ann", limits::quantity).outcome, Outcome::sale_not_found);
+  EXPECT_EQ(shop.reserve("ann", 9'007).outcome, Outcome::done);
+  EXPECT_EQ(shop.sale().held, 9'007);
 }
 
 }  // namespace

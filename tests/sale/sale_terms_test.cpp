@@ -375,5 +375,31 @@ TEST(Events, AreNumberedWithoutGapsPerSale) {
   EXPECT_GT(last[SaleHandle{1}], 8u);
 }
 
+TEST(Memory, ASmallSaleCostsLittle) {
+  Shop shop;
+  for (int index = 0; index < 100; ++index) {
+    SaleTerms terms = plain_terms();
+    terms.id = "sale-" + std::to_string(index);
+    shop.create(terms);
+    shop.apply(
+        Reserve{.sale = terms.id, .customer = "a customer of 24 bytes..", .quantity = 1, .reference = {}, .key = {}});
+  }
+  EXPECT_LT(shop.ledger().bytes() / 100, 10u * 1'024);
+}
+
+TEST(Memory, ASaleThatGrowsKeepsWhatItHad) {
+  Shop shop(instant_terms(10'000));
+  std::vector<std::string> customers;
+  for (int index = 0; index < 3'000; ++index) {
+    customers.push_back("customer-" + std::string(static_cast<std::size_t>(index % 100), 'x') + std::to_string(index));
+    shop.reserve(customers.back(), 1, 0, "reference-" + std::to_string(index));
+  }
+  for (std::size_t index = 0; index < customers.size(); ++index) {
+    const ReservationView view = shop.get({SaleHandle{1}, Number{index + 1}});
+    ASSERT_EQ(view.customer, customers[index]);
+    ASSERT_EQ(view.reference, "reference-" + std::to_string(index));
+  }
+}
+
 }  // namespace
 }  // namespace firstcome::sale

@@ -42,6 +42,15 @@ void EmbeddedEngine::Impl::take_batch() {
   queue.take(batch, std::min(options.turn_operations, room), never);
 }
 
+/// A row's id has room for so many sales.
+std::expected<Answer, Failure> EmbeddedEngine::Impl::create_sale(const CreateSale& command, Instant now) {
+  const bool full = value(ledger.last_handle()) >= last_sale_handle;
+  if (!full || ledger.apply(GetSale{command.terms.id}, now).outcome == Outcome::done) return ledger.apply(command, now);
+  return std::unexpected(Failure{FailureCode::not_supported,
+                                 "This store has held as many sales as it can number. Begin a new one, in another "
+                                 "folder."});
+}
+
 bool EmbeddedEngine::Impl::must_wait(const Operation& operation) const {
   return std::visit(
       [&]<class C>(const C& command) {
@@ -98,6 +107,8 @@ EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply(Operation& operation, 
           // What its row says must be stored before it can say that the sale leaves.
           if (ledger.has_changed(command.sale)) return Applied::waits_for_a_turn;
           operation.answer = apply_to_sale(command, now);
+        } else if constexpr (std::is_same_v<C, CreateSale>) {
+          operation.answer = create_sale(command, now);
         } else if constexpr (IsAList<C>) {
           if (listed_bytes >= limits::turn_list_bytes) return Applied::waits_for_a_turn;
           auto answer = ledger.apply(command, now);

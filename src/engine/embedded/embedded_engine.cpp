@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace firstcome::engine {
 namespace {
@@ -40,8 +41,14 @@ std::expected<Answer, Failure> read(sqlite::Connection& connection, const Comman
 
 std::expected<void, Failure> make_folder(const std::filesystem::path& folder) {
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  const std::filesystem::path path = std::filesystem::absolute(folder, error);
+  std::vector<std::filesystem::path> above;  // of each folder that is missing, whose entry it will be
+  for (std::filesystem::path at = path; !error && !at.empty() && !std::filesystem::exists(at); at = at.parent_path())
+    above.push_back(at.parent_path());
+  if (!error) std::filesystem::create_directories(path, error);
   if (error) return std::unexpected(refused(fmt::format("cannot make {}: {}", folder.string(), error.message())));
+  for (const std::filesystem::path& parent : above)
+    if (auto synced = sync_path(parent); !synced) return std::unexpected(refused(synced.error().text));
   return {};
 }
 
@@ -70,6 +77,10 @@ std::expected<void, Failure> create_if_missing(const EmbeddedOptions& options, c
 Clock steady_wall_clock() {
   const auto wall = std::chrono::system_clock::now();
   return [wall, start = since_boot()] { return std::chrono::floor<Milliseconds>(wall + (since_boot() - start)); };
+}
+
+Clock wall_clock() {
+  return [] { return std::chrono::floor<Milliseconds>(std::chrono::system_clock::now()); };
 }
 
 EmbeddedOptions::EmbeddedOptions()
@@ -117,11 +128,7 @@ EmbeddedEngine::Impl::Impl(EmbeddedOptions given, DataLock taken, Recovered foun
       auditor(path, options.vfs, read, [this] { wake_owner(); }),
       event_reader(path, options.vfs, read, [this] { wake_owner(); }),
       relay_reader(path, options.vfs, read, [this] { wake_owner(); }) {
-  const Instant wall = options.clock();
-  if (wall < last_now) {
-    clock_shift = last_now - wall;
-    spdlog::warn("the clock is {} ms behind the last commit; time goes on from there", clock_shift.count());
-  }
+  start_clock();
   restore_locks(found);
   counted.reservations = found.reservations;
   counted.undelivered = store.outbox().undelivered();
@@ -166,6 +173,8 @@ EmbeddedCounters EmbeddedEngine::Impl::counters() const {
   counters.locks_held = counted.locks_held;
   counters.locks_waiting = counted.locks_waiting;
   counters.undelivered = counted.undelivered;
+  counters.clock_steps = counted.clock_steps;
+  counters.wall_ahead_ms = counted.wall_ahead_ms;
   return counters;
 }
 

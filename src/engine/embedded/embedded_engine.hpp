@@ -38,15 +38,18 @@ using Clock = std::function<Instant()>;
 
 /// Wall clock at construction plus steady time since: never runs back, and a stepped clock ends no hold.
 Clock steady_wall_clock();
+/// The wall clock as it is, steps and all.
+Clock wall_clock();
 
 struct EmbeddedOptions {
-  std::filesystem::path data;  ///< made if missing; holds `lock` and `firstcome.db`
-  Clock clock = steady_wall_clock();
-  std::size_t queue_operations;    ///< limits::queue_operations
-  std::size_t turn_operations;     ///< limits::turn_operations
-  std::string vfs;                 ///< a registered SQLite VFS; empty: the default one
-  std::uint64_t outbox_keep;       ///< delivered events that stay for the feed; limits::outbox_keep
-  std::uint64_t outbox_limit = 0;  ///< undelivered events, from which on nothing is sold; 0: no limit
+  std::filesystem::path data;         ///< made if missing; holds `lock` and `firstcome.db`
+  Clock clock = steady_wall_clock();  ///< of holds, keys and ticks
+  Clock wall_clock;                   ///< of opening hours (docs/time.md); none: `clock`
+  std::size_t queue_operations;       ///< limits::queue_operations
+  std::size_t turn_operations;        ///< limits::turn_operations
+  std::string vfs;                    ///< a registered SQLite VFS; empty: the default one
+  std::uint64_t outbox_keep;          ///< delivered events that stay for the feed; limits::outbox_keep
+  std::uint64_t outbox_limit = 0;     ///< undelivered events, from which on nothing is sold; 0: no limit
   Deliveries deliveries = Deliveries::none;
   /// While another program has the file's write lock: from when on new operations are refused. What was decided before
   /// waits five times as long for its commit.
@@ -68,6 +71,8 @@ struct EmbeddedCounters {
   std::uint64_t locks_held = 0;
   std::uint64_t locks_waiting = 0;
   std::uint64_t undelivered = 0;  ///< events
+  std::uint64_t clock_steps = 0;  ///< of the wall clock, a second or more
+  std::int64_t wall_ahead_ms = 0;
 };
 
 /// Thread safety: `submit`, `readiness`, `counters`, `name` from any thread; `turn` from the owner only, which is the

@@ -55,7 +55,11 @@ struct EmbeddedEngine::Impl {
 
   enum class Condition { serving, locked_out, failing, rebuilding, poisoned };
 
+  // --- the owner's: time (engine_clock.cpp) ---
+  void start_clock();
   Instant present();
+  void watch_wall();
+
   void complete_rejected();
   void complete_finished_reads();
   std::optional<SteadyTime> serve();
@@ -77,6 +81,7 @@ struct EmbeddedEngine::Impl {
   void apply_batch(Instant now);
   enum class Applied { answered, needs_a_read, waits_for_a_lock, waits_for_a_turn };
   Applied apply(Operation& operation, Instant now);
+  std::expected<Answer, Failure> create_sale(const CreateSale& command, Instant now);
   /// Whether it must not be decided in this turn.
   bool must_wait(const Operation& operation) const;
 
@@ -123,7 +128,10 @@ struct EmbeddedEngine::Impl {
 
   // --- the owner's ---
   Condition condition = Condition::serving;
-  Milliseconds clock_shift{};  ///< added to the clock, so that it is not before the last commit of an earlier run
+  Instant started_at;  ///< by the clock
+  Milliseconds
+      clock_shift{};          ///< what was added to it then, so that it is not before the last commit of an earlier run
+  Milliseconds wall_ahead{};  ///< as the ledger knows it
   Instant last_now;
   std::vector<Operation*> batch;
   std::vector<Operation*> held_back;  ///< not decided yet: their sale has more due than a turn does, or lists are long
@@ -132,7 +140,7 @@ struct EmbeddedEngine::Impl {
   std::vector<Operation*> rejected;
   std::uint64_t delivering = 0;   ///< the watermark that the next commit stores; 0: as it is
   std::vector<Operation*> reads;  ///< of this batch, to be read after its commit
-  lock::LockBook locks{limits::locks_waiting};
+  lock::LockBook locks{limits::locks_waiting, limits::locks_held};
   std::unordered_map<std::uint64_t, Operation*> lock_waiters;  ///< by lock::Waiting
   struct Removal {
     SaleHandle sale{};
@@ -152,7 +160,8 @@ struct EmbeddedEngine::Impl {
 
   struct {
     std::atomic<std::uint64_t> turns{0}, commits{0}, operations{0}, overloaded{0}, failed_commits{0}, reservations{0},
-        log_bytes{0}, locks_held{0}, locks_waiting{0}, undelivered{0};
+        log_bytes{0}, locks_held{0}, locks_waiting{0}, undelivered{0}, clock_steps{0};
+    std::atomic<std::int64_t> wall_ahead_ms{0};
   } counted;
 
   // The threads last: they end before what they use.

@@ -18,6 +18,10 @@ std::vector<EngineFigure> EmbeddedEngine::figures() const {
       {gauge, "firstcome_engine_reservations", "Reservations stored", read(&Counters::reservations)},
       {gauge, "firstcome_engine_waiting", "Operations not decided yet", read(&Counters::waiting)},
       {gauge, "firstcome_engine_log_bytes", "Size of the write-ahead log", read(&Counters::wal_bytes)},
+      {counter, "firstcome_engine_clock_steps_total", "Steps of the wall clock, of a second or more",
+       read(&Counters::clock_steps)},
+      {gauge, "firstcome_engine_wall_ahead_seconds", "By how much the wall clock is ahead of the engine's time",
+       [this] { return static_cast<double>(counters().wall_ahead_ms) / 1'000; }},
       {gauge, "firstcome_outbox_undelivered", "Events that were not delivered yet", read(&Counters::undelivered)},
   };
 }

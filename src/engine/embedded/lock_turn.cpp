@@ -78,7 +78,7 @@ void tell(LockObserver& observer, const LockBook::Event& event) {
 }  // namespace
 
 void EmbeddedEngine::Impl::restore_locks(Recovered& found) {
-  locks = LockBook(limits::locks_waiting);
+  locks = LockBook(limits::locks_waiting, limits::locks_held);
   for (BookedGrant& grant : found.locks) locks.restore(std::move(grant));
   locks.restore_last_token(found.last_lock_token);
   tell_of_locks();
@@ -104,7 +104,7 @@ EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply_to_locks(Operation& op
       operation.answer = locked(answer.retry_in);
       return Applied::answered;
     case LockBook::Answer::Is::full:
-      operation.answer = std::unexpected(Failure{FailureCode::overloaded, "too many wait for locks"});
+      operation.answer = std::unexpected(Failure{FailureCode::overloaded, "too many locks are waited for or held"});
       return Applied::answered;
     case LockBook::Answer::Is::waits:
       break;

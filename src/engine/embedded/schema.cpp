@@ -116,17 +116,6 @@ sqlite::Error from_errno(const char* what, const std::filesystem::path& path) {
 constexpr const char* delivery_table =
     "CREATE TABLE delivery(id INTEGER PRIMARY KEY CHECK (id = 1), upto INTEGER NOT NULL, crc INTEGER NOT NULL);";
 
-/// Of a file or a folder, so that a rename in it is for good.
-sqlite::Result<void> sync_path(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return std::unexpected(from_errno("cannot open", path));
-  const int failed = ::fsync(fd);
-  sqlite::Result<void> result;
-  if (failed != 0) result = std::unexpected(from_errno("cannot sync", path));
-  ::close(fd);
-  return result;
-}
-
 void remove_leftovers(const std::filesystem::path& path) {
   for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {
     std::error_code ignored;  // whatever it was, the opening that follows tells
@@ -150,6 +139,16 @@ sqlite::Result<void> fill(sqlite::Connection& connection, const StoreMeta& meta)
 }
 
 }  // namespace
+
+sqlite::Result<void> sync_path(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return std::unexpected(from_errno("cannot open", path));
+  const int failed = ::fsync(fd);
+  sqlite::Result<void> result;
+  if (failed != 0) result = std::unexpected(from_errno("cannot sync", path));
+  ::close(fd);
+  return result;
+}
 
 sqlite::Result<void> upgrade_store(sqlite::Connection& connection) {
   const auto version = connection.integer("PRAGMA user_version");

@@ -34,6 +34,9 @@ struct StoreMeta {
   Instant now;  ///< of a commit that touched no sale
 };
 
+/// The last handle that a row id has room for.
+inline constexpr std::uint64_t last_sale_handle = (std::uint64_t{1} << (63 - limits::row_number_bits)) - 1;
+
 constexpr std::int64_t row_id(ReservationRef ref) {
   return static_cast<std::int64_t>(value(ref.sale) << limits::row_number_bits | value(ref.number));
 }
@@ -42,6 +45,9 @@ constexpr ReservationRef ref_of_row(std::int64_t id) {
   return {SaleHandle{bits >> limits::row_number_bits},
           Number{bits & ((std::uint64_t{1} << limits::row_number_bits) - 1)}};
 }
+
+/// Syncs a file or a folder, so that a rename in it is for good.
+sqlite::Result<void> sync_path(const std::filesystem::path& path);
 
 /// Makes the store in one step as far as anybody can see: under another name, synced, then renamed.
 sqlite::Result<void> create_store(const std::filesystem::path& path, const StoreMeta& meta, const std::string& vfs);

@@ -153,6 +153,7 @@ void EmbeddedEngine::Impl::finish_rebuild() {
     return;
   }
   ledger = std::move(found->ledger);
+  ledger.set_wall_ahead(wall_ahead, last_now);
   restore_locks(*found);
   counted.reservations = found->reservations;
   store.set_outbox(std::move(found->outbox));

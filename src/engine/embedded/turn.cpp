@@ -59,11 +59,6 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::finish_tur
   return next_turn();
 }
 
-Instant EmbeddedEngine::Impl::present() {
-  last_now = std::max(last_now, options.clock() + clock_shift);
-  return last_now;
-}
-
 EmbeddedEngine::Impl::Committed EmbeddedEngine::Impl::commit(Instant now) {
   const sale::Changes& changes = ledger.changes();
   const bool made_payment_work = changes.payment_work;  // not among what is stored, so it may come alone
@@ -185,8 +180,9 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::next_turn(
   if (const auto end = locks.next_deadline(); end && (!deadline || *end < *deadline)) deadline = end;
   if (!deadline) return std::nullopt;
   if (*deadline <= last_now) return now;
-  // Deadlines years away must not overflow the steady clock.
-  return now + std::min<Milliseconds>(*deadline - last_now, std::chrono::hours{24});
+  // A look at the clocks every second: the wall clock may be moved, and the machine may sleep, which the steady clock
+  // of whoever waits does not see.
+  return now + std::min<Milliseconds>(*deadline - last_now, limits::clock_look);
 }
 
 }  // namespace firstcome::engine

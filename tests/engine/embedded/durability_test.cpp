@@ -2,6 +2,7 @@
 #include "engine/asking.hpp"
 #include "engine/embedded/embedded_harness.hpp"
 #include "engine/embedded/engine_thread.hpp"
+#include "engine/embedded/rows.hpp"
 #include "engine/embedded/sqlite.hpp"
 
 #include <fmt/format.h>
@@ -172,6 +173,35 @@ TEST(Durability, CommitsOnceForAllThatWait) {
   EXPECT_EQ(after.commits - before.commits, 1U);
   EXPECT_EQ(after.operations - before.operations, 500U);
   EXPECT_EQ(after.reservations, 500U);
+}
+
+TEST(Durability, GivesNoSaleANumberThatARowHasNoRoomFor) {
+  EmbeddedHarness harness;
+  harness.ask(CreateSale{terms_of("s", 9)}).value();
+  harness.close();
+  {
+    auto connection = engine::sqlite::Connection::open(harness.file(), engine::sqlite::Access::read_write, "").value();
+    engine::SaleRow row;
+    auto select = connection.prepare("SELECT * FROM sale").value();
+    ASSERT_EQ(select.step(), SQLITE_ROW);
+    ASSERT_EQ(engine::read_sale(select, row), engine::RowCheck::good);
+    select.reset();
+    row.record.handle = SaleHandle{engine::last_sale_handle - 1};
+    row.record.events = 0;
+    ASSERT_TRUE(connection.execute("DELETE FROM sale; DELETE FROM outbox"));
+    auto replace = connection.prepare(engine::replace_sale_sql).value();
+    engine::bind_sale(replace, row);
+    ASSERT_TRUE(replace.run());
+  }
+  harness.reopen();
+  ASSERT_EQ(harness.ask(CreateSale{terms_of("last", 9)}).value().outcome, Outcome::done);
+  harness.ask(Reserve{"last", "a", 1, {}, {}}).value();
+  const auto refused = harness.ask(CreateSale{terms_of("one-more", 9)});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, FailureCode::not_supported);
+  EXPECT_EQ(harness.ask(CreateSale{terms_of("last", 9)}).value().outcome, Outcome::unchanged);
+  harness.reopen();
+  EXPECT_EQ(harness.ask(GetSale{"last"}).value().sale.held, 1);
 }
 
 TEST(Durability, CommitsNothingForReads) {

@@ -27,6 +27,7 @@ class EmbeddedHarness {
   const std::filesystem::path& data() const { return folder_.path(); }
   std::filesystem::path file() const { return folder_.path() / "firstcome.db"; }
   ManualClock& clock() { return clock_; }
+  const ManualClock& clock() const { return clock_; }
   void advance(Milliseconds by) { clock_.advance(by); }
 
   engine::EmbeddedOptions options() const {
@@ -40,6 +41,7 @@ class EmbeddedHarness {
     options.outbox_limit = outbox_limit;
     options.deliveries = deliveries;
     options.patience = patience;
+    if (wall_ahead) options.wall_clock = [clock = clock_.function(), ahead = wall_ahead] { return clock() + *ahead; };
     return options;
   }
 
@@ -87,6 +89,7 @@ class EmbeddedHarness {
   std::uint64_t outbox_limit = 0;
   engine::Deliveries deliveries = engine::Deliveries::none;
   std::chrono::milliseconds patience{1'000};
+  std::shared_ptr<Milliseconds> wall_ahead;  ///< of a wall clock of its own; none: the clock is the wall clock
 
  private:
   TemporaryFolder folder_;
