@@ -47,7 +47,6 @@ local function accept(outcome, customer, quantity, reference, k, units, open, pr
   else
     s.serving = number
     s.available = s.available - quantity
-    grants = grants + 1
     if t.hold == 0 then
       state, open = confirmed, open - 1
       s.sold = s.sold + quantity
