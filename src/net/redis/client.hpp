@@ -24,6 +24,8 @@ struct RedisClientEvents {
   std::move_only_function<void()> connected = {};
   /// Channels are heard (again): what was published before is lost. In a cluster also after a slot has moved.
   std::move_only_function<void()> subscribed = {};
+  /// The server refused to make this subscription again: it has ended, as if `unsubscribe` had been called.
+  std::move_only_function<void(const std::string& channel)> dropped = {};
   /// Channels are not heard for now, or no longer all of them.
   std::move_only_function<void(const std::string& reason)> deaf = {};
 };

@@ -22,6 +22,7 @@ void State::subscribe(std::string name, TimePoint deadline, RedisSubscribed done
   const unsigned slot = key_slot(name);
   const auto [found, is_new] = channels_.try_emplace(std::move(name), Channel{.slot = slot});
   Channel& channel = found->second;
+  if (is_new) ++heard_in_slot_[slot].channels;
   if (channel.hearing == Hearing::confirmed) {
     asio::post(executor_, [done = std::move(done)]() mutable { done({}); });
     return;
@@ -46,8 +47,23 @@ void State::reconnect_channel(const std::string& name, const std::string& reason
   if (at != nodes_.end() && at->second->channels) at->second->channels->reconnect(reason);
 }
 
+/// Keeps the counts, so that nobody has to look at all channels.
+void State::now_hears(Channel& channel, Hearing hearing) {
+  const auto change = [&](Hearing which, std::size_t& count) {
+    if (channel.hearing == which) --count;
+    if (hearing == which) ++count;
+  };
+  change(Hearing::confirmed, heard_in_slot_[channel.slot].confirmed);
+  change(Hearing::confirmed, confirmed_);
+  channel.hearing = hearing;
+  if (hearing == Hearing::confirmed) channel.kept = true;
+}
+
 void State::forget_channel(Channels::iterator channel, const RedisFailure& why) {
   refuse(std::move(channel->second.waiters), why);
+  now_hears(channel->second, Hearing::idle);
+  const auto in_slot = heard_in_slot_.find(channel->second.slot);
+  if (--in_slot->second.channels == 0) heard_in_slot_.erase(in_slot);
   channels_.erase(channel);
 }
 
@@ -83,7 +99,7 @@ void State::try_channel(const std::string& name, Channel& channel) {
     return tend_soon();
   }
   channel.at = *owner;
-  channel.hearing = Hearing::asked;
+  now_hears(channel, Hearing::asked);
   channel.attempt = ++last_attempt_;
   Node& at = node(channel.at);
   if (!at.channels) start_channels(channel.at, at);
@@ -102,14 +118,14 @@ void State::channel_answered(const std::string& name, std::uint64_t attempt,
   Channel& channel = found->second;
   if (channel.hearing != Hearing::asked) return;
   if (result) {
-    channel.hearing = Hearing::confirmed;
+    now_hears(channel, Hearing::confirmed);
     channel.pauses = 0;
     std::vector<Waiter> waiters = std::exchange(channel.waiters, {});
     tell_when_all_heard();
     for (Waiter& waiter : waiters) waiter.done({});
     return;
   }
-  channel.hearing = Hearing::idle;
+  now_hears(channel, Hearing::idle);
   channel.last = result.error();
   channel.again_at = after_pause(channel.pauses);
   const RedisVerdict verdict = judge(result.error(), channel.at);
@@ -118,10 +134,12 @@ void State::channel_answered(const std::string& name, std::uint64_t attempt,
     channel.again_at = steady_clock::now();
   } else if (verdict.what == What::give && result.error().kind == Kind::refused) {
     const std::string reason = "cannot subscribe to " + name + ": " + result.error().detail;
-    const bool was_waited_for = !channel.waiters.empty();
+    const bool was_kept = channel.kept;
     forget_channel(found, result.error());
-    if (!was_waited_for) tell_deaf(reason);
-    return;
+    if (!was_kept) return;
+    const std::shared_ptr<State> keep = shared_from_this();
+    if (events_.dropped) events_.dropped(name);
+    return tell_deaf(reason);
   } else {
     refresh();
   }
@@ -135,7 +153,7 @@ void State::channels_lost(const RedisAddress& address, Node& at, const std::stri
   bool heard = false;
   for (auto& [name, channel] : channels_) {
     if (channel.at != address || channel.hearing != Hearing::confirmed) continue;
-    channel.hearing = Hearing::silent;
+    now_hears(channel, Hearing::silent);
     heard = true;
   }
   refresh();
@@ -149,7 +167,7 @@ void State::channels_ready(const RedisAddress& address, Node& at) {
   std::vector<Waiter> waiters;
   for (auto& [name, channel] : channels_) {
     if (channel.at != address || channel.hearing != Hearing::silent) continue;
-    channel.hearing = Hearing::confirmed;
+    now_hears(channel, Hearing::confirmed);
     std::ranges::move(std::exchange(channel.waiters, {}), std::back_inserter(waiters));
   }
   tell_when_all_heard();
@@ -162,7 +180,7 @@ void State::channel_dropped(const std::string& name, const RedisAddress& address
   const auto found = channels_.find(name);
   if (ended_ || found == channels_.end() || found->second.at != address) return;
   Channel& channel = found->second;
-  channel.hearing = Hearing::idle;
+  now_hears(channel, Hearing::idle);
   channel.again_at = steady_clock::now();
   channel.last = why;
   disturb(channel.slot);
@@ -184,7 +202,7 @@ void State::follow_slots() {
     }
     if (channel.at == *owner) continue;
     const auto old = nodes_.find(channel.at);
-    channel.hearing = Hearing::idle;
+    now_hears(channel, Hearing::idle);
     channel.attempt = 0;
     channel.again_at = steady_clock::now();
     all_heard_ = false;
@@ -205,7 +223,7 @@ void State::tend_channels() {
     std::vector<Waiter> those(std::make_move_iterator(overdue.begin()), std::make_move_iterator(overdue.end()));
     channel.waiters.erase(overdue.begin(), overdue.end());
     refuse(std::move(those), why);
-    if (some && channel.waiters.empty()) given_up.push_back(name);
+    if (some && channel.waiters.empty() && !channel.kept) given_up.push_back(name);
   }
   for (const std::string& name : given_up) unsubscribe(name);
   for (auto& [name, channel] : channels_) {
@@ -219,10 +237,7 @@ void State::tell_deaf(const std::string& reason) {
 }
 
 void State::tell_when_all_heard() {
-  if (all_heard_) return;
-  const bool all =
-      std::ranges::all_of(channels_, [](const auto& channel) { return channel.second.hearing == Hearing::confirmed; });
-  if (!all) return;
+  if (all_heard_ || confirmed_ < channels_.size()) return;
   all_heard_ = true;
   if (!ended_ && events_.subscribed) events_.subscribed();
 }

@@ -204,9 +204,9 @@ State::TimePoint State::settled_since(unsigned slot) const {
   if (found == nodes_.end()) return never;
   const Node& at = *found->second;
   TimePoint since = at.commands_since;
-  for (const auto& [name, channel] : channels_) {
-    if (channel.slot != slot) continue;
-    since = std::max(since, channel.hearing == Hearing::confirmed ? at.channels_since : never);
+  if (const auto heard = heard_in_slot_.find(slot); heard != heard_in_slot_.end()) {
+    const bool all = heard->second.confirmed == heard->second.channels;
+    since = std::max(since, all ? at.channels_since : never);
   }
   const auto disturbed = disturbed_.find(slot);
   return disturbed == disturbed_.end() ? since : std::max(since, disturbed->second);

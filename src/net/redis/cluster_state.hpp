@@ -77,6 +77,7 @@ class RedisClusterState : public std::enable_shared_from_this<RedisClusterState>
     unsigned slot = 0;
     Hearing hearing = Hearing::idle;
     RedisAddress at = {};
+    bool kept = false;          // was confirmed at some time: wanted until `unsubscribe`
     std::uint64_t attempt = 0;  // of all attempts, the one that runs
     unsigned pauses = 0;
     TimePoint again_at = {};
@@ -116,6 +117,7 @@ class RedisClusterState : public std::enable_shared_from_this<RedisClusterState>
   void try_channel(const std::string& name, Channel& channel);
   void channel_answered(const std::string& name, std::uint64_t attempt,
                         const std::expected<void, RedisFailure>& result);
+  void now_hears(Channel& channel, Hearing hearing);
   void forget_channel(Channels::iterator channel, const RedisFailure& why);
   void refuse(std::vector<Waiter> waiters, const RedisFailure& why);
   void channels_lost(const RedisAddress& address, Node& at, const std::string& reason);
@@ -145,6 +147,12 @@ class RedisClusterState : public std::enable_shared_from_this<RedisClusterState>
 
   std::list<Request> parked_;
   Channels channels_;
+  struct Heard {
+    std::size_t channels = 0;
+    std::size_t confirmed = 0;
+  };
+  std::unordered_map<unsigned, Heard> heard_in_slot_;  // of channels_
+  std::size_t confirmed_ = 0;                          // of channels_
   std::uint64_t last_attempt_ = 0;
   bool all_heard_ = false;  // `subscribed` was told since the last `deaf`
 

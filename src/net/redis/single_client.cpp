@@ -70,7 +70,9 @@ void RedisSingleClient::State::start_channels() {
   heard.ready = [this](std::uint64_t) { on_subscribed(); };
   heard.lost = [this](const std::string& reason) { on_deaf(reason); };
   heard.dropped = [this](const std::string& channel, const RedisFailure& why) {
-    on_deaf("no longer subscribed to " + channel + ": " + why.detail);
+    const std::shared_ptr<State> keep = shared_from_this();
+    if (!ended && events.dropped) events.dropped(channel);
+    if (!ended) on_deaf("no longer subscribed to " + channel + ": " + why.detail);
   };
   channels.emplace(executor, commands.endpoint(), std::move(heard), options, role);
 }

@@ -28,6 +28,7 @@ struct Channel {
   RedisChannelKind kind = RedisChannelKind::plain;
   std::uint64_t asked = 0;  // number of the latest request to subscribe on this connection; 0: none yet
   bool confirmed = false;
+  bool kept = false;  // was confirmed at some time: it is subscribed again on every connection until `unsubscribe`
   std::vector<SubscribeWaiter> waiters = {};
 };
 
@@ -90,7 +91,7 @@ void RedisSubscriber::Impl::subscribe(std::string name, RedisChannelKind kind, S
   if (down && options().when_down == RedisOptions::WhenDown::fail) {
     return refuse(std::move(waiter), why_down());
   }
-  if (channels_.size() >= options().most_commands) {
+  if (channels_.size() >= options().most_commands && !channels_.contains(name)) {
     return refuse(std::move(waiter), {.kind = Kind::not_sent, .code = "full", .detail = "too many channels"});
   }
   const auto [found, is_new] = channels_.try_emplace(std::move(name), Channel{.kind = kind});
@@ -192,7 +193,7 @@ void RedisSubscriber::Impl::confirm(std::string_view name) {
   const auto found = channels_.find(name);
   if (found == channels_.end() || found->second.asked != number) return;  // unsubscribed meanwhile
   if (!found->second.confirmed) --unconfirmed_;
-  found->second.confirmed = true;
+  found->second.confirmed = found->second.kept = true;
   std::vector<SubscribeWaiter> waiters = std::exchange(found->second.waiters, {});
   tell_when_ready();
   for (SubscribeWaiter& waiter : waiters) waiter.done({});
@@ -236,7 +237,8 @@ void RedisSubscriber::Impl::link_down(Was, std::uint64_t) {
   if (options().when_down == RedisOptions::WhenDown::fail) {
     for (auto channel = channels_.begin(); channel != channels_.end();) {
       const auto next = std::next(channel);
-      if (!channel->second.waiters.empty()) forget(channel, why);
+      for (SubscribeWaiter& waiter : std::exchange(channel->second.waiters, {})) refuse(std::move(waiter), why);
+      if (!channel->second.kept) forget(channel, why);
       channel = next;
     }
   }
@@ -277,7 +279,7 @@ std::optional<RedisLink::TimePoint> RedisSubscriber::Impl::link_due() {
       refuse(std::move(waiter), {.kind = kind, .detail = "the subscription was not confirmed in time"});
     }
     channel.waiters.erase(late.begin(), late.end());
-    if (channel.waiters.empty()) given_up.push_back(name);
+    if (channel.waiters.empty() && !channel.kept) given_up.push_back(name);
     for (const SubscribeWaiter& waiter : channel.waiters)
       next = std::min(next.value_or(waiter.deadline), waiter.deadline);
   }

@@ -42,7 +42,8 @@ class RedisSubscriber : public RedisLinkHandle {
                   RedisRole role = RedisRole::any);
 
   /// `done` is called once, from the executor: the server has confirmed it, so a message published from now on comes;
-  /// or why not, and then the channel is not subscribed. One that is subscribed already is confirmed at once.
+  /// or why not, and then the channel is not subscribed. One that is subscribed already is confirmed at once. A channel
+  /// that was confirmed once stays wanted until `unsubscribe`, or `dropped`: a later call that fails does not end it.
   void subscribe(std::string channel, RedisChannelKind kind, std::chrono::steady_clock::time_point deadline,
                  RedisSubscribed done);
   /// Messages of the channel are no longer told of.

@@ -107,6 +107,27 @@ TEST(RedisSubscriber, SubscribesAgainAfterTheConnectionWasLost) {
   EXPECT_TRUE(loop.run_until([&] { return listener.messages.size() == 50; }));
 }
 
+/// Whoever asks for it again while attempts to connect fail must not end it.
+TEST(RedisSubscriber, KeepsAChannelThatWasConfirmedWhenALaterCallForItFails) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisServer server;
+  TcpProxy proxy(server.port());
+  Loop loop;
+  Listener listener(loop, proxy.port(), {.connect_timeout = 200ms, .longest_pause = 50ms, .ping_interval = 100ms});
+  ASSERT_EQ(listener.subscribe(loop, "a"), "");
+  proxy.stall();
+  ASSERT_TRUE(loop.run_until([&] { return !listener.lost.empty(); }));
+  const std::size_t accepted = proxy.accepted();
+  while (proxy.accepted() < accepted + 4) {
+    EXPECT_NE(listener.subscribe(loop, "a"), "");        // it ends with an attempt to connect
+    EXPECT_NE(listener.subscribe(loop, "a", 20ms), "");  // it is late
+    EXPECT_EQ(listener.subscriber->channels(), 1U);
+  }
+  proxy.resume();
+  ASSERT_TRUE(loop.run_until([&] { return server.text({"PUBLISH", "a", "1"}) == "1"; }));
+  EXPECT_TRUE(loop.run_until([&] { return !listener.messages.empty(); }));
+}
+
 TEST(RedisSubscriber, FindsAConnectionThatIsSilentlyDead) {
   FIRSTCOME_NEEDS_REDIS();
   RedisServer server;
