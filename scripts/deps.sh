@@ -30,7 +30,7 @@ declare -A packages_of=(
     libmariadb-dev libsoci-dev"
   [tests]="git ccache procps libgtest-dev libgmock-dev libyaml-cpp-dev sqlite3"
   [redis]="redis-server redis-sentinel"
-  [sql]="postgresql mariadb-server"
+  [sql]="postgresql pgbouncer mariadb-server"
   [java]="maven default-jdk-headless"
   [http]="procps curl nginx-light wrk"
   [bench]="libbenchmark-dev"

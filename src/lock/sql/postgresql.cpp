@@ -1,4 +1,5 @@
 // PostgreSQL's advisory locks, over libpq.
+#include "lock/identity.hpp"
 #include "lock/sql/sql_locks.hpp"
 #include "lock/sql/sql_session.hpp"
 #include "lock/sql/sql_text.hpp"
@@ -21,6 +22,12 @@ namespace {
 
 using Kind = LockFailure::Kind;
 using What = SqlFailure::What;
+
+/// A setting of the session's own, in which each of ours writes its name. Where it has another value, a pooler has
+/// given this client another session than before, and locks, which belong to sessions, would exclude nobody.
+constexpr std::string_view session_mark = "firstcome.session";
+constexpr const char* shared_session =
+    "a connection pooler shares sessions between clients: locks need a direct connection, or pool_mode = session";
 
 constexpr int oldest_version = 140'000;  // idle_session_timeout
 constexpr Milliseconds shortest_lease{100};
@@ -56,8 +63,7 @@ std::string state_in(std::string_view message) {
 
 class PostgresqlSession final : public SqlSession {
  public:
-  explicit PostgresqlSession(Connection connection)
-      : connection_(std::move(connection)), id_(std::to_string(PQbackendPID(connection_.get()))) {
+  explicit PostgresqlSession(Connection connection) : connection_(std::move(connection)) {
     // What the server says when it ends an idle session comes as a notice.
     PQsetNoticeReceiver(connection_.get(), &PostgresqlSession::noticed, this);
     PQsetErrorVerbosity(connection_.get(), PQERRORS_DEFAULT);
@@ -68,7 +74,7 @@ class PostgresqlSession final : public SqlSession {
 
   void send(const std::string& statements) override {
     answer_ = SqlCell{};
-    unsent_ = PQsendQuery(connection_.get(), statements.c_str()) != 1;
+    unsent_ = PQsendQuery(connection_.get(), (check_ + statements).c_str()) != 1;
     // What the other side closed is readable: whoever waits for the answer comes to `read`.
     if (unsent_) ::shutdown(socket(), SHUT_RDWR);
   }
@@ -104,6 +110,23 @@ class PostgresqlSession final : public SqlSession {
 
   int version() const { return PQserverVersion(connection_.get()); }
 
+  /// Makes sure that this session is this client's own, and stays it: from now on every statement first checks the
+  /// mark, in the same transaction. A fresh session has none; one that a pooler has lent to others of us before has
+  /// theirs.
+  SqlResult claim(BootTime limit) {
+    const std::string mark = "current_setting('" + std::string(session_mark) + "', true)";
+    const SqlResult found = execute("SELECT pg_backend_pid() || ' ' || coalesce(" + mark + ", '')", limit);
+    if (!found) return found;
+    const std::size_t space = found->value_or("").find(' ');
+    if (!*found || (*found)->size() != space + 1) return std::unexpected(lent());
+    id_ = (*found)->substr(0, space);
+    const std::string name = random_identity();
+    const SqlResult marked =
+        execute("SELECT set_config('" + std::string(session_mark) + "', '" + name + "', false)", limit);
+    if (marked) check_ = "SELECT 1 / (" + mark + " IS NOT DISTINCT FROM '" + name + "')::int; ";
+    return marked;
+  }
+
  private:
   static void noticed(void* self, const PGresult* notice) {
     const char* const severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
@@ -128,6 +151,8 @@ class PostgresqlSession final : public SqlSession {
         answer_ = std::unexpected(SqlFailure{What::taken, {Kind::unavailable, std::move(text)}});
       } else if (state == "57014") {
         answer_ = std::unexpected(SqlFailure{What::cancelled, {Kind::unavailable, std::move(text)}});
+      } else if (state == "22012" && !check_.empty()) {  // a division by 0: only `check_` divides
+        answer_ = std::unexpected(lent());
       } else {
         if (last_words_.empty()) last_words_ = text;
         answer_ = std::unexpected(SqlFailure{What::refused, {kind_of(state), std::move(text)}});
@@ -140,8 +165,11 @@ class PostgresqlSession final : public SqlSession {
     return {What::ended, {Kind::unavailable, "the SQL session has ended: " + why}};
   }
 
+  static SqlFailure lent() { return {What::ended, {Kind::unavailable, shared_session}}; }
+
   const Connection connection_;
-  const std::string id_;
+  std::string id_;     ///< the server's own number: a pooler tells clients another one
+  std::string check_;  ///< stands before each statement
   bool unsent_ = false;
   SqlResult answer_ = SqlCell{};  ///< of the statement under way, as far as it is here
   std::string last_words_;        ///< of the server about this session
@@ -240,6 +268,8 @@ class Postgresql final : public SqlServer {
     // Also in the middle of a wait. Some systems cannot.
     done = session.execute("SET client_connection_check_interval = 1000", limit);
     if (!done && done.error().what == What::ended) return done;
+    done = session.claim(limit);
+    if (!done) return done;
     const std::lock_guard guard(mutex_);
     if (has_tokens_) return SqlCell{};
     done = session.execute("SELECT to_regclass('firstcome_lock_token')", limit);

@@ -14,7 +14,8 @@
 // What it needs and what it does not promise:
 //  * PostgreSQL 14 or MariaDB 10.3; the right to make `firstcome_lock_token` once in the database of the URL, and
 //    to draw from it.
-//  * No pooler in between that shares sessions (PgBouncer needs pool_mode = session).
+//  * No pooler in between that shares sessions (PgBouncer needs pool_mode = session). PostgreSQL's sessions are marked,
+//    so that one that is shared is seen and refused; on MariaDB that is not checked.
 //  * Names are hashed (SHA-256): to 64 bits on PostgreSQL, where two names that collide exclude each other, as they do
 //    any other program's advisory lock on the same number; to 192 bits on MariaDB. PostgreSQL's locks are per database,
 //    MariaDB's per server.
