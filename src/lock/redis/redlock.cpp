@@ -26,6 +26,9 @@ using net::RedisResult;
 using Votes = RedlockVotes;
 using Until = RedlockRound::Until;
 
+/// Stands between the owner and the number of the attempt in the value of a key. No owner has it.
+constexpr char before_attempt = '/';
+
 constexpr LockTraits redlock_traits{.kind = "redlock"};
 
 /// What the acquisitions of one backend share. On the loop's thread, but for `loop` and `how`.
@@ -128,7 +131,8 @@ class RedlockClaim : public std::enable_shared_from_this<RedlockClaim> {
     bool released = false;  ///< it said so
   };
 
-  void voted(RedlockRound& round, std::size_t server, const RedisResult& result);
+  void voted(RedlockRound& round, std::size_t server, const std::string& value, const RedisResult& result);
+  void look_for_doubtful();
   void decided(BootTime sent, const Votes& votes);
   void answer(AttemptAnswer answer);
   void release_all(Until until, RedlockRound::Done done);
@@ -137,6 +141,9 @@ class RedlockClaim : public std::enable_shared_from_this<RedlockClaim> {
   const std::string name_;
   const Milliseconds lease_;
   const std::string owner_;
+  /// Of the key, on all servers: another for each attempt, so that a release of an earlier one that comes late does not
+  /// end what this one took.
+  std::string value_ = owner_;
   std::vector<At> at_;
   std::uint64_t attempt_ = 0;
   Answer<AttemptAnswer> asking_;
@@ -145,29 +152,41 @@ class RedlockClaim : public std::enable_shared_from_this<RedlockClaim> {
 void RedlockClaim::attempt(Answer<AttemptAnswer> done) {
   assert(!asking_);
   asking_ = std::move(done);
-  ++attempt_;
+  look_for_doubtful();
+  value_ = owner_ + before_attempt + std::to_string(++attempt_);
   for (At& at : at_) {
     at.maybe = true;
     at.released = false;
   }
   const BootTime sent = BootClock::now();
   servers_->ask_all(
-      name_, servers_->how->acquire(name_, owner_, lease_), {Until::decided, servers_->options.attempt_limit},
-      [self = shared_from_this()](RedlockRound& round, std::size_t server, const RedisResult& result) {
-        self->voted(round, server, result);
+      name_, servers_->how->acquire(name_, value_, lease_), {Until::decided, servers_->options.attempt_limit},
+      [self = shared_from_this(), value = value_](RedlockRound& round, std::size_t server, const RedisResult& result) {
+        self->voted(round, server, value, result);
       },
       [self = shared_from_this(), sent](const Votes& votes) { self->decided(sent, votes); });
 }
 
-void RedlockClaim::voted(RedlockRound& round, std::size_t server, const RedisResult& result) {
+void RedlockClaim::voted(RedlockRound& round, std::size_t server, const std::string& value, const RedisResult& result) {
   if (!result) {
-    at_[server].doubtful = at_[server].doubtful || result.error().may_have_run();
+    if (result.error().may_have_run() && value == value_) {
+      at_[server].doubtful = true;
+    } else if (result.error().may_have_run()) {
+      servers_->late[server]->look_for({name_, value});  // of an attempt that is over
+    }
     return round.failed(result.error());
   }
-  const OwnedKey::AcquireReply reply = servers_->how->read(*result, owner_);
+  const OwnedKey::AcquireReply reply = servers_->how->read(*result, value);
   const auto* mine = std::get_if<OwnedKey::Mine>(&reply);
   // One that came late counts from an earlier time than the others: no vote.
   mine != nullptr && mine->since == OwnedKey::Mine::Since::now ? round.yes() : round.no();
+}
+
+/// The present attempt is over: what it may still get is given back.
+void RedlockClaim::look_for_doubtful() {
+  for (std::size_t server = 0; server < at_.size(); ++server) {
+    if (std::exchange(at_[server].doubtful, false)) servers_->late[server]->look_for({name_, value_});
+  }
 }
 
 void RedlockClaim::decided(BootTime sent, const Votes& votes) {
@@ -186,7 +205,7 @@ void RedlockClaim::answer(AttemptAnswer answer) {
 /// Also what was not answered yet: on each connection this comes after it.
 void RedlockClaim::release_all(Until until, RedlockRound::Done done) {
   servers_->ask_all(
-      name_, servers_->how->release(name_, owner_, {}), servers_->round(until),
+      name_, servers_->how->release(name_, value_, {}), servers_->round(until),
       [self = shared_from_this(), number = attempt_](RedlockRound& round, std::size_t server,
                                                      const RedisResult& result) {
         if (!result) return round.failed(result.error());
@@ -215,7 +234,7 @@ void RedlockClaim::cancel(Answer<CancelAnswer> done) {
 void RedlockClaim::renew(Milliseconds length, Answer<RenewAnswer> done) {
   const BootTime sent = BootClock::now();
   servers_->ask_all(
-      name_, servers_->how->renew(name_, owner_, length), servers_->round(Until::decided),
+      name_, servers_->how->renew(name_, value_, length), servers_->round(Until::decided),
       [](RedlockRound& round, std::size_t, const RedisResult& result) { count_integer(round, result); },
       [sent, length, done = std::move(done)](const Votes& votes) mutable {
         if (votes.most_said_yes()) return done(Renewed{sent, length});
@@ -237,9 +256,8 @@ void RedlockClaim::release(Try repeat, Answer<ReleaseAnswer> done) {
 /// What could not be asked, or is under way, is looked for again.
 void RedlockClaim::end() {
   if (std::ranges::any_of(at_, &At::maybe)) release_all(Until::decided, [](const Votes&) {});
-  for (std::size_t server = 0; server < at_.size(); ++server) {
-    if (at_[server].maybe || at_[server].doubtful) servers_->late[server]->look_for({name_, owner_});
-  }
+  for (At& at : at_) at.doubtful = at.doubtful || at.maybe;
+  look_for_doubtful();
 }
 
 class RedlockContender final : public Contender {
@@ -282,7 +300,7 @@ Viewed view_of(Seen& seen, const Votes& votes) {
     if (lasts.size() < votes.majority()) continue;
     std::ranges::sort(lasts, std::greater{});
     view.held = true;
-    view.owner = owner;
+    view.owner = owner.substr(0, owner.find(before_attempt));
     view.expires_in = Milliseconds{std::max<std::int64_t>(lasts[votes.majority() - 1], 0)};
   }
   return view;

@@ -7,7 +7,8 @@
 // There are no tokens, and LockTraits says so: no server sees every grant, so nothing that rises can be counted. A
 // holder that is paused beyond its lease cannot be fenced off. And it holds only as long as no server forgets a lock
 // that it granted: each must sync its append-only file always, or stay away for the longest lease after a restart.
-// The key on each server is `firstcome:redlock:{NAME}`, its value the owner. Who finds it taken tries again after a
+// The key on each server is `firstcome:redlock:{NAME}`, its value the owner and the number of the
+// attempt. Who finds it taken tries again after a
 // random pause.
 #pragma once
 

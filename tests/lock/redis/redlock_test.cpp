@@ -131,6 +131,32 @@ TEST_F(Redlock, GivesBackWhatAFailedAttemptGotWhileItWaitsForTheNext) {
   EXPECT_FALSE(waiting.take());
 }
 
+TEST_F(Redlock, ALateReleaseOfAFailedAttemptEndsNothingOfTheNext) {
+  RedisServer& third = servers->server(3);
+  third.text({"CONFIG", "SET", "slowlog-log-slower-than", "0"});
+  for (const std::size_t index : {0U, 1U, 2U}) servers->server(index).text({"SET", key_of_a, "somebody"});
+  const auto patient = servers->make_space({.backoff = {.first = 20ms, .longest = 20ms}});
+  Box<Acquired> waiting = ask(*patient, "a", {.wait = test::patience, .lease = 60s});
+  // The release that followed the first attempt, as this server got it.
+  std::vector<std::string> release;
+  const auto released = [&] {
+    for (const auto& entry : third.command({"SLOWLOG", "GET", "-1"}).elements) {
+      const auto& arguments = entry.elements.at(3).elements;
+      if (!arguments.at(0).text.starts_with("EVAL")) continue;
+      release.clear();  // the last one is the oldest
+      for (const auto& argument : arguments) release.push_back(argument.text);
+    }
+    return !release.empty();
+  };
+  ASSERT_TRUE(firstcome::testing::eventually(released));
+  for (const std::size_t index : {0U, 1U, 2U}) servers->server(index).text({"DEL", key_of_a});
+  const Acquired lease = waiting.take();
+  ASSERT_TRUE(lease);
+  ASSERT_TRUE(firstcome::testing::eventually([&] { return servers->holding("a") == 5; }));
+  third.text(release);
+  EXPECT_EQ(servers->holding("a"), 5);
+}
+
 TEST_F(Redlock, DoesNotWaitForAMinorityThatIsStopped) {
   get(*space, "warm");
   servers->server(1).pause();
