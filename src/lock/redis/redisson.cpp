@@ -11,14 +11,17 @@ namespace {
 using net::RedisCommand;
 using net::RedisScript;
 
-// KEYS[1] the lock. ARGV[1] the owner, [2] ms. Replies nil: the owner has it, from now on for so long; else the ms that
-// are left to whoever has it, -1 without an end. The count is set and not raised: the same request twice counts once.
+// KEYS[1] the lock. ARGV[1] the owner, [2] ms. Replies nil: the owner has it, from now on for at least so long; else
+// the ms that are left to whoever has it, -1 without an end. The count is set and not raised: the same request twice
+// counts once. A request that comes again, and late, does not shorten what a renewal has given meanwhile.
 constexpr const char* acquire_text = R"lua(#!lua
-if redis.call('exists', KEYS[1]) == 1 and redis.call('hexists', KEYS[1], ARGV[1]) == 0 then
-  return redis.call('pttl', KEYS[1])
+if redis.call('exists', KEYS[1]) == 0 then
+  redis.call('hset', KEYS[1], ARGV[1], 1)
+  redis.call('pexpire', KEYS[1], ARGV[2])
+  return false
 end
-redis.call('hset', KEYS[1], ARGV[1], 1)
-redis.call('pexpire', KEYS[1], ARGV[2])
+if redis.call('hexists', KEYS[1], ARGV[1]) == 0 then return redis.call('pttl', KEYS[1]) end
+redis.call('pexpire', KEYS[1], ARGV[2], 'GT')
 return false
 )lua";
 

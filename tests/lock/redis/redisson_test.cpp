@@ -75,6 +75,22 @@ TEST_F(Redisson, WritesTheHashOfAnRLock) {
   EXPECT_GT(left, 5'000);
 }
 
+TEST_F(Redisson, AnAcquireThatComesAgainAndLateDoesNotShortenARenewal) {
+  server->text({"CONFIG", "SET", "slowlog-log-slower-than", "0"});
+  Lease lease = get(*space, "a", 1s);
+  std::vector<std::string> acquire;
+  for (const auto& entry : server->command({"SLOWLOG", "GET", "-1"}).elements) {
+    const auto& arguments = entry.elements.at(3).elements;
+    if (!acquire.empty() || !arguments.at(0).text.starts_with("EVALSHA")) continue;
+    for (const auto& argument : arguments) acquire.push_back(argument.text);
+  }
+  ASSERT_FALSE(acquire.empty());
+  ASSERT_EQ(renew_blocking(lease, 60s), RenewOutcome::renewed);
+  EXPECT_EQ(server->text(acquire), "(nil)");  // it has it
+  EXPECT_GT(std::stoi(server->text({"PTTL", "a"})), 30'000);
+  EXPECT_FALSE(lease.lost());
+}
+
 TEST_F(Redisson, CountsReentryHereAndNotInTheHash) {
   Lease outer = get(*space, "a");
   Lease inner = outer.again();
