@@ -5,6 +5,15 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
+# The archives also go into shared libraries: plug-ins, bindings of other languages. Their functions are still inlined, as
+# nobody replaces them at run time. Builds with sanitizers are not installed.
+if(NOT FIRSTCOME_SANITIZE)
+  foreach(floor IN ITEMS sale net lock)
+    set_target_properties(firstcome_${floor} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    target_compile_options(firstcome_${floor} PRIVATE -fno-semantic-interposition)
+  endforeach()
+endif()
+
 install(TARGETS firstcome RUNTIME COMPONENT program)
 install(TARGETS firstcome_sale firstcome_net firstcome_lock ARCHIVE COMPONENT library)
 install(DIRECTORY include/firstcome DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT library)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the lock library as users get it, builds the example against it with find_package, and runs it.
+# Installs the lock library as users get it, builds the example against it with find_package, and runs it; likewise a
+# plug-in, which is a shared library.
 #
 #   example.sh BUILD_FOLDER_OF_THE_PROGRAM SOURCE_FOLDER [REDIS_SERVER]
 #
@@ -61,3 +62,7 @@ for attempt in 1 2 3 4 5; do
 done
 [[ $started == yes ]]
 run "redis://127.0.0.1:$port"
+
+cmake -S "$source/tests/system/plugin" -B "$work/plugin" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake --build "$work/plugin" >/dev/null
+"$work/plugin/host" "$work/plugin/libplugin.so" "redis://127.0.0.1:$port"
