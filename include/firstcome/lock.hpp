@@ -126,6 +126,10 @@ class Lease {
   /// `lost()` itself reads the clock. Callbacks registered on it must not block.
   std::stop_token stop_token() const;
   /// When the lease ends unless it is renewed, less a margin for clocks; moves forward with each renewal.
+  ///
+  /// A `fifo` lock on Redis that was waited for begins as a claim of at most 1.5 s, which is confirmed to the length of
+  /// the lease in the background: at once where AcquireOptions::lease gave one, else after 0.25 s. `renew`, waited
+  /// for, confirms it before the work begins.
   BootTime deadline() const;
   /// Grows with every grant of this name, within 53 bits. None where the backend has none (`LockTraits::tokens`).
   std::optional<std::uint64_t> token() const;

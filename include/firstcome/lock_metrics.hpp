@@ -18,7 +18,7 @@ namespace firstcome {
 ///   ... answer(metrics->text());  // Content-Type: text/plain; version=0.0.4
 ///
 /// Counts over all names, since names have no bound. Of several spaces with the same one all count together, but the
-/// two gauges show what the last of them told: give each its own. What the families mean stands in docs/locks.md.
+/// gauges show what the last of them told: give each its own. What the families mean stands in docs/locks.md.
 ///
 /// Thread safety: every member may be called from any thread. A count costs some atomic additions and no memory.
 class LockMetrics final : public LockObserver {
@@ -38,6 +38,10 @@ class LockMetrics final : public LockObserver {
   void not_renewed(std::string_view name, RenewOutcome why) override;
   void waiting(std::size_t acquisitions) override;
   void held(std::size_t leases) override;
+  void reconnected() override;
+  void deaf(std::size_t inboxes) override;
+  void heartbeat_failed() override;
+  void places_lost(std::size_t acquisitions) override;
 
  private:
   struct Counts;

@@ -24,6 +24,8 @@ Acquired acquire_blocking(Lock& lock, AcquireOptions options);
 ReleaseOutcome release_blocking(Lease lease);
 /// Lease::renew, waited for.
 RenewOutcome renew_blocking(Lease& lease, Milliseconds length);
+/// LockSpace::force_release, waited for.
+std::expected<FreeOutcome, LockFailure> force_release_blocking(LockSpace& space, std::string name, std::uint64_t token);
 /// Lease::shrink, waited for.
 ShrinkOutcome shrink_blocking(Lease& lease, std::uint32_t weight);
 
@@ -124,8 +126,11 @@ class SharedLockMutex {
 
 /// Runs `f(lease)`, or `f()`, while holding the lock, then gives it back, also when `f` throws. Returns what `f` does,
 /// or why it was not run. `f` learns from its lease when it is lost; what it then does is its own decision.
+///
+/// `outcome`, where it is not null, is set to what came of the release when `f` has returned, and the release is waited
+/// for. It is not `released` where somebody else may have had the lock while `f` ran: then its result may be wrong.
 template <class F>
-auto with_lock(Lock& lock, AcquireOptions options, F&& f) {
+auto with_lock(Lock& lock, AcquireOptions options, F&& f, ReleaseOutcome* outcome = nullptr) {
   const auto run = [&f](Lease& lease) -> decltype(auto) {
     if constexpr (std::is_invocable_v<F, Lease&>) {
       return std::invoke(std::forward<F>(f), lease);
@@ -137,11 +142,17 @@ auto with_lock(Lock& lock, AcquireOptions options, F&& f) {
   Acquired acquired = acquire_blocking(lock, std::move(options));
   if (!acquired) return Result(std::unexpected(std::move(acquired.error())));
   Lease lease = std::move(*acquired);
+  const auto give_back = [&] {
+    if (outcome != nullptr) *outcome = release_blocking(std::move(lease));
+  };
   if constexpr (std::is_void_v<typename Result::value_type>) {
     run(lease);
+    give_back();
     return Result();
   } else {
-    return Result(run(lease));
+    Result result(run(lease));
+    give_back();
+    return result;
   }
 }
 

@@ -36,6 +36,18 @@ class LockObserver {
   virtual void waiting(std::size_t /*acquisitions*/) {}
   /// How many leases of this space are held now: granted and not `ended`. In order, never two calls at once.
   virtual void held(std::size_t /*leases*/) {}
+
+  // The following come from `fifo` locks on Redis only.
+
+  /// The connection for commands was lost and made again.
+  virtual void reconnected() {}
+  /// The number of inboxes (channels for pushed grants) that are wanted and not subscribed now. While it is not 0, a
+  /// grant is found by a heartbeat instead of a message, and others may be served first. In order.
+  virtual void deaf(std::size_t /*inboxes*/) {}
+  /// A heartbeat of those who wait had no answer in time.
+  virtual void heartbeat_failed() {}
+  /// The server had no place for this many acquisitions that wait: they asked again, behind the others.
+  virtual void places_lost(std::size_t /*acquisitions*/) {}
 };
 
 /// Pauses between attempts where the backend does not say when to try again: each random between `first` and three
@@ -52,7 +64,8 @@ struct LockSettings {
   Milliseconds outage_limit{10'000};    ///< a wait whose backend fails for so long ends with that failure
   LockBackoff backoff = {};
   /// So many replicas must have a grant before it counts (Redis, WAIT); fewer, and it is not given. It narrows what a
-  /// failover can lose, at about half of the throughput, and does not close it. `open_locks` refuses it but for `fifo`.
+  /// failover can lose, at about half of the throughput, and does not close it. Each space has one connection more for
+  /// it. `open_locks` refuses it but for `fifo`.
   std::size_t replicas = 0;
   std::size_t waiting_limit = 65'536;           ///< acquisitions that wait in one space; one more is `full`
   std::shared_ptr<LockObserver> observer = {};  ///< may be none
@@ -67,6 +80,7 @@ struct LockTraits {
   bool waits = true;      ///< false: tried once, whatever the wait
   bool lapses = true;     ///< the backend itself ends a lease that is not renewed, at its end and not later
   bool shares = false;    ///< there are read-write locks and semaphores
+  bool frees = false;     ///< an administrator can free a lock (LockSpace::force_release)
 };
 
 /// A look at one name, old as soon as it is seen.
@@ -77,6 +91,16 @@ struct LockView {
   std::optional<std::size_t> waiting = {};      ///< where the backend knows
   std::string owner = {};                       ///< where it is held and known
 };
+
+/// The answers to LockSpace::force_release.
+enum class FreeOutcome : std::uint8_t {
+  freed,        ///< the grant with this token has ended; whoever is next in line has the lock
+  not_held,     ///< nobody holds the lock: that grant had ended before
+  other_token,  ///< the lock is held by a grant with another token, which was left alone
+  not_offered,  ///< this kind of lock cannot be freed (`LockTraits::frees`)
+};
+
+std::string_view text_of(FreeOutcome outcome);
 
 /// Thread safety: every member may be called from any thread, but for the destructor.
 ///
@@ -106,6 +130,14 @@ class LockSpace {
 
   /// `done` is called as in Lock::acquire.
   virtual void inspect(std::string name, std::move_only_function<void(std::expected<LockView, LockFailure>)> done) = 0;
+
+  /// Ends the grant with this token, whoever holds it: for an administrator who knows that its holder is gone, or must
+  /// not go on. Take the token from `inspect`. The holder is not asked. It finds its lease lost at its next renewal, or
+  /// at its deadline; until then only the fence (fence.hpp) stops it. The next in line has the lock at once, with a
+  /// higher token. The same again does no harm: it is `not_held` or `other_token` then. A failure `broken` says that
+  /// the lock may have been freed. `done` is called as in Lock::acquire.
+  virtual void force_release(std::string name, std::uint64_t token,
+                             std::move_only_function<void(std::expected<FreeOutcome, LockFailure>)> done) = 0;
 
   virtual const LockTraits& traits() const = 0;
 };

@@ -17,6 +17,8 @@ namespace {
 constexpr milliseconds enough_to_start{300};
 constexpr LockBackoff of_failures{milliseconds{20}, milliseconds{500}};
 constexpr milliseconds a_bit_more{1'000};
+/// A server that has not answered an attempt for so long is silent.
+constexpr milliseconds silence{500};
 
 /// Enough must be left to do something with it; else it is renewed first.
 constexpr Milliseconds needed_of(Milliseconds length) { return std::min(enough_to_start, length / 3); }
@@ -50,7 +52,7 @@ AcquireSteps AcquireState::start(BootTime now) {
   mode_ = terms_.wait > Milliseconds{0} ? Attempt::Mode::wait : Attempt::Mode::once;
   until_ = later_by(now, mode_ == Attempt::Mode::wait ? terms_.wait : terms_.outage_limit);
   AcquireSteps steps;
-  ask(steps);
+  ask(now, steps);
   return steps;
 }
 
@@ -60,13 +62,14 @@ std::optional<BootTime> AcquireState::wake() const {
   return phase_ == Phase::pausing ? std::min(again_at_, until_) : until_;
 }
 
-void AcquireState::ask(AcquireSteps& steps) {
+void AcquireState::ask(BootTime now, AcquireSteps& steps) {
   if (grant_) {
     phase_ = Phase::confirming;
     steps.confirm = AcquireSteps::Confirmation{terms_.lease, grant_->base + grant_->length};
     return;
   }
   phase_ = Phase::asking;
+  asked_at_ = now;
   nudged_ = false;
   steps.attempt = Attempt{repeat_, mode_, until_};
   maybe_there_ = true;
@@ -93,7 +96,7 @@ AcquireSteps AcquireState::attempt_answered(BootTime now, const AttemptAnswer& a
     leave(now, impossible->reason, steps);
   } else if (nudged_) {
     repeat_ = Try::again;
-    ask(steps);
+    ask(now, steps);
   } else {
     repeat_ = Try::again;
     phase_ = Phase::queued;
@@ -108,7 +111,7 @@ void AcquireState::busy(BootTime now, const Busy& busy, AcquireSteps& steps) {
   if (mode_ == Attempt::Mode::once || now >= until_) {
     leave(now, {Why::timed_out, {}}, steps);
   } else if (nudged_) {
-    ask(steps);
+    ask(now, steps);
   } else {
     pause(now, busy.retry_in ? *busy.retry_in : next_pause(terms_.backoff), Phase::pausing);
   }
@@ -150,7 +153,7 @@ void AcquireState::take(BootTime now, const Grant& grant, AcquireSteps& steps) {
     steps.hold = grant;
   } else {
     grant_ = grant;
-    ask(steps);
+    ask(now, steps);
   }
 }
 
@@ -168,7 +171,7 @@ AcquireSteps AcquireState::confirmed(BootTime now, const RenewAnswer& answer) {
     failing_since_.reset();
     grant_.reset();
     repeat_ = Try::first;
-    ask(steps);
+    ask(now, steps);
   }
   return steps;
 }
@@ -178,7 +181,7 @@ AcquireSteps AcquireState::worth_trying(BootTime now) {
   if (phase_ == Phase::asking) {
     nudged_ = true;
   } else if ((phase_ == Phase::queued || phase_ == Phase::pausing) && now < until_) {
-    ask(steps);
+    ask(now, steps);
   }
   return steps;
 }
@@ -195,7 +198,7 @@ AcquireSteps AcquireState::pass(BootTime now) {
   } else if (waits() && now >= until_) {
     time_is_up(now, steps);
   } else if (phase_ == Phase::pausing && now >= again_at_) {
-    ask(steps);
+    ask(now, steps);
   }
   return steps;
 }
@@ -205,9 +208,16 @@ void AcquireState::time_is_up(BootTime now, AcquireSteps& steps) {
     leave(now, not_acquired(failure_), steps);
   } else if (mode_ == Attempt::Mode::once) {
     leave(now, {Why::broken, "no answer in time"}, steps);
+  } else if (hears_nothing(now)) {
+    leave(now, {Why::unavailable, "no answer before the wait was over"}, steps);
   } else {
     leave(now, {Why::timed_out, {}}, steps);
   }
+}
+
+/// The present attempt has no answer, though the server answers at once where it lives.
+bool AcquireState::hears_nothing(BootTime now) const {
+  return phase_ == Phase::asking && terms_.answers == LockBackend::Answers::at_once && now - asked_at_ >= silence;
 }
 
 AcquireSteps AcquireState::give_up(BootTime now, NotAcquired::Why why) {

@@ -21,6 +21,8 @@ struct AcquireTerms {
   Milliseconds outage_limit{10'000};
   LockBackoff backoff = {};
   std::uint64_t seed = 1;
+  /// See LockBackend::answers.
+  LockBackend::Answers answers = LockBackend::Answers::at_once;
 };
 
 /// What an event makes necessary, to be done in this order.
@@ -74,7 +76,8 @@ class AcquireState {
     gone,
   };
 
-  void ask(AcquireSteps& steps);
+  void ask(BootTime now, AcquireSteps& steps);
+  bool hears_nothing(BootTime now) const;
   void take(BootTime now, const Grant& grant, AcquireSteps& steps);
   void pause(BootTime now, Milliseconds length, Phase phase);
   void failed(BootTime now, const LockFailure& failure, AcquireSteps& steps);
@@ -97,6 +100,7 @@ class AcquireState {
   Milliseconds last_pause_{0};
   std::optional<Grant> grant_;  ///< to be confirmed before it is handed out
 
+  BootTime asked_at_;  ///< when the latest attempt was made
   std::optional<BootTime> failing_since_;
   LockFailure failure_;  ///< the last
 

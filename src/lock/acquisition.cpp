@@ -14,7 +14,8 @@ AcquireTerms acquire_terms(const Core& core, const AcquireOptions& options, std:
           .lease = options.lease.value_or(settings.watchdog_lease),
           .outage_limit = settings.outage_limit,
           .backoff = settings.backoff,
-          .seed = seed};
+          .seed = seed,
+          .answers = core.backend().answers()};
 }
 
 LeaseTerms lease_terms(const Core& core, const AcquireOptions& options) {

@@ -152,10 +152,21 @@ class LockBackend {
  public:
   virtual ~LockBackend() = default;
   virtual const LockTraits& traits() const = 0;
+  /// Whether an attempt that waits is answered `Queued` or `Busy` at once. A silent server can then be told apart from
+  /// a lock that somebody else has. No: the answer may take as long as the wait.
+  enum class Answers : std::uint8_t { at_once, after_the_wait };
+  virtual Answers answers() const { return Answers::at_once; }
   /// Sends nothing yet, calls nobody. `events` may be gone when something is to be pushed; a grant for nobody is to be
   /// given back.
   virtual std::shared_ptr<Contender> contend(Contention contention, std::weak_ptr<ContenderEvents> events) = 0;
   virtual void inspect(const std::string& name, Answer<std::expected<LockView, LockFailure>> done) = 0;
+  /// Only called where `LockTraits::frees`. See LockSpace::force_release.
+  virtual void force_release(const std::string& /*name*/, std::uint64_t /*token*/,
+                             Answer<std::expected<FreeOutcome, LockFailure>> done) {
+    done(FreeOutcome::not_offered);
+  }
+  /// Called at most once, before any other member: what happens to its connections is told to `observer`.
+  virtual void observe(std::shared_ptr<LockObserver> /*observer*/) {}
   // Only called where `LockTraits::shares`.
   virtual void inspect_shares(const ShareName& /*name*/, Answer<std::expected<SharesView, LockFailure>> done) {
     done(std::unexpected(LockFailure{LockFailure::Kind::wrong_type, {}}));

@@ -14,7 +14,9 @@ Core::Core(std::shared_ptr<LockBackend> backend, LockSettings settings, std::sha
       observer_(settings_.observer ? settings_.observer.get() : &nobody_),
       backend_(std::move(backend)),
       alarms_(std::move(alarms)),
-      seed_(settings_.seed) {}
+      seed_(settings_.seed) {
+  if (settings_.observer) backend_->observe(settings_.observer);
+}
 
 std::uint64_t Core::next_seed() { return seed_.fetch_add(1, std::memory_order_relaxed) * 0x9E37'79B9'7F4A'7C15U; }
 

@@ -59,7 +59,7 @@ InProcessLocks::InProcessLocks(Settings settings, std::shared_ptr<Alarms> alarms
 InProcessLocks::~InProcessLocks() = default;
 
 const LockTraits& InProcessLocks::traits() const {
-  static constexpr LockTraits all{.kind = "in-process", .tokens = true, .fifo = true};
+  static constexpr LockTraits all{.kind = "in-process", .tokens = true, .fifo = true, .frees = true};
   return all;
 }
 
@@ -234,6 +234,26 @@ void InProcessLocks::inspect(const std::string& name, Answer<std::expected<LockV
     }
   }
   done(std::move(view));
+}
+
+void InProcessLocks::force_release(const std::string& name, std::uint64_t token,
+                                   Answer<std::expected<FreeOutcome, LockFailure>> done) {
+  News news;
+  FreeOutcome outcome = FreeOutcome::not_held;
+  {
+    const std::lock_guard guard(mutex_);
+    const BootTime now = alarms_->now();
+    const auto at = records_.find(name);
+    const bool held = at != records_.end() && at->second.holder && at->second.till > now;
+    if (held && at->second.token == token) {
+      outcome = FreeOutcome::freed;
+      hand_over(at, now, news);
+    } else if (held) {
+      outcome = FreeOutcome::other_token;
+    }
+  }
+  tell(news);
+  done(outcome);
 }
 
 bool InProcessLocks::take_away(const std::string& name) {

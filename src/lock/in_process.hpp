@@ -30,6 +30,8 @@ class InProcessLocks final : public LockBackend, public std::enable_shared_from_
   const LockTraits& traits() const override;
   std::shared_ptr<Contender> contend(Contention contention, std::weak_ptr<ContenderEvents> events) override;
   void inspect(const std::string& name, Answer<std::expected<LockView, LockFailure>> done) override;
+  void force_release(const std::string& name, std::uint64_t token,
+                     Answer<std::expected<FreeOutcome, LockFailure>> done) override;
   void close() override;
 
   /// For tests: the holder loses the lock and is not told, as when a server forgets. False: nobody had it.

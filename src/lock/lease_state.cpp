@@ -9,7 +9,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds confirm_after{250};  // a claim that is held for less is never confirmed, which costs nothing
+/// The watchdog confirms a claim after this: one that is held for less costs no confirmation.
+constexpr milliseconds confirm_after{250};
 constexpr milliseconds shortest_pause{10};
 constexpr milliseconds longest_pause{1'000};
 
@@ -22,7 +23,9 @@ LeaseState::LeaseState(const Grant& grant, LeaseTerms terms, BootTime now)
       third_(grant.base + grant.length / 3) {
   assert(grant.length > Milliseconds{0} && terms.length > Milliseconds{0});
   if (grant.kind == Grant::Kind::claim) {
-    renew_at_ = std::min(now + confirm_after, now + (deadline_ - now) / 3);
+    // Whoever gave a length plans with it, so they have all of it as soon as possible.
+    const bool at_once = terms_.watchdog == Contention::Watchdog::no && terms_.length > grant.length;
+    renew_at_ = at_once ? now : std::min(now + confirm_after, now + (deadline_ - now) / 3);
     third_ = *renew_at_;
   } else if (terms_.watchdog == Contention::Watchdog::yes) {
     renew_at_ = grant.base + grant.length / 3;

@@ -71,6 +71,10 @@ struct LockMetrics::Counts {
   Count renewals_unknown{0};
   Count waiting{0};
   Count held{0};
+  Count reconnects{0};
+  Count deaf{0};
+  Count heartbeats_failed{0};
+  Count places_lost{0};
 };
 
 LockMetrics::LockMetrics() : counts_(std::make_unique<Counts>()) {}
@@ -98,6 +102,16 @@ void LockMetrics::waiting(std::size_t acquisitions) { counts_->waiting.store(acq
 
 void LockMetrics::held(std::size_t leases) { counts_->held.store(leases, std::memory_order_relaxed); }
 
+void LockMetrics::reconnected() { counts_->reconnects.fetch_add(1, std::memory_order_relaxed); }
+
+void LockMetrics::deaf(std::size_t inboxes) { counts_->deaf.store(inboxes, std::memory_order_relaxed); }
+
+void LockMetrics::heartbeat_failed() { counts_->heartbeats_failed.fetch_add(1, std::memory_order_relaxed); }
+
+void LockMetrics::places_lost(std::size_t acquisitions) {
+  counts_->places_lost.fetch_add(acquisitions, std::memory_order_relaxed);
+}
+
 std::string LockMetrics::text() const {
   const Counts& counts = *counts_;
   std::string text;
@@ -119,6 +133,14 @@ std::string LockMetrics::text() const {
   add_header(text, "firstcome_locks_not_renewed_total", "counter", "Renewals refused, or without an answer in time");
   add_value(text, "firstcome_locks_not_renewed_total{why=\"refused\"}", counts.renewals_refused);
   add_value(text, "firstcome_locks_not_renewed_total{why=\"unknown\"}", counts.renewals_unknown);
+  add_header(text, "firstcome_locks_reconnects_total", "counter", "Connections to Redis that were lost and made again");
+  add_value(text, "firstcome_locks_reconnects_total", counts.reconnects);
+  add_header(text, "firstcome_locks_deaf_inboxes", "gauge", "Inboxes for grants that are wanted and not subscribed");
+  add_value(text, "firstcome_locks_deaf_inboxes", counts.deaf);
+  add_header(text, "firstcome_locks_heartbeats_failed_total", "counter", "Heartbeats of those who wait without answer");
+  add_value(text, "firstcome_locks_heartbeats_failed_total", counts.heartbeats_failed);
+  add_header(text, "firstcome_locks_places_lost_total", "counter", "Requests that lost their place in the queue");
+  add_value(text, "firstcome_locks_places_lost_total", counts.places_lost);
   return text;
 }
 

@@ -68,6 +68,13 @@ ShrinkOutcome shrink_blocking(Lease& lease, std::uint32_t weight) {
   return answer.wait();
 }
 
+std::expected<FreeOutcome, LockFailure> force_release_blocking(LockSpace& space, std::string name,
+                                                               std::uint64_t token) {
+  Answered<std::expected<FreeOutcome, LockFailure>> answer;
+  space.force_release(std::move(name), token, [&answer](auto outcome) { answer.set(std::move(outcome)); });
+  return answer.wait();
+}
+
 LockError::LockError(const NotAcquired& reason) : std::runtime_error(text_for(reason)), why_(reason.why) {}
 
 /// By thread: when a lease is lost, the next thread may have one while the first does not know it yet.

@@ -44,6 +44,20 @@ class BackedSpace final : public LockSpace {
     });
   }
 
+  void force_release(std::string name, std::uint64_t token,
+                     std::move_only_function<void(std::expected<FreeOutcome, LockFailure>)> done) override {
+    using Freed = std::expected<FreeOutcome, LockFailure>;
+    const auto answer = [&done](Freed freed) {
+      complete([done = std::move(done), freed = std::move(freed)]() mutable { done(std::move(freed)); });
+    };
+    if (!traits().frees) return answer(FreeOutcome::not_offered);
+    if (refusal_of_name(name)) return answer(FreeOutcome::not_held);
+    if (core_->is_of_a_parent()) return answer(std::unexpected(of_a_parent()));
+    core_->backend().force_release(name, token, [done = std::move(done)](Freed freed) mutable {
+      complete([done = std::move(done), freed = std::move(freed)]() mutable { done(std::move(freed)); });
+    });
+  }
+
   const LockTraits& traits() const override { return core_->backend().traits(); }
 
  private:

@@ -1,5 +1,5 @@
 // The words that users see.
-#include <firstcome/lock.hpp>
+#include <firstcome/lock_space.hpp>
 
 #include <cassert>
 
@@ -51,6 +51,21 @@ std::string_view text_of(ReleaseOutcome outcome) {
       return "lost";
     case ReleaseOutcome::unknown:
       return "unknown";
+  }
+  assert(!"no such outcome");
+  return "";
+}
+
+std::string_view text_of(FreeOutcome outcome) {
+  switch (outcome) {
+    case FreeOutcome::freed:
+      return "freed";
+    case FreeOutcome::not_held:
+      return "not-held";
+    case FreeOutcome::other_token:
+      return "other-token";
+    case FreeOutcome::not_offered:
+      return "not-offered";
   }
   assert(!"no such outcome");
   return "";

@@ -67,6 +67,22 @@ TEST_F(AcquireStates, PausesAtRandomAndEverLongerWhileTheLockIsTaken) {
   EXPECT_LT(attempts, 10s / 10ms);
 }
 
+TEST_F(AcquireStates, SaysOfAServerThatNeverAnswersThatItIsUnavailable) {
+  AcquireState silent = waiting(1s);
+  silent.start(start);
+  EXPECT_EQ(silent.pass(start + 1s).give_up->why, Why::unavailable);
+
+  AcquireState slow = waiting(1s);
+  slow.start(start);
+  slow.attempt_answered(start + 900ms, Busy{1ms});
+  slow.pass(start + 901ms);
+  EXPECT_EQ(slow.pass(start + 1s).give_up->why, Why::timed_out) << "it has answered, and not long ago";
+
+  AcquireState patient({.wait = 1s, .lease = 30s, .answers = LockBackend::Answers::after_the_wait});
+  patient.start(start);
+  EXPECT_EQ(patient.pass(start + 1s).give_up->why, Why::timed_out) << "its answer takes as long as the wait";
+}
+
 TEST_F(AcquireStates, TriesWhenTheBackendSaysSoAndNotBefore) {
   AcquireState state = waiting(10s);
   state.start(start);

@@ -26,6 +26,10 @@ class Shared final : public LockBackend {
   void inspect(const std::string& name, Answer<std::expected<LockView, LockFailure>> done) override {
     of_->inspect(name, std::move(done));
   }
+  void force_release(const std::string& name, std::uint64_t token,
+                     Answer<std::expected<FreeOutcome, LockFailure>> done) override {
+    of_->force_release(name, token, std::move(done));
+  }
   void close() override {}
 
  private:

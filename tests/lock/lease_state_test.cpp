@@ -135,7 +135,7 @@ TEST_F(LeaseStates, TrustsALongRenewalNoFurtherThanAShorterOneThatMayStillCome) 
 }
 
 TEST_F(LeaseStates, ConfirmsAClaimOnceAndSoon) {
-  LeaseState state = claimed(20s);
+  LeaseState state = claimed(20s, Watchdog::yes);
   ASSERT_EQ(state.wake(), start + 250ms);
   const LeaseSteps steps = state.pass(start + 250ms);
   ASSERT_TRUE(steps.renew);
@@ -145,11 +145,22 @@ TEST_F(LeaseStates, ConfirmsAClaimOnceAndSoon) {
   EXPECT_LT(again, start + 1s);
   ASSERT_TRUE(state.pass(again).renew);
   state.renewal_answered(again, Renewed{again, 20s});
-  EXPECT_EQ(state.wake(), deadline_of(again, 20s));
+  EXPECT_EQ(state.wake(), again + 20'000ms / 3);
+}
+
+TEST_F(LeaseStates, ConfirmsAClaimAtOnceWhereTheHolderGaveALongerLease) {
+  LeaseState state = claimed(20s);
+  ASSERT_EQ(state.wake(), start);
+  const LeaseSteps steps = state.pass(start);
+  ASSERT_TRUE(steps.renew);
+  EXPECT_EQ(steps.renew->length, 20s);
+  state.renewal_answered(start + 1ms, Renewed{start, 20s});
+  EXPECT_EQ(state.wake(), deadline_of(start, 20s));
+  EXPECT_GT(claimed(1'500ms).wake(), start) << "it has all of its lease";
 }
 
 TEST_F(LeaseStates, NeverConfirmsAClaimThatIsReleasedBefore) {
-  LeaseState state = claimed(20s);
+  LeaseState state = claimed(20s, Watchdog::yes);
   auto [outcome, steps] = state.give_back(start + 249ms);
   EXPECT_FALSE(steps.renew);
   EXPECT_TRUE(steps.release);

@@ -94,6 +94,7 @@ TEST_F(LockMetricsOfASpace, AHoldIsMeasuredFromTheGrantToTheCallOfRelease) {
 
 TEST_F(LockMetricsOfASpace, WhoGetsNothingIsCountedByTheReason) {
   Box<Acquired> box = ask({.wait = 1s});
+  backend->next(What::attempt).attempt(Queued{});
   alarms->advance(1s);
   EXPECT_FALSE(box.take());
   EXPECT_EQ(value(R"(not_acquired_total{why="timed-out"})"), "1");

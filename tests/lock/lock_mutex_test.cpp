@@ -145,6 +145,17 @@ TEST_F(WithLock, DoesNotRunWithoutTheLock) {
   EXPECT_EQ(result.error().why, NotAcquired::Why::timed_out);
 }
 
+TEST_F(WithLock, SaysWhetherTheLockWasHeldUntilTheEnd) {
+  ReleaseOutcome outcome = ReleaseOutcome::unknown;
+  EXPECT_EQ(with_lock(*lock, {}, [] { return 7; }, &outcome), 7);
+  EXPECT_EQ(outcome, ReleaseOutcome::released);
+  const auto next = space->lock("with");
+  Acquired other;
+  with_lock(*lock, {.lease = 30ms}, [&] { other = acquire_blocking(*next, {.wait = lock::test::patience}); }, &outcome);
+  EXPECT_TRUE(other);
+  EXPECT_EQ(outcome, ReleaseOutcome::lost);
+}
+
 TEST_F(WithLock, ReleasesWhenTheFunctionThrows) {
   EXPECT_THROW(with_lock(*lock, {}, [] { throw std::runtime_error("from inside"); }), std::runtime_error);
   EXPECT_TRUE(acquire_blocking(*lock, {}));

@@ -10,6 +10,7 @@
 local process, inbox, trust, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 --@ state
 local given_up = noted ~= 0 and call('HGET', key, 'f' .. process)
+given_up = given_up and tonumber(string.match(given_up, '^%d+'))
 local me = process .. ':' .. number
 local grant = false
 local changed = false
@@ -34,9 +35,9 @@ end
 if outcome then
   -- it is mine already
 elseif mine then
-  outcome, ticket, before = 'queued', mine, mine - head - 1
+  outcome, ticket, before = 'queued', mine, math.min(mine - head, waiting) - 1
   call('HSET', key, 'p' .. process, now + ARGV[8])
-elseif given_up and tonumber(number) <= tonumber(given_up) then
+elseif given_up and tonumber(number) <= given_up then
   outcome, ticket, before = 'refused', 0, 0
 elseif owner == '' and head == tail then
   --@ mint
@@ -50,12 +51,13 @@ elseif owner == '' and head == tail then
   --@ save_and_keep
   return token
 elseif ARGV[6] == 'once' then
-  outcome, ticket, before = 'busy', 0, tail - head
-elseif tail - head >= tonumber(ARGV[10]) then
-  outcome, ticket, before = 'full', 0, tail - head
+  outcome, ticket, before = 'busy', 0, waiting
+elseif waiting >= tonumber(ARGV[10]) then
+  outcome, ticket, before = 'full', 0, waiting
 else
   tail = tail + 1
-  outcome, ticket, before = 'queued', tail, tail - head - 1
+  waiting = waiting + 1
+  outcome, ticket, before = 'queued', tail, waiting - 1
   call('HSET', key, 'w' .. tail, me .. ' ' .. ARGV[7], 'o' .. me, tail, 'p' .. process, now + ARGV[8])
 end
 

@@ -40,7 +40,8 @@ FifoDesk::FifoDesk(FifoOffice& office, ShareName name, FifoPlace place)
       name_(std::make_shared<const ShareName>(std::move(name))),
       place_(std::move(place)),
       line_(office.process(), office.options().times),
-      timer_(office.loop().executor()) {}
+      timer_(office.loop().executor()),
+      settled_(office.settled_since(place_.key)) {}
 
 void FifoDesk::attempt(Seat seat, Attempt attempt, Answer<AttemptAnswer> done) {
   if (seat->phase >= FifoSeat::Phase::leaving) {
@@ -50,7 +51,7 @@ void FifoDesk::attempt(Seat seat, Attempt attempt, Answer<AttemptAnswer> done) {
   // What it was granted before has been lost; what still comes for that number is not for this attempt.
   if (attempt.repeat == Try::first && seat->token != 0) renumber(seat);
   Asking asking{attempt, std::move(done)};
-  if (attempt.mode == Attempt::Mode::once || office_.inboxes().hears(place_.channel())) {
+  if (attempt.mode == Attempt::Mode::once || office_.inboxes().use(place_.channel())) {
     return ask(seat, std::move(asking), repeated(attempt.repeat));
   }
   ++busy_;
@@ -80,7 +81,7 @@ void FifoDesk::ask(const Seat& seat, Asking asking, Repeated repeated) {
   if (seats_.try_emplace(number, seat).second) office_.seated(number, shared_from_this());
   const Once once = asking.first.mode == Attempt::Mode::once ? Once::yes : Once::no;
   const FifoOptions& options = office_.options();
-  office_.execute(
+  office_.execute_grant(
       place_.key,
       acquire_command(office_.scripts(place_), place_, options.times,
                       {number, seat->lease, once, repeated, seat->share}, office_.trust(place_.key)),
@@ -92,6 +93,7 @@ void FifoDesk::ask(const Seat& seat, Asking asking, Repeated repeated) {
 
 void FifoDesk::asked(const Seat& seat, std::uint64_t number, BootTime sent, Asking asking, const RedisResult& result) {
   if (!result) {
+    if (result.error().may_have_run() && seat->number == number) seat->late_copy = LateCopy::possible;
     const bool never_came = !result.error().may_have_run() && asking.first.repeat == Try::first;
     if (never_came && seat->phase == FifoSeat::Phase::asked) end(seat);
     asking.second(lock_failure(result.error()));
@@ -136,17 +138,17 @@ AttemptAnswer FifoDesk::answer_of(const Seat& seat, BootTime sent, const Acquire
     case AcquireReply::Outcome::queued:
       return Queued{};
     case AcquireReply::Outcome::full:
-      end(seat);
+      give_up_number(seat);
       return Full{};
     case AcquireReply::Outcome::weight:
     case AcquireReply::Outcome::capacity:
-      end(seat);
+      give_up_number(seat);
       return impossible(seat, reply);
     case AcquireReply::Outcome::busy:
     case AcquireReply::Outcome::refused:
       break;
   }
-  if (seat->phase == FifoSeat::Phase::asked) end(seat);
+  if (seat->phase == FifoSeat::Phase::asked) give_up_number(seat);
   return Busy{};
 }
 
@@ -162,10 +164,16 @@ Impossible FifoDesk::impossible(const Seat& seat, const AcquireReply& reply) con
 }
 
 void FifoDesk::renumber(const Seat& seat) {
-  end(seat);
+  give_up_number(seat);
   const std::uint64_t number = office_.next_number();
   seat->rename(number, office_.owner(number));
   seat->phase = FifoSeat::Phase::fresh;
+}
+
+/// Nobody wants anything for its number any more.
+void FifoDesk::give_up_number(const Seat& seat) {
+  if (std::exchange(seat->late_copy, LateCopy::no) == LateCopy::possible) disown(seat->number);
+  end(seat);
 }
 
 /// The server knows nothing of its number any more, or nobody waits for its answer.
@@ -185,19 +193,19 @@ void FifoDesk::cancel(Seat seat, Answer<CancelAnswer> done) {
   line_.leaves(seat->number);
   const BootTime sent = BootClock::now();
   const FifoOptions& options = office_.options();
-  office_.execute(
-      place_.key,
-      cancel_command(office_.scripts(place_), place_, options.times, seat->number, office_.trust(place_.key)),
-      office_.limit(),
-      [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
-        if (!result) return done(std::unexpected(lock_failure(result.error())));
-        const std::optional<CancelReply> reply = read_cancel(*result);
-        if (!reply) return done(std::unexpected(nonsense(self->place_)));
-        self->end(seat);
-        seat->phase = FifoSeat::Phase::ended;
-        done({});
-        self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grants));
-      });
+  office_.execute(place_.key,
+                  cancel_command(office_.scripts(place_), place_, options.times, {seat->number, seat->late_copy},
+                                 office_.trust(place_.key)),
+                  office_.limit(),
+                  [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
+                    if (!result) return done(std::unexpected(lock_failure(result.error())));
+                    const std::optional<CancelReply> reply = read_cancel(*result);
+                    if (!reply) return done(std::unexpected(nonsense(self->place_)));
+                    self->end(seat);
+                    seat->phase = FifoSeat::Phase::ended;
+                    done({});
+                    self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grants));
+                  });
   settle();
 }
 
@@ -205,7 +213,8 @@ void FifoDesk::renew(const Seat& seat, Milliseconds length, BootTime useless_aft
   const BootTime sent = BootClock::now();
   const FifoOptions& options = office_.options();
   const BootTime deadline = std::min(office_.limit(), std::max(useless_after, sent + least_patience));
-  office_.execute(
+  const auto send = seat->unsure ? &FifoOffice::execute_grant : &FifoOffice::execute;
+  (office_.*send)(
       place_.key, renew_command(office_.scripts(place_), place_, options.times, {seat->number, seat->token}, length),
       deadline, [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
         if (!result) return done(lock_failure(result.error()));
@@ -235,58 +244,85 @@ void FifoDesk::release(Seat seat, Try repeat, Answer<ReleaseAnswer> done) {
   seat->phase = FifoSeat::Phase::leaving;
   line_.leaves(seat->number);
   const BootTime sent = BootClock::now();
-  office_.execute(place_.key,
-                  release_command(office_.scripts(place_), place_, {{seat->number, seat->token}, repeated(repeat)},
-                                  office_.trust(place_.key)),
-                  office_.limit(),
-                  [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
-                    if (!result) return done(std::unexpected(lock_failure(result.error())));
-                    const std::optional<ReleaseReply> reply = read_release(*result);
-                    if (!reply) return done(std::unexpected(nonsense(self->place_)));
-                    self->end(seat);
-                    seat->phase = FifoSeat::Phase::ended;
-                    done(outcome_of(*reply));
+  office_.execute(
+      place_.key,
+      release_command(office_.scripts(place_), place_, office_.options().times,
+                      {{seat->number, seat->token}, repeated(repeat), seat->late_copy}, office_.trust(place_.key)),
+      office_.limit(),
+      [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
+        if (!result) return done(std::unexpected(lock_failure(result.error())));
+        const std::optional<ReleaseReply> reply = read_release(*result);
+        if (!reply) return done(std::unexpected(nonsense(self->place_)));
+        self->end(seat);
+        seat->phase = FifoSeat::Phase::ended;
+        done(outcome_of(*reply));
+        self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grants));
+      });
+}
+
+/// A request that is sent once and is of no seat. Its reply may tell of grants, as every other.
+template <typename Reply>
+void FifoDesk::run_errand(net::RedisCommand command, std::optional<Reply> (*read)(const net::RedisReply&),
+                          Answer<std::expected<Reply, LockFailure>> done) {
+  ++busy_;
+  const BootTime sent = BootClock::now();
+  office_.execute(place_.key, std::move(command), office_.limit(),
+                  [self = shared_from_this(), sent, read, done = std::move(done)](const RedisResult& result) mutable {
+                    --self->busy_;
+                    const std::optional<Reply> reply = result ? read(*result) : std::nullopt;
+                    if (!reply) {
+                      done(std::unexpected(result ? nonsense(self->place_) : lock_failure(result.error())));
+                      return self->settle();
+                    }
+                    done(*reply);
                     self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grants));
                   });
 }
 
 /// Safe to carry out twice, so it needs no repetition of its own.
 void FifoDesk::shrink(const Seat& seat, std::uint32_t weight, Answer<ShrinkAnswer> done) {
-  ++busy_;
-  const BootTime sent = BootClock::now();
-  office_.execute(place_.key,
-                  release_command(office_.scripts(place_), place_, {{seat->number, seat->token}, Repeated::no, weight},
-                                  office_.trust(place_.key)),
-                  office_.limit(),
-                  [self = shared_from_this(), sent, done = std::move(done)](const RedisResult& result) mutable {
-                    --self->busy_;
-                    const std::optional<ReleaseReply> reply = result ? read_release(*result) : std::nullopt;
-                    if (!reply) {
-                      done(std::unexpected(result ? nonsense(self->place_) : lock_failure(result.error())));
-                      return self->settle();
-                    }
-                    const bool shrunk = reply->outcome == ReleaseReply::Outcome::released;
-                    done(shrunk ? ShrinkOutcome::shrunk : ShrinkOutcome::lost);
-                    self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grants));
-                  });
+  const ReleaseRequest request{.grant = {seat->number, seat->token}, .stays = weight};
+  run_errand<ReleaseReply>(
+      release_command(office_.scripts(place_), place_, office_.options().times, request, office_.trust(place_.key)),
+      read_release, [done = std::move(done)](std::expected<ReleaseReply, LockFailure> reply) mutable {
+        if (!reply) return done(std::unexpected(std::move(reply.error())));
+        const bool shrunk = reply->outcome == ReleaseReply::Outcome::released;
+        done(shrunk ? ShrinkOutcome::shrunk : ShrinkOutcome::lost);
+      });
 }
 
 void FifoDesk::set_capacity(std::uint32_t capacity, Answer<std::expected<void, LockFailure>> done) {
-  ++busy_;
-  const BootTime sent = BootClock::now();
   const FifoOptions& options = office_.options();
-  office_.execute(
-      place_.key, capacity_command(options.permit_scripts, place_, options.times, capacity, office_.trust(place_.key)),
-      office_.limit(), [self = shared_from_this(), sent, done = std::move(done)](const RedisResult& result) mutable {
-        --self->busy_;
-        const std::optional<CancelReply> reply = result ? read_capacity(*result) : std::nullopt;
-        if (!reply) {
-          done(std::unexpected(result ? nonsense(self->place_) : lock_failure(result.error())));
-          return self->settle();
-        }
+  run_errand<CancelReply>(
+      capacity_command(options.permit_scripts, place_, options.times, capacity, office_.trust(place_.key)),
+      read_capacity, [done = std::move(done)](std::expected<CancelReply, LockFailure> reply) mutable {
+        if (!reply) return done(std::unexpected(std::move(reply.error())));
         done({});
-        self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grants));
       });
+}
+
+void FifoDesk::force_release(std::uint64_t token, Answer<std::expected<FreeOutcome, LockFailure>> done) {
+  run_errand<FreeReply>(free_command(office_.scripts(place_), place_, token, office_.trust(place_.key)), read_free,
+                        [done = std::move(done)](std::expected<FreeReply, LockFailure> reply) mutable {
+                          if (!reply) return done(std::unexpected(std::move(reply.error())));
+                          done(reply->outcome);
+                        });
+}
+
+/// An acquire with this number, which nobody waits for any more, is refused when it comes. Where this fails, its lease
+/// ends what it takes.
+void FifoDesk::disown(std::uint64_t number) {
+  run_errand<CancelReply>(cancel_command(office_.scripts(place_), place_, office_.options().times,
+                                         {number, LateCopy::possible}, office_.trust(place_.key)),
+                          read_cancel, [](const std::expected<CancelReply, LockFailure>&) {});
+}
+
+/// A grant that nobody here wants. Where this fails, its claim ends, or the next pulse sees it.
+void FifoDesk::send_release(FifoGrantId grant) {
+  const ReleaseRequest request{.grant = grant, .late_copy = LateCopy::possible};
+  run_errand<ReleaseReply>(
+      release_command(office_.scripts(place_), place_, office_.options().times, request, office_.trust(place_.key)),
+      read_release, [](const std::expected<ReleaseReply, LockFailure>&) {});
 }
 
 void FifoDesk::leave(const Seat& seat) {
@@ -302,21 +338,13 @@ void FifoDesk::leave(const Seat& seat) {
   }
 }
 
-/// A grant that nobody here wants.
-void FifoDesk::send_release(FifoGrantId grant) {
-  ++busy_;
-  const BootTime sent = BootClock::now();
-  office_.execute(place_.key, release_command(office_.scripts(place_), place_, {grant}, office_.trust(place_.key)),
-                  office_.limit(), [self = shared_from_this(), sent](const RedisResult& result) {
-                    --self->busy_;
-                    const std::optional<ReleaseReply> reply = result ? read_release(*result) : std::nullopt;
-                    FifoSteps steps;  // where it failed, the claim ends, or the next pulse sees it
-                    if (reply) steps = self->line_.answered(sent, BootClock::now(), reply->token, reply->grants);
-                    self->carry_out(std::move(steps));
-                  });
-}
-
 void FifoDesk::told(const FifoGrant& grant) { carry_out(line_.told(BootClock::now(), grant)); }
+
+void FifoDesk::connected() {
+  const FifoOffice::SteadyTime settled = office_.settled_since(place_.key);
+  if (settled == std::exchange(settled_, settled) && settled != FifoOffice::SteadyTime::max()) return;
+  reconnected();
+}
 
 void FifoDesk::reconnected() {
   std::vector<Seat> held;
@@ -353,7 +381,9 @@ void FifoDesk::carry_out(FifoSteps steps) {
     if (events) events->worth_trying();
   }
   for (const FifoGrantId& stray : steps.strays) send_release(stray);
-  if (steps.deaf) office_.inboxes().renew(place_.channel());
+  if (steps.places_lost > 0)
+    office_.tell([lost = steps.places_lost](LockObserver& observer) { observer.places_lost(lost); });
+  if (steps.deaf) office_.inboxes().renew(place_.channel(), office_.limit());
   settle();
 }
 
@@ -396,7 +426,8 @@ void FifoDesk::pulse() {
         if (reply) {
           steps = self->line_.pulse_answered(sent, BootClock::now(), *reply);
         } else {
-          self->line_.pulse_failed();
+          self->office_.tell([](LockObserver& observer) { observer.heartbeat_failed(); });
+          steps = self->line_.pulse_failed();
         }
         self->carry_out(std::move(steps));
       });

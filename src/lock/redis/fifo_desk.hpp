@@ -32,6 +32,7 @@ class FifoSeat {
     number = new_number;
     token = 0;
     unsure = false;
+    late_copy = LateCopy::no;
     owner_ = &owners_.emplace_front(std::move(owner));
   }
 
@@ -51,9 +52,10 @@ class FifoSeat {
   enum class Phase : std::uint8_t { fresh, asked, leaving, ended };
   Phase phase = Phase::fresh;
   std::uint64_t number;
-  std::uint64_t token = 0;  ///< of the grant that it was told of
-  bool refused = false;     ///< its last number was; twice in a row is the server's fault
-  bool unsure = false;      ///< replicas may not have the grant, which is to be confirmed first
+  std::uint64_t token = 0;            ///< of the grant that it was told of
+  bool refused = false;               ///< its last number was; twice in a row is the server's fault
+  bool unsure = false;                ///< replicas may not have the grant, which is to be confirmed first
+  LateCopy late_copy = LateCopy::no;  ///< of an acquire with this number
   const Milliseconds lease;
   const Share share;
   const std::weak_ptr<ContenderEvents> events;
@@ -80,11 +82,13 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   void shrink(const Seat& seat, std::uint32_t weight, Answer<ShrinkAnswer> done);
   // See LockBackend.
   void set_capacity(std::uint32_t capacity, Answer<std::expected<void, LockFailure>> done);
+  void force_release(std::uint64_t token, Answer<std::expected<FreeOutcome, LockFailure>> done);
   /// The contender has gone. What it still has or wants is given up, without waiting for an answer.
   void leave(const Seat& seat);
 
   void told(const FifoGrant& grant);
-  void reconnected();
+  /// Some connection was made: where it is this lock's, leases are doubtful and places in the queue uncertain.
+  void connected();
   void heard_again();
   void close();
 
@@ -102,12 +106,18 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   AttemptAnswer answer_of(const Seat& seat, BootTime sent, const AcquireReply& reply);
   Impossible impossible(const Seat& seat, const AcquireReply& reply) const;
   void renumber(const Seat& seat);
+  void give_up_number(const Seat& seat);
+  void disown(std::uint64_t number);
   void end(const Seat& seat);
   void send_release(FifoGrantId grant);
+  template <typename Reply>
+  void run_errand(net::RedisCommand command, std::optional<Reply> (*read)(const net::RedisReply&),
+                  Answer<std::expected<Reply, LockFailure>> done);
   void carry_out(FifoSteps steps);
   void settle();
   void on_timer();
   void pulse();
+  void reconnected();
 
   FifoOffice& office_;
   const std::shared_ptr<const ShareName> name_;
@@ -116,6 +126,8 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   std::unordered_map<std::uint64_t, Seat> seats_;  ///< by number
   net::RedisTimer timer_;
   std::optional<BootTime> armed_;
+  /// The way to the server at the last `connected`; max: there was none.
+  FifoOffice::SteadyTime settled_;
   std::size_t busy_ = 0;  ///< with what is of no seat, as strays that are released and waits for the inbox
   bool closed_ = false;
 };

@@ -3,6 +3,7 @@
 #include "lock/event_loop.hpp"
 #include "lock/redis/redis_failure.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace firstcome::lock {
@@ -14,9 +15,16 @@ constexpr const char* hello = "0 0 0 0";  // a grant to nobody
 
 }  // namespace
 
-bool FifoInboxes::hears(const std::string& channel) const {
+bool FifoInboxes::use(const std::string& channel) {
   const auto inbox = inboxes_.find(channel);
-  return inbox != inboxes_.end() && inbox->second.hears;
+  if (inbox == inboxes_.end()) return false;
+  inbox->second.idle_since.reset();
+  return inbox->second.hears;
+}
+
+std::size_t FifoInboxes::deaf_ones() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      inboxes_, [](const auto& entry) { return !entry.second.hears && !entry.second.idle_since; }));
 }
 
 void FifoInboxes::hear(const std::string& channel, BootTime deadline, Heard done) {
@@ -56,14 +64,18 @@ void FifoInboxes::answered(const std::string& channel, std::optional<LockFailure
   if (found == inboxes_.end()) return;
   Inbox& inbox = found->second;
   inbox.asking = false;
-  if (!failure) inbox.confirmed = inbox.hears = true;
+  // After a failure the client may have forgotten the channel: it counts as heard when it was subscribed anew.
+  inbox.confirmed = inbox.hears = !failure;
+  changed_();
   for (Heard& done : std::exchange(inbox.waiting, {})) done(failure);
 }
 
-void FifoInboxes::renew(const std::string& channel) {
-  if (client_ == nullptr || !hears(channel)) return;
-  inboxes_[channel].hears = false;
+void FifoInboxes::renew(const std::string& channel, BootTime deadline) {
+  const auto inbox = inboxes_.find(channel);
+  if (client_ == nullptr || inbox == inboxes_.end() || inbox->second.asking) return;
+  inbox->second.confirmed = inbox->second.hears = false;
   client_->reconnect_channel(channel, "its messages do not arrive");
+  hear(channel, deadline, [](const std::optional<LockFailure>&) {});
 }
 
 void FifoInboxes::idle(const std::string& channel, BootTime now) {
@@ -83,10 +95,24 @@ void FifoInboxes::sweep(BootTime now) {
 
 void FifoInboxes::deaf() {
   for (auto& [channel, inbox] : inboxes_) inbox.hears = false;
+  changed_();
 }
 
-void FifoInboxes::subscribed() {
-  for (auto& [channel, inbox] : inboxes_) inbox.hears = inbox.confirmed;
+void FifoInboxes::dropped(const std::string& channel, BootTime deadline) {
+  const auto inbox = inboxes_.find(channel);
+  if (client_ == nullptr || inbox == inboxes_.end()) return;
+  inbox->second.confirmed = inbox->second.hears = false;
+  hear(channel, deadline, [](const std::optional<LockFailure>&) {});
+}
+
+void FifoInboxes::subscribed(BootTime deadline) {
+  std::vector<std::string> missing;
+  for (auto& [channel, inbox] : inboxes_) {
+    inbox.hears = inbox.confirmed;
+    if (!inbox.confirmed && !inbox.asking && !inbox.idle_since) missing.push_back(channel);
+  }
+  for (const std::string& channel : missing) hear(channel, deadline, [](const std::optional<LockFailure>&) {});
+  changed_();
 }
 
 void FifoInboxes::close() {

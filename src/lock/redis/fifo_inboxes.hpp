@@ -19,20 +19,30 @@ class FifoInboxes {
   using Heard = std::move_only_function<void(std::optional<LockFailure>)>;
 
   /// The client must outlive it, or `close` be called before.
-  explicit FifoInboxes(net::RedisClient& client) : client_(&client) {}
+  /// `changed` is called whenever `deaf_ones` may have changed.
+  explicit FifoInboxes(
+      net::RedisClient& client, std::function<void()> changed = [] {})
+      : client_(&client), changed_(std::move(changed)) {}
 
-  bool hears(const std::string& channel) const;
+  /// Somebody is about to wait there: whether what is sent to the channel arrives. If not, `hear` is to be called.
+  bool use(const std::string& channel);
   /// Calls back when what is sent to the channel from then on arrives. The first time it is tried: a user who may not
   /// publish there would find every message lost, silently, inside the scripts.
   void hear(const std::string& channel, BootTime deadline, Heard done);
-  /// Messages do not come, though the connection lives.
-  void renew(const std::string& channel);
+  /// Messages do not come, though the connection lives: subscribes anew, over a new connection.
+  void renew(const std::string& channel, BootTime deadline);
   /// Nobody waits there any more; in a cluster it is given up a minute later.
   void idle(const std::string& channel, BootTime now);
 
+  /// How many are wanted and not subscribed now.
+  std::size_t deaf_ones() const;
+
   // What the client tells.
   void deaf();
-  void subscribed();
+  /// Subscribes anew.
+  void dropped(const std::string& channel, BootTime deadline);
+  /// What is wanted and is not among the subscriptions of the client is subscribed anew.
+  void subscribed(BootTime deadline);
   void close();
 
  private:
@@ -50,6 +60,7 @@ class FifoInboxes {
   void sweep(BootTime now);
 
   net::RedisClient* client_;  ///< none at the end
+  const std::function<void()> changed_;
   std::map<std::string, Inbox> inboxes_;
   bool tried_ = false;
 };

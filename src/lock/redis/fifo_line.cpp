@@ -120,12 +120,13 @@ FifoSteps FifoLine::pulse_answered(BootTime sent, BootTime now, const PulseReply
   // One for sure is the lost reply to an acquire.
   const bool overheard = std::any_of(steps.granted.begin() + static_cast<std::ptrdiff_t>(known), steps.granted.end(),
                                      [](const auto& one) { return one.second.kind == Grant::Kind::claim; });
-  if (overheard && ++overheard_ >= most_overheard) {
+  note(sent, reply.token);
+  nudge_those_without_a_place(reply, steps);
+  const bool passed_over = !reply.known && steps.places_lost > 0;
+  if ((overheard || passed_over) && ++overheard_ >= most_overheard) {
     overheard_ = 0;
     steps.deaf = true;
   }
-  note(sent, reply.token);
-  nudge_those_without_a_place(reply, steps);
   if (waiting_ == 0) return steps;
   if (reply.left > Milliseconds{0}) {
     pulse_by(now + reply.left);
@@ -140,9 +141,9 @@ FifoSteps FifoLine::pulse_answered(BootTime sent, BootTime now, const PulseReply
 /// was lost). Asking again has no effect on one that has its place, or the lock.
 void FifoLine::nudge_those_without_a_place(const PulseReply& reply, FifoSteps& steps) const {
   for (const auto& [number, seat] : seats_) {
-    const bool has_place =
-        seat.ticket == 0 || (seat.ticket > reply.ticket && seat.ticket <= reply.ticket + reply.waiting);
+    const bool has_place = seat.ticket == 0 || (seat.ticket > reply.ticket && seat.ticket <= reply.last_ticket);
     if (seat.phase != Phase::queued || (reply.known && has_place)) continue;
+    ++steps.places_lost;
     if (std::ranges::find(steps.nudged, number) == steps.nudged.end()) steps.nudged.push_back(number);
   }
 }
@@ -184,13 +185,25 @@ std::vector<std::uint64_t> FifoLine::oldest_waiting() const {
   return numbers;
 }
 
+/// Whoever waits asks again: the answer, or that there is none, tells whether what keeps the lock is still there.
+FifoSteps FifoLine::pulse_failed() {
+  pulsing_ = false;
+  FifoSteps steps;
+  nudge_all(steps);
+  return steps;
+}
+
+void FifoLine::nudge_all(FifoSteps& steps) const {
+  for (const auto& [number, seat] : seats_) {
+    if (seat.phase == Phase::queued) steps.nudged.push_back(number);
+  }
+}
+
 FifoSteps FifoLine::reconnected(BootTime now) {
   FifoSteps steps;
   shown_.clear();
   pulsing_ = false;
-  for (const auto& [number, seat] : seats_) {
-    if (seat.phase == Phase::queued) steps.nudged.push_back(number);
-  }
+  nudge_all(steps);
   if (!steps.nudged.empty()) pulse_by(now);
   return steps;
 }

@@ -27,6 +27,7 @@ struct FifoSteps {
   std::vector<std::pair<std::uint64_t, Grant>> granted = {};  ///< these numbers have the lock
   std::vector<std::uint64_t> nudged = {};                     ///< these must ask again
   std::vector<FifoGrantId> strays = {};                       ///< nobody here wants these: release them
+  std::size_t places_lost = 0;                                ///< of those: the server has no place for so many
   bool deaf = false;                                          ///< messages do not come: make the inbox anew
 };
 
@@ -51,7 +52,7 @@ class FifoLine {
   FifoSteps answered(BootTime sent, BootTime now, std::uint64_t token, const std::vector<FifoGrant>& grants);
   FifoSteps told(BootTime now, const FifoGrant& message);
   FifoSteps pulse_answered(BootTime sent, BootTime now, const PulseReply& reply);
-  void pulse_failed() { pulsing_ = false; }
+  FifoSteps pulse_failed();
 
   // Connections.
 
@@ -90,6 +91,7 @@ class FifoLine {
   void take_owner(BootTime sent, const PulseReply& reply, FifoSteps& steps);
   void take_found(BootTime sent, const FifoFound& one, FifoSteps& steps);
   void nudge_those_without_a_place(const PulseReply& reply, FifoSteps& steps) const;
+  void nudge_all(FifoSteps& steps) const;
   void pulse_by(BootTime at);
   void set(Seat& seat, Phase phase);
 
@@ -100,7 +102,7 @@ class FifoLine {
   std::deque<Shown> shown_;              ///< tokens and times rise; the latest request that showed this token
   std::optional<BootTime> pulse_at_;
   bool pulsing_ = false;    ///< one is under way
-  unsigned overheard_ = 0;  ///< pulses in a row that found grants which no message told of
+  unsigned overheard_ = 0;  ///< pulses since the last message that found grants, or lost places, no message told of
 };
 
 }  // namespace firstcome::lock

@@ -3,6 +3,7 @@
 #include "lock/redis/fifo.hpp"
 #include "lock/redis/fifo_scripts.hpp"
 #include "lock/redis/redis_failure.hpp"
+#include "net/redis/slots.hpp"
 
 #include <algorithm>
 #include <future>
@@ -84,26 +85,40 @@ std::expected<void, LockFailure> scan(const net::RedisUrl& url, BootTime deadlin
   return {};
 }
 
+net::RedisUrl one_server(const net::RedisUrl& url, const net::RedisAddress& address) {
+  net::RedisUrl server = url;
+  server.topology = net::RedisUrl::Topology::single;
+  server.hosts = {address};
+  return server;
+}
+
+/// Who has which slot, as the first of the named nodes says that answers.
+std::expected<net::RedisSlotMap, LockFailure> slots_of(const net::RedisUrl& url, BootTime deadline) {
+  LockFailure failure{LockFailure::Kind::unavailable, "no node of the cluster is named"};
+  auto left = static_cast<BootClock::rep>(url.hosts.size());
+  for (const net::RedisAddress& address : url.hosts) {
+    const BootTime now = BootClock::now();
+    Asked node(now + (deadline - now) / left--);
+    auto opened = node.open(one_server(url, address));
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    auto reply = node.ask(RedisCommand("CLUSTER", "SLOTS"));
+    if (!reply) {
+      failure = std::move(reply.error());
+      continue;
+    }
+    auto map = net::RedisSlotMap::read(*reply, address);  // a node that does not know its name is where it was asked
+    if (map) return std::move(*map);
+    failure.detail = std::move(map.error());
+  }
+  return std::unexpected(std::move(failure));
+}
+
 /// The masters of a cluster, each as a server of its own.
 std::expected<std::vector<net::RedisUrl>, LockFailure> masters(const net::RedisUrl& url, BootTime deadline) {
-  Asked cluster(deadline);
-  if (auto opened = cluster.open(url); !opened) return std::unexpected(std::move(opened.error()));
-  auto reply = cluster.ask(RedisCommand("CLUSTER", "SLOTS"));
-  if (!reply) return std::unexpected(std::move(reply.error()));
-  std::vector<net::RedisAddress> addresses;
-  for (const net::RedisReply& range : reply->elements) {
-    addresses.push_back({range.at(2).at(0).text, static_cast<std::uint16_t>(range.at(2).at(1).integer)});
-  }
-  std::ranges::sort(addresses);
-  const auto repeated = std::ranges::unique(addresses);
-  addresses.erase(repeated.begin(), repeated.end());
+  const auto map = slots_of(url, deadline);
+  if (!map) return std::unexpected(map.error());
   std::vector<net::RedisUrl> servers;
-  for (const net::RedisAddress& address : addresses) {
-    net::RedisUrl server = url;
-    server.topology = net::RedisUrl::Topology::single;
-    server.hosts = {address};
-    servers.push_back(std::move(server));
-  }
+  for (const net::RedisAddress& address : map->masters()) servers.push_back(one_server(url, address));
   return servers;
 }
 

@@ -71,7 +71,7 @@ Viewed view_of(const net::RedisResult& result) {
   view.held = !reply->owner.empty();
   if (reply->token != 0) view.token = reply->token;
   if (view.held) view.expires_in = reply->left;
-  view.waiting = static_cast<std::size_t>(reply->tail - reply->head);
+  view.waiting = static_cast<std::size_t>(reply->waiting);
   view.owner = reply->owner;
   return view;
 }
@@ -88,7 +88,7 @@ class FifoLocks final : public LockBackend {
   explicit FifoLocks(std::shared_ptr<FifoOffice> office) : office_(std::move(office)) {}
 
   const LockTraits& traits() const override {
-    static constexpr LockTraits all{.kind = "fifo", .tokens = true, .fifo = true, .shares = true};
+    static constexpr LockTraits all{.kind = "fifo", .tokens = true, .fifo = true, .shares = true, .frees = true};
     return all;
   }
 
@@ -108,6 +108,18 @@ class FifoLocks final : public LockBackend {
                     Answer<std::expected<void, LockFailure>> done) override {
     on_loop(std::move(done),
             [office = office_, name, capacity](auto to) { office->desk(name)->set_capacity(capacity, std::move(to)); });
+  }
+
+  void force_release(const std::string& name, std::uint64_t token,
+                     Answer<std::expected<FreeOutcome, LockFailure>> done) override {
+    on_loop(std::move(done), [office = office_, name, token](auto to) {
+      office->desk({Share::Of::lock, name})->force_release(token, std::move(to));
+    });
+  }
+
+  void observe(std::shared_ptr<LockObserver> observer) override {
+    office_->loop().post(
+        [office = office_, observer = std::move(observer)]() mutable { office->observe(std::move(observer)); });
   }
 
   void close() override {

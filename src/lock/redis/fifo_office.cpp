@@ -12,9 +12,8 @@ namespace firstcome::lock {
 namespace {
 
 constexpr std::size_t most_gone = 4'096;
-constexpr std::size_t most_desks = 256;                   // that are kept though nobody needs them
-constexpr std::chrono::milliseconds close_limit{250};     // for releases that leave with the space
-constexpr std::chrono::milliseconds replicas_limit{500};  // the connection serves nobody meanwhile
+constexpr std::size_t most_desks = 256;                // that are kept though nobody needs them
+constexpr std::chrono::milliseconds close_limit{250};  // for releases that leave with the space
 /// So long after this process came back, others may be coming back as well.
 constexpr std::chrono::seconds settling{1};
 
@@ -30,7 +29,17 @@ std::expected<void, std::string> FifoOffice::open(const net::RedisUrl& url) {
   auto made = net::make_redis_client(loop_.executor(), url, events(), redis);
   if (!made) return std::unexpected(made.error());
   client_ = std::move(*made);
-  inboxes_.emplace(*client_);
+  if (options_.replicas > 0) {
+    auto grants = net::make_redis_client(loop_.executor(), url, {}, redis);
+    if (!grants) return std::unexpected(grants.error());
+    replicas_ = std::make_shared<FifoReplicas>(
+        std::move(*grants), options_.replicas,
+        [this](net::RedisClient& client, const std::string& key, net::RedisCommand command, net::RedisDone wanted) {
+          run(&client, key, std::move(command), limit(), std::move(wanted));
+        });
+  }
+  inboxes_.emplace(*client_,
+                   [this] { tell([this](LockObserver& observer) { observer.deaf(inboxes_->deaf_ones()); }); });
   loop_.start();
   return {};
 }
@@ -40,9 +49,10 @@ net::RedisClientEvents FifoOffice::events() {
   told_of.message = [this](std::string_view, std::string_view text) { told(text); };
   told_of.connected = [this] { connected(); };
   told_of.subscribed = [this] {
-    inboxes_->subscribed();
+    inboxes_->subscribed(limit());
     for_each_desk([](FifoDesk& desk) { desk.heard_again(); });
   };
+  told_of.dropped = [this](const std::string& channel) { inboxes_->dropped(channel, limit()); };
   told_of.deaf = [this](const std::string&) { inboxes_->deaf(); };
   return told_of;
 }
@@ -55,7 +65,9 @@ void FifoOffice::for_each_desk(Call call) {
 }
 
 void FifoOffice::connected() {
-  if (std::exchange(was_connected_, true)) for_each_desk([](FifoDesk& desk) { desk.reconnected(); });
+  if (!std::exchange(was_connected_, true)) return;
+  tell([](LockObserver& observer) { observer.reconnected(); });
+  for_each_desk([](FifoDesk& desk) { desk.connected(); });
 }
 
 void FifoOffice::told(std::string_view text) {
@@ -70,47 +82,37 @@ void FifoOffice::told(std::string_view text) {
 }
 
 void FifoOffice::execute(const std::string& key, net::RedisCommand command, BootTime deadline, net::RedisDone done) {
-  if (!client_) {
+  run(client_.get(), key, std::move(command), deadline, std::move(done));
+}
+
+void FifoOffice::execute_grant(const std::string& key, net::RedisCommand command, BootTime deadline,
+                               net::RedisDone done) {
+  run(replicas_ ? replicas_->client() : client_.get(), key, std::move(command), deadline, std::move(done));
+}
+
+void FifoOffice::run(net::RedisClient* client, const std::string& key, net::RedisCommand command, BootTime deadline,
+                     net::RedisDone done) {
+  if (client == nullptr) {
     return done(std::unexpected(net::RedisFailure{.code = "closed", .detail = closed_failure().detail}));
   }
   ++under_way_;
-  client_->execute(key, std::move(command), loop_deadline(deadline),
-                   [this, done = std::move(done)](net::RedisResult result) mutable {
-                     --under_way_;
-                     done(std::move(result));
-                     if (closing_ && under_way_ == 0) shut();
-                   });
+  client->execute(key, std::move(command), loop_deadline(deadline),
+                  [this, done = std::move(done)](net::RedisResult result) mutable {
+                    --under_way_;
+                    done(std::move(result));
+                    if (closing_ && under_way_ == 0) shut();
+                  });
 }
 
 Trust FifoOffice::trust(const std::string& key) const {
-  if (!client_) return Trust::no;
-  const auto since = client_->settled_since(key);
-  using SteadyClock = std::chrono::steady_clock;
-  if (since == SteadyClock::time_point::max()) return Trust::no;
-  return SteadyClock::now() - since >= settling ? Trust::yes : Trust::no;
+  const SteadyTime since = settled_since(key);
+  if (since == SteadyTime::max()) return Trust::no;
+  return std::chrono::steady_clock::now() - since >= settling ? Trust::yes : Trust::no;
 }
 
-void FifoOffice::when_replicated(const std::string& key,
-                                 std::move_only_function<void(std::optional<LockFailure>)> done) {
-  const auto settled = client_ ? client_->settled_since(key) : std::chrono::steady_clock::time_point::max();
-  const std::size_t wanted = options_.replicas;
-  execute(key, net::RedisCommand("WAIT", wanted, replicas_limit.count()), limit(),
-          [this, key, settled, wanted, done = std::move(done)](const net::RedisResult& result) mutable {
-            // The write was carried out: whatever has become of this, it is to be asked for again, or given back.
-            LockFailure failure{LockFailure::Kind::broken, {}};
-            if (!result) {
-              const LockFailure why = lock_failure(result.error());
-              if (why.kind == LockFailure::Kind::closed) return done(why);
-              failure.detail = why.detail;
-            } else if (const auto had = static_cast<std::size_t>(result->to_integer().value_or(0)); had < wanted) {
-              failure.detail = std::to_string(had) + " of the " + std::to_string(wanted) + " replicas have the grant";
-            } else if (!client_ || client_->settled_since(key) != settled) {
-              failure.detail = "it is not known whether the replicas have the grant: the connection is another";
-            } else {
-              return done({});
-            }
-            done(std::move(failure));
-          });
+void FifoOffice::when_replicated(const std::string& key, FifoReplicas::Known done) {
+  if (!replicas_) return done(closed_failure());
+  replicas_->when_replicated(key, std::move(done));
 }
 
 FifoPlace FifoOffice::place(const ShareName& name) const {
@@ -153,6 +155,7 @@ void FifoOffice::close() {
 
 void FifoOffice::shut() {
   closing_->cancel();
+  if (replicas_) replicas_->close();
   client_.reset();
   desks_.clear();
   by_number_.clear();

@@ -5,6 +5,7 @@
 #include "lock/event_loop.hpp"
 #include "lock/redis/fifo.hpp"
 #include "lock/redis/fifo_inboxes.hpp"
+#include "lock/redis/fifo_replicas.hpp"
 #include "net/redis/wire.hpp"
 
 #include <atomic>
@@ -32,6 +33,13 @@ class FifoOffice {
   EventLoop& loop() { return loop_; }
   std::uint64_t next_number() { return ++last_number_; }
   std::string owner(std::uint64_t number) const { return process_ + ":" + std::to_string(number); }
+  /// From now on, tells the observer what happens to the connections.
+  void observe(std::shared_ptr<LockObserver> observer) { observer_ = std::move(observer); }
+  /// Calls it with the observer, if there is one.
+  template <typename Call>
+  void tell(Call call) {
+    if (observer_) call(*observer_);
+  }
   /// The last task of the loop. Ends soon, on its own.
   void close();
 
@@ -40,11 +48,16 @@ class FifoOffice {
   const std::string& process() const { return process_; }
   BootTime limit() const { return BootClock::now() + options_.request_limit; }
   void execute(const std::string& key, net::RedisCommand command, BootTime deadline, net::RedisDone done);
+  /// Likewise, for what makes or confirms a grant that replicas must have.
+  void execute_grant(const std::string& key, net::RedisCommand command, BootTime deadline, net::RedisDone done);
+  using SteadyTime = std::chrono::steady_clock::time_point;
+  /// See RedisClient; max also at the end.
+  SteadyTime settled_since(const std::string& key) const {
+    return client_ ? client_->settled_since(key) : SteadyTime::max();
+  }
   Trust trust(const std::string& key) const;
-  /// Calls it when enough replicas have what was written to `key` before; a failure: they may not. REQUIRES: replicas
-  /// are wanted, and the last write was answered just now, so that this follows it on its connection. While a slot is
-  /// on its way from one node to another that may be another connection: then it says too much.
-  void when_replicated(const std::string& key, std::move_only_function<void(std::optional<LockFailure>)> done);
+  /// See FifoReplicas. REQUIRES: replicas are wanted, and the last write went through `execute_grant`.
+  void when_replicated(const std::string& key, FifoReplicas::Known done);
 
   std::shared_ptr<FifoDesk> desk(const ShareName& name);
   FifoPlace place(const ShareName& name) const;
@@ -70,6 +83,8 @@ class FifoOffice {
   };
 
   net::RedisClientEvents events();
+  void run(net::RedisClient* client, const std::string& key, net::RedisCommand command, BootTime deadline,
+           net::RedisDone done);
   bool is_cluster() const { return client_ && client_->publish_command() != "PUBLISH"; }
   void told(std::string_view text);
   void connected();
@@ -82,12 +97,14 @@ class FifoOffice {
   const std::string process_;
   std::atomic<std::uint64_t> last_number_ = 0;
   std::unique_ptr<net::RedisClient> client_;  ///< none at the end
+  std::shared_ptr<FifoReplicas> replicas_;    ///< where replicas are wanted
   std::optional<FifoInboxes> inboxes_;
   std::unordered_map<ShareName, std::shared_ptr<FifoDesk>, HashOfName> desks_;
   std::unordered_map<std::uint64_t, std::shared_ptr<FifoDesk>> by_number_;  ///< who wants a lock, or has it
   std::vector<Gone> gone_;                                                  ///< the latest that ended, in a ring
   std::size_t oldest_gone_ = 0;  ///< where the next one goes, once that is full
   bool was_connected_ = false;
+  std::shared_ptr<LockObserver> observer_;  ///< may be none
   std::optional<net::RedisTimer> closing_;
   std::size_t under_way_ = 0;
 };

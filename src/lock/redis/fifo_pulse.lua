@@ -2,7 +2,8 @@
 -- Shows that a process that waits is alive, and moves on from a holder that is not.
 --   ARGV: 1 process, 2 inbox, 3 trust (see grant_next), 4 waiter lease ms, 5 keep ms
 --   Reply: 1 if the process was still known (else its waiters must ask again), last token, ms left of the present
---          grant, its owner, whether that is sure, tickets that wait, the latest grant's ticket, a grant to this process
+--          grant, its owner, whether that is sure, how many wait, the latest grant's ticket, a grant to this process,
+--          nothing, the last ticket
 -- Keeps: a process whose claim has just lapsed is told that it is not known.
 --@ key
 --@ clock
@@ -23,4 +24,4 @@ if changed or not packed or kept - math.max(now, till) < ARGV[5] / 2 then
   --@ save_and_keep
 end
 --@ left
-return {known, token, left, owner, sure, tail - head, head, grant}
+return {known, token, left, owner, sure, waiting, head, grant, false, tail}

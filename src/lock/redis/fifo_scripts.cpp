@@ -20,6 +20,7 @@ std::string_view fifo_renew_lua();
 std::string_view fifo_cancel_lua();
 std::string_view fifo_pulse_lua();
 std::string_view fifo_inspect_lua();
+std::string_view fifo_free_lua();
 std::string_view permits_common_lua();
 std::string_view permits_acquire_lua();
 std::string_view permits_release_lua();
@@ -74,6 +75,8 @@ RedisCommand& add_trust(RedisCommand& command, Trust trust) {
 
 constexpr std::string_view tried(Repeated repeated) { return repeated == Repeated::yes ? "again" : "first"; }
 
+constexpr std::string_view mark(LateCopy copy) { return copy == LateCopy::possible ? "1" : "0"; }
+
 std::uint64_t number(const RedisReply& reply) { return static_cast<std::uint64_t>(reply.to_integer().value_or(0)); }
 
 Milliseconds time(const RedisReply& reply) { return Milliseconds{reply.to_integer().value_or(0)}; }
@@ -122,7 +125,8 @@ std::optional<Outcome> outcome_of(const RedisReply& reply, const std::array<std:
 FifoScripts FifoScripts::standard() {
   const auto script = [](std::string_view text) { return RedisScript(with_parts(fifo_common_lua(), text)); };
   static const FifoScripts all{script(fifo_acquire_lua()), script(fifo_release_lua()), script(fifo_renew_lua()),
-                               script(fifo_cancel_lua()),  script(fifo_pulse_lua()),   script(fifo_inspect_lua())};
+                               script(fifo_cancel_lua()),  script(fifo_pulse_lua()),   script(fifo_inspect_lua()),
+                               script(fifo_free_lua())};
   return all;
 }
 
@@ -167,10 +171,11 @@ RedisCommand acquire_command(const FifoScripts& scripts, const FifoPlace& place,
   return command;
 }
 
-RedisCommand release_command(const FifoScripts& scripts, const FifoPlace& place, const ReleaseRequest& request,
-                             Trust trust) {
+RedisCommand release_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
+                             const ReleaseRequest& request, Trust trust) {
   RedisCommand command = at_place(scripts.release, place, place.process, place.inbox);
   add_trust(command, trust).add(request.grant.number).add(request.grant.token).add(tried(request.repeated));
+  command.add(times.keep.count()).add(mark(request.late_copy));
   if (place.has_permits()) command.add(request.stays);
   return command;
 }
@@ -183,9 +188,9 @@ RedisCommand renew_command(const FifoScripts& scripts, const FifoPlace& place, c
 }
 
 RedisCommand cancel_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
-                            std::uint64_t number, Trust trust) {
+                            CancelRequest request, Trust trust) {
   RedisCommand command = at_place(scripts.cancel, place, place.process, place.inbox);
-  add_trust(command, trust).add(number).add(times.keep.count());
+  add_trust(command, trust).add(request.number).add(times.keep.count()).add(mark(request.late_copy));
   return command;
 }
 
@@ -196,6 +201,12 @@ RedisCommand pulse_command(const FifoScripts& scripts, const FifoPlace& place, c
   if (place.has_permits()) {
     for (const std::uint64_t one : waiting) command.add(one);
   }
+  return command;
+}
+
+RedisCommand free_command(const FifoScripts& scripts, const FifoPlace& place, std::uint64_t token, Trust trust) {
+  RedisCommand command = at_place(scripts.free, place, place.process, place.inbox);
+  add_trust(command, trust).add(token);
   return command;
 }
 
@@ -237,6 +248,13 @@ std::optional<ReleaseReply> read_release(const RedisReply& reply) {
   return ReleaseReply{.outcome = *outcome, .token = number(reply.at(1)), .grants = grants(reply.at(2))};
 }
 
+std::optional<FreeReply> read_free(const RedisReply& reply) {
+  constexpr std::array<std::string_view, 3> words{"freed", "not-held", "other-token"};
+  const auto outcome = outcome_of<FreeOutcome>(reply.at(0), words);
+  if (!is_array_of(reply, 2) || !outcome) return {};
+  return FreeReply{.outcome = *outcome, .token = number(reply.at(1)), .grants = grants(reply.at(2))};
+}
+
 std::optional<RenewReply> read_renew(const RedisReply& reply) {
   if (!is_array_of(reply, 2) || !reply.at(0).is_integer()) return {};
   return RenewReply{.length = time(reply.at(0)), .token = number(reply.at(1))};
@@ -253,7 +271,7 @@ std::optional<CancelReply> read_capacity(const RedisReply& reply) {
 }
 
 std::optional<PulseReply> read_pulse(const RedisReply& reply) {
-  if (!is_array_of(reply, 7) || !reply.at(0).is_integer()) return {};
+  if (!is_array_of(reply, 10) || !reply.at(0).is_integer()) return {};
   PulseReply read{.known = reply.at(0).integer != 0,
                   .token = number(reply.at(1)),
                   .left = time(reply.at(2)),
@@ -261,6 +279,7 @@ std::optional<PulseReply> read_pulse(const RedisReply& reply) {
                   .sure = number(reply.at(4)) != 0,
                   .waiting = number(reply.at(5)),
                   .ticket = number(reply.at(6)),
+                  .last_ticket = number(reply.at(9)),
                   .grants = grants(reply.at(7))};
   for (const RedisReply& one : reply.at(8).elements) {
     read.found.push_back({number(one.at(0)), number(one.at(1)), time(one.at(2)), number(one.at(3)) != 0});
@@ -269,14 +288,15 @@ std::optional<PulseReply> read_pulse(const RedisReply& reply) {
 }
 
 std::optional<InspectReply> read_inspect(const RedisReply& reply) {
-  if (!is_array_of(reply, 7) || !reply.at(0).is_text()) return {};
+  if (!is_array_of(reply, 8) || !reply.at(0).is_text()) return {};
   return InspectReply{.owner = reply.at(0).text,
                       .token = number(reply.at(1)),
                       .left = time(reply.at(2)),
                       .head = number(reply.at(3)),
                       .tail = number(reply.at(4)),
                       .lapse = number(reply.at(5)),
-                      .sure = number(reply.at(6)) != 0};
+                      .sure = number(reply.at(6)) != 0,
+                      .waiting = number(reply.at(7))};
 }
 
 std::optional<SharesView> read_shares(const RedisReply& reply) {

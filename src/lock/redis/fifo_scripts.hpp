@@ -42,6 +42,7 @@ struct FifoScripts {
   net::RedisScript cancel;
   net::RedisScript pulse;
   net::RedisScript inspect;
+  net::RedisScript free = net::RedisScript("");  ///< permits have none
 
   static FifoScripts standard();
 };
@@ -95,21 +96,33 @@ struct FifoGrantId {
   std::uint64_t token = 0;
 };
 
+/// Whether an acquire of the same number may still come to the server: it was sent over a connection that was given up,
+/// and had no answer. The server then refuses it when it comes.
+enum class LateCopy : std::uint8_t { no, possible };
+
 struct ReleaseRequest {
   FifoGrantId grant;
   Repeated repeated = Repeated::no;
+  LateCopy late_copy = LateCopy::no;
   std::uint32_t stays = 0;  ///< of permits: this weight is not given back
 };
 
-net::RedisCommand release_command(const FifoScripts& scripts, const FifoPlace& place, const ReleaseRequest& request,
-                                  Trust trust);
+net::RedisCommand release_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
+                                  const ReleaseRequest& request, Trust trust);
 net::RedisCommand renew_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
                                 FifoGrantId grant, Milliseconds lease);
+struct CancelRequest {
+  std::uint64_t number = 0;
+  LateCopy late_copy = LateCopy::no;
+};
+
 net::RedisCommand cancel_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
-                                 std::uint64_t number, Trust trust);
+                                 CancelRequest request, Trust trust);
 /// `waiting`: the oldest numbers of the process that wait; of permits, where many may hold, only these are looked at.
 net::RedisCommand pulse_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times, Trust trust,
                                 std::span<const std::uint64_t> waiting = {});
+/// Ends the grant with this token. REQUIRES: the place of a lock.
+net::RedisCommand free_command(const FifoScripts& scripts, const FifoPlace& place, std::uint64_t token, Trust trust);
 net::RedisCommand inspect_command(const FifoScripts& scripts, const FifoPlace& place);
 net::RedisCommand capacity_command(const PermitScripts& scripts, const FifoPlace& place, const FifoTimes& times,
                                    std::uint32_t capacity, Trust trust);
@@ -131,7 +144,7 @@ struct AcquireReply {
   std::uint64_t token = 0;   ///< the last
   Milliseconds left{0};      ///< of the present grant; of permits: of this one's, else of the next that ends
   std::uint64_t ticket = 0;  ///< 0: it was free, so nobody is to know
-  std::uint64_t before = 0;  ///< tickets that wait before this one
+  std::uint64_t before = 0;  ///< how many wait before this one, at most
   bool sure = true;          ///< of `granted`: false for a claim
   std::vector<FifoGrant> grants = {};
   std::uint64_t mine = 0;      ///< of `granted`: the token of that grant
@@ -141,6 +154,12 @@ struct AcquireReply {
 struct ReleaseReply {
   enum class Outcome : std::uint8_t { released, lost, unknown };
   Outcome outcome = Outcome::unknown;
+  std::uint64_t token = 0;
+  std::vector<FifoGrant> grants = {};
+};
+
+struct FreeReply {
+  FreeOutcome outcome = FreeOutcome::not_held;
   std::uint64_t token = 0;
   std::vector<FifoGrant> grants = {};
 };
@@ -171,7 +190,8 @@ struct PulseReply {
   std::string owner = {};  ///< of a lock; `sure` is of its grant
   bool sure = true;
   std::uint64_t waiting = 0;
-  std::uint64_t ticket = 0;  ///< of the latest grant
+  std::uint64_t ticket = 0;  ///< of the latest grant, or of the latest that was passed over
+  std::uint64_t last_ticket = 0;
   std::vector<FifoGrant> grants = {};
   std::vector<FifoFound> found = {};  ///< of permits: of the numbers that were named, those that do not wait
 };
@@ -184,12 +204,14 @@ struct InspectReply {
   std::uint64_t tail = 0;
   std::uint64_t lapse = 0;
   bool sure = true;
+  std::uint64_t waiting = 0;
 };
 
 // Nothing: that is no reply of this script.
 /// `lease`: what was asked for.
 std::optional<AcquireReply> read_acquire(const net::RedisReply& reply, Milliseconds lease);
 std::optional<ReleaseReply> read_release(const net::RedisReply& reply);
+std::optional<FreeReply> read_free(const net::RedisReply& reply);
 std::optional<RenewReply> read_renew(const net::RedisReply& reply);
 std::optional<CancelReply> read_cancel(const net::RedisReply& reply);
 std::optional<CancelReply> read_capacity(const net::RedisReply& reply);

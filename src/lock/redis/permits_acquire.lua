@@ -39,9 +39,9 @@ if again then
   if ticket and weight <= capacity then
     call('HSET', key, 'p' .. process, now + waiter_lease)
     save_and_keep(now + lease, keep)
-    return answer('queued', left(), tonumber(ticket), ticket - head - 1, 0, 0)
+    return answer('queued', left(), tonumber(ticket), math.min(ticket - head, waiting) - 1, 0, 0)
   elseif ticket then
-    call('HDEL', key, 'o' .. me, 'w' .. ticket)
+    leave_queue(me, ticket)
   end
 end
 
@@ -49,7 +49,7 @@ if capacity > 0 and asked ~= capacity and asked ~= declared then return answer('
 if weight > (capacity > 0 and capacity or asked) then return answer('weight', 0, 0, 0, 0, 0) end
 
 local given_up = call('HGET', key, 'f' .. process)
-if given_up and tonumber(number) <= tonumber(given_up) then return answer('refused', 0, 0, 0, 0, 0) end
+if given_up and tonumber(number) <= tonumber(string.match(given_up, '^%d+')) then return answer('refused', 0, 0, 0, 0, 0) end
 
 if capacity == 0 then
   capacity = asked
@@ -66,11 +66,12 @@ if head == tail then
   end
 end
 
-if ARGV[6] == 'once' then return answer('busy', left(), 0, tail - head, 0, 0) end
-if tail - head >= bound then return answer('full', left(), 0, tail - head, 0, 0) end
+if ARGV[6] == 'once' then return answer('busy', left(), 0, waiting, 0, 0) end
+if waiting >= bound then return answer('full', left(), 0, waiting, 0, 0) end
 
 tail = tail + 1
+waiting = waiting + 1
 call('HSET', key, 'w' .. tail, me .. ' ' .. claim .. ' ' .. ARGV[12], 'o' .. me, tail)
 call('HSET', key, 'p' .. process, now + waiter_lease)
 save_and_keep(now + lease, keep)
-return answer('queued', left(), tail, tail - head - 1, 0, 0)
+return answer('queued', left(), tail, waiting - 1, 0, 0)

@@ -7,7 +7,7 @@
 --   s            the state below, packed
 --   h<owner>     who holds: "TOKEN WEIGHT SURE"; SURE is 0 while the grant is a claim
 --   w<ticket>    who waits: "OWNER CLAIM_MS WEIGHT"
---   o<owner>, p<process>, f<process>: as fifo_common.lua says
+--   o<owner>, p<process>, f<process>: as fifo_common.lua says; likewise of holes, and of head and tail
 -- KEYS[2]: a sorted set, the holders by the server ms at which they end by themselves; and one member, '-', that never
 --          ends, so that the key is there for as long as the hash is (a migrating slot refuses half a pair of keys).
 --
@@ -32,12 +32,14 @@ local tail = 0      -- ticket given last
 local kept = 0      -- server ms, until when the keys are known to live
 local far = 0       -- server ms, no holder's time ends later
 local longest = 0   -- ms, no holder's grant is longer
+local waiting = 0   -- how many wait: fields w
+local void = 0      -- holders up to this token are none any more (see restore)
 
 local packed = call('HGET', key, 's')
 if packed then
   local s = cmsgpack.unpack(packed)
   capacity, declared, used, token, lapse, head, tail = s[1], s[2], s[3], s[4], s[5], s[6], s[7]
-  kept, far, longest = s[8], s[9], s[10]
+  kept, far, longest, waiting, void = s[8], s[9], s[10], s[11], s[12]
 end
 local indexed = call('ZSCORE', holders, '-')
 local changed = false
@@ -48,7 +50,8 @@ local function save()
     call('ZADD', holders, '+inf', '-')
     indexed = true
   end
-  call('HSET', key, 's', cmsgpack.pack({capacity, declared, used, token, lapse, head, tail, kept, far, longest}))
+  local state = {capacity, declared, used, token, lapse, head, tail, kept, far, longest, waiting, void}
+  call('HSET', key, 's', cmsgpack.pack(state))
   changed = false
 end
 
@@ -69,15 +72,13 @@ local function process_of(who)
   return string.match(who, '^([^:]+):')
 end
 
--- The second key was lost alone (evicted): nobody knows any more when the holders end, so they have ended.
+-- The second key was lost alone (evicted): nobody knows any more when the holders end, so they have ended. Their fields
+-- count no longer, and go with the next sweeps.
 local function restore()
   if not packed or indexed then return end
-  local fields = call('HKEYS', key)
-  for i = 1, #fields do
-    if string.sub(fields[i], 1, 1) == 'h' then call('HDEL', key, fields[i]) end
-  end
   used = 0
   lapse = token
+  void = token
   save()
   if kept > 0 then call('PEXPIREAT', holders, kept) end
 end
@@ -89,14 +90,52 @@ local function left()
   return math.max(tonumber(soonest[2]) - now, 0)
 end
 
--- What it has: its token, weight, 1 if for sure, ms left. Nothing: it has none, or its time is over.
-local function holding(who)
+-- The field of a holder, as token, weight and whether it is for sure; nothing: it has none.
+local function field_of(who)
   local held = call('HGET', key, 'h' .. who)
   if not held then return nil end
   local its_token, weight, sure = string.match(held, '^(%d+) (%d+) (%d)$')
-  local till = tonumber(call('ZSCORE', holders, who) or 0)
+  if tonumber(its_token) <= void then return nil end
+  return tonumber(its_token), tonumber(weight), tonumber(sure)
+end
+
+-- What it has: its token, weight, 1 if for sure, ms left. Nothing: it has none, or its time is over.
+local function holding(who)
+  local its_token, weight, sure = field_of(who)
+  local till = its_token and tonumber(call('ZSCORE', holders, who) or 0) or 0
   if till <= now then return nil end
-  return tonumber(its_token), tonumber(weight), tonumber(sure), till - now
+  return its_token, weight, sure, till - now
+end
+
+-- Takes back the ticket of one who waits. Does not save.
+local function leave_queue(who, ticket)
+  call('HDEL', key, 'o' .. who, 'w' .. ticket)
+  waiting = waiting - 1
+  if waiting == 0 then head = tail end
+  changed = true
+end
+
+-- Acquires of this process up to `number` are refused from now on.
+local function note(process, number)
+  local before = call('HGET', key, 'f' .. process)
+  local highest = before and tonumber(string.match(before, '^%d+')) or 0
+  call('HSET', key, 'f' .. process, string.format('%.0f %.0f', math.max(highest, tonumber(number)), now))
+end
+
+-- At one grant of 64, what processes left behind goes: 128 fields are looked at, taken at random.
+local function sweep()
+  if token % 64 ~= 0 or call('HLEN', key) == 1 then return end
+  local some = call('HRANDFIELD', key, 128, 'WITHVALUES')
+  local over = {}
+  for i = 1, #some, 2 do
+    local kind, value = string.sub(some[i], 1, 1), some[i + 1]
+    if (kind == 'p' and tonumber(value) <= now) or
+        (kind == 'f' and now - tonumber(string.match(value, '%d+$')) > 600000) or
+        (kind == 'h' and tonumber(string.match(value, '^%d+')) <= void) then
+      over[#over + 1] = some[i]
+    end
+  end
+  if #over > 0 then call('HDEL', key, unpack(over)) end
 end
 
 local function drop(who, weight)
@@ -139,14 +178,14 @@ end
 --   process  the caller's: its own grants are returned, {NUMBER, token, claim ms, ticket} each, and not sent
 --   inbox    what stands before a process in the name of its channel
 --   trust    '1': nobody heard the message means that the process is gone
--- Bounded: 512 tickets.
+-- Bounded: 512 who wait, or 4,096 holes.
 local function grant_next(process, inbox, trust)
   local publish = string.find(inbox, '{', 1, true) and 'SPUBLISH' or 'PUBLISH'
   local grants, alive, steps = {}, {}, 0
   end_lapsed()
-  while head < tail and steps < 512 do
-    steps = steps + 1
+  while head < tail and steps < 4096 do
     local waiter = call('HGET', key, 'w' .. (head + 1))
+    steps = steps + (waiter and 8 or 1)
     if waiter then
       local who, its_process, number, claim, weight = string.match(waiter, '^(([^:]+):(%d+)) (%d+) (%d+)$')
       weight = tonumber(weight)
@@ -157,6 +196,7 @@ local function grant_next(process, inbox, trust)
       local too_big = weight > capacity
       if alive[its_process] and not too_big and used + weight > capacity then break end
       call('HDEL', key, 'w' .. (head + 1), 'o' .. who)
+      waiting = waiting - 1
       if alive[its_process] then
         local its_token, length = 0, 0
         if not too_big then
@@ -179,8 +219,9 @@ local function grant_next(process, inbox, trust)
       end
     end
     head = head + 1
+    if waiting == 0 then head = tail end
   end
-  more = steps == 512
+  more = steps >= 4096
   save()
   return grants
 end

@@ -3,8 +3,8 @@
 --   ARGV: 1 process, 2 inbox, 3 trust (see grant_next), 4 waiter lease ms, 5 keep ms, from 6 on: the oldest numbers
 --         of this process that wait
 --   Reply: 1 if the process was still known (else its waiters must ask again), last token, ms until the next holder
---          ends, '', 1, tickets that wait, latest ticket done with, grants to this process, and of the given numbers
---          those that do not wait: {number, token, ms left, whether for sure}; token 0: it must ask again
+--          ends, '', 1, how many wait, latest ticket done with, grants to this process, of the given numbers those
+--          that do not wait: {number, token, ms left, whether for sure}; token 0: it must ask again; and the last ticket
 -- Keeps: a process whose claim has just lapsed is told that it is not known.
 local process = ARGV[1]
 restore()
@@ -27,4 +27,4 @@ for i = 6, #ARGV do
     found[#found + 1] = {ARGV[i], 0, 0, 0}
   end
 end
-return {known, token, left(), '', 1, tail - head, head, grants, found}
+return {known, token, left(), '', 1, waiting, head, grants, found, tail}

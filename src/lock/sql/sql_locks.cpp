@@ -63,6 +63,7 @@ class SqlLocks final : public LockBackend {
   explicit SqlLocks(std::shared_ptr<SqlHome> home) : home_(std::move(home)) { home_->loop.start(); }
 
   const LockTraits& traits() const override { return home_->server->traits(); }
+  Answers answers() const override { return Answers::after_the_wait; }
 
   std::shared_ptr<Contender> contend(Contention contention, std::weak_ptr<ContenderEvents> /*events*/) override {
     std::string owner = identity_ + ":" + std::to_string(++last_number_);

@@ -24,8 +24,8 @@ inline FifoScripts altered(const FifoScripts& scripts, std::string_view old_text
     found = true;
     return net::RedisScript(text.replace(at, old_text.size(), new_text));
   };
-  FifoScripts all{alter(scripts.acquire), alter(scripts.release), alter(scripts.renew),
-                  alter(scripts.cancel),  alter(scripts.pulse),   alter(scripts.inspect)};
+  FifoScripts all{alter(scripts.acquire), alter(scripts.release), alter(scripts.renew), alter(scripts.cancel),
+                  alter(scripts.pulse),   alter(scripts.inspect), alter(scripts.free)};
   if (!found) throw std::invalid_argument("no script has: " + std::string(old_text));
   return all;
 }
@@ -88,14 +88,20 @@ class FifoBench : public ::testing::Test {
   }
   ReleaseReply release(const Asker& who, std::uint64_t number, std::uint64_t token, Repeated repeated = Repeated::no,
                        Trust trust = Trust::yes) {
-    return read_release(run(release_command(scripts, place(who), {{number, token}, repeated}, trust))).value();
+    return release(who, ReleaseRequest{.grant = {number, token}, .repeated = repeated}, trust);
+  }
+  ReleaseReply release(const Asker& who, const ReleaseRequest& request, Trust trust = Trust::yes) {
+    return read_release(run(release_command(scripts, place(who), times, request, trust))).value();
+  }
+  FreeReply free(std::uint64_t token) {
+    return read_free(run(free_command(scripts, place(asker('x')), token, Trust::yes))).value();
   }
   RenewReply renew(const Asker& who, std::uint64_t number, std::uint64_t token, Milliseconds lease) {
     return read_renew(run(renew_command(scripts, place(who), times, {number, token}, lease))).value();
   }
   /// What it did: left, gave, nothing.
-  std::string cancel(const Asker& who, std::uint64_t number, Trust trust = Trust::yes) {
-    const net::RedisReply reply = run(cancel_command(scripts, place(who), times, number, trust));
+  std::string cancel(const Asker& who, CancelRequest request, Trust trust = Trust::yes) {
+    const net::RedisReply reply = run(cancel_command(scripts, place(who), times, request, trust));
     cancelled = read_cancel(reply).value();
     return reply.at(0).text;
   }
@@ -103,6 +109,9 @@ class FifoBench : public ::testing::Test {
     return read_pulse(run(pulse_command(scripts, place(who), times, trust))).value();
   }
   InspectReply inspect() { return read_inspect(run(inspect_command(scripts, place(asker('x'))))).value(); }
+  std::string cancel(const Asker& who, std::uint64_t number, Trust trust = Trust::yes) {
+    return cancel(who, CancelRequest{.number = number}, trust);
+  }
   static std::string owner(const Asker& who, std::uint64_t number) {
     return who.process + ":" + std::to_string(number);
   }

@@ -30,7 +30,7 @@ class FifoLineTest : public ::testing::Test {
     return line.pulse_answered(at(sent), at(sent + 1ms), reply);
   }
   static PulseReply others(std::uint64_t token, Milliseconds left = 10s) {
-    return {.known = true, .token = token, .left = left, .owner = "b:1", .waiting = 9, .ticket = 1};
+    return {.known = true, .token = token, .left = left, .owner = "b:1", .waiting = 9, .ticket = 1, .last_ticket = 10};
   }
 
   FifoLine line{process, FifoTimes{}};
@@ -188,6 +188,7 @@ TEST_F(FifoLineTest, SendsWhoHasATicketThatTheServerNeverGaveToAskAgain) {
   PulseReply lost = others(101);  // the key was, and others have come since
   lost.ticket = 0;
   lost.waiting = 1;
+  lost.last_ticket = 1;
   EXPECT_EQ(pulse(500ms, lost).nudged, std::vector<std::uint64_t>{1});
 }
 
@@ -258,7 +259,7 @@ TEST_F(FifoLineTest, NamesTheOldestThatWaitAndTakesWhatAPulseFindsOfThem) {
   EXPECT_EQ(named[0], 1U);
   EXPECT_EQ(named[1], 3U);
   EXPECT_EQ(named[15], 17U);
-  PulseReply reply{.known = true, .token = 104, .left = 1s, .waiting = 17};
+  PulseReply reply{.known = true, .token = 104, .left = 1s, .waiting = 17, .last_ticket = 30};
   reply.found = {{1, 101, 1400ms, false}, {2, 102, 900ms, false}, {3, 103, 9s, true}, {4, 0, 0ms, false}};
   const FifoSteps steps = pulse(500ms, reply);
   ASSERT_EQ(steps.granted.size(), 2U);  // the second was known
@@ -272,11 +273,30 @@ TEST_F(FifoLineTest, NamesTheOldestThatWaitAndTakesWhatAPulseFindsOfThem) {
 
 TEST_F(FifoLineTest, ManyGrantsThatOnePulseFindsAreNoDeafnessButTwoPulsesAre) {
   for (std::uint64_t number = 1; number <= 4; ++number) wait(number);
-  PulseReply reply{.known = true, .token = 104, .left = 1s, .waiting = 2};
+  PulseReply reply{.known = true, .token = 104, .left = 1s, .waiting = 2, .last_ticket = 30};
   reply.found = {{1, 101, 1400ms, false}, {2, 102, 1400ms, false}};
   EXPECT_FALSE(pulse(500ms, reply).deaf);
   reply.found = {{3, 103, 1400ms, false}, {4, 104, 1400ms, false}};
   EXPECT_TRUE(pulse(1000ms, reply).deaf);
+}
+
+TEST_F(FifoLineTest, AnInboxThroughWhichAPlaceWasLostTwiceIsDeaf) {
+  wait();
+  PulseReply passed_over = others(101);
+  passed_over.known = false;
+  const FifoSteps first = pulse(500ms, passed_over);
+  EXPECT_EQ(first.places_lost, 1U);
+  EXPECT_FALSE(first.deaf);
+  EXPECT_TRUE(pulse(1000ms, passed_over).deaf);
+}
+
+TEST_F(FifoLineTest, AHeartbeatThatFailsMakesAllWhoWaitAskAgain) {
+  wait(1);
+  line.asks(at(0ms), 2);  // not answered yet
+  wait(3);
+  line.told(at(10ms), {3, 101, 1500ms, 2});
+  line.pulse_sent(at(500ms));
+  EXPECT_EQ(line.pulse_failed().nudged, std::vector<std::uint64_t>{1});
 }
 
 TEST_F(FifoLineTest, AMessageWithoutATokenMeansToAskAgain) {

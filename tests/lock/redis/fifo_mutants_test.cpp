@@ -159,8 +159,8 @@ TEST_F(FifoMutants, EachHandOverHasATokenOfItsOwn) {
 
 TEST_F(FifoMutants, AHandOverThatKeepsTheTokenIsCaught) {
   const Findings found = hand_over(
-      *server, altered(FifoScripts::standard(),
-                       "token = token < micros and micros or token + 1\n          owner = who\n", "owner = who\n"));
+      *server, altered(FifoScripts::standard(), "token = token < micros and micros or token + 1\n        owner = who\n",
+                       "owner = who\n"));
   EXPECT_GT(found.equal_tokens, 0U);
   EXPECT_GT(found.refused, 0U);  // by the fence: an equal token of another owner
 }

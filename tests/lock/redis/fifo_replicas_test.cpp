@@ -12,6 +12,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace firstcome::lock::test {
 namespace {
@@ -95,6 +96,23 @@ TEST_F(FifoReplicas, NobodyGetsALockThatTooFewReplicasKnow) {
   for (const char* name : {"a", "b", "c"}) get(*any, name);  // what was granted there was given back
   replicas[0]->resume();
   get(*both, "a");
+}
+
+TEST_F(FifoReplicas, ReplicasThatAreAwayHoldUpNothingButNewGrants) {
+  const auto one = open_locks("redis://" + master->address(), LockKind::fifo,
+                              {.watchdog_lease = 2s, .outage_limit = 30s, .replicas = 2})
+                       .value();
+  Lease kept = get(*one, "kept");
+  Lease given = get(*one, "given", 60s);
+  replicas[0]->pause();
+  std::vector<Box<Acquired>> waiting;
+  for (int i = 0; i < 20; ++i) waiting.push_back(ask(*one, "free-" + std::to_string(i), {.wait = 6s}));
+  const BootTime begin = BootClock::now();
+  EXPECT_EQ(release_blocking(std::move(given)), ReleaseOutcome::released);
+  EXPECT_LT(BootClock::now() - begin, 5 * 100ms);
+  EXPECT_FALSE(stops_within(kept.stop_token(), 5s));  // its renewals come through
+  for (Box<Acquired>& none : waiting) EXPECT_FALSE(none.take());
+  replicas[0]->resume();
 }
 
 TEST_F(FifoReplicas, OtherKindsRefuseToWaitForThem) {

@@ -145,17 +145,45 @@ TEST_F(FifoScriptsFaults, TheExpiryIsHardlyEverSet) {
   EXPECT_THAT(server->text({"INFO", "commandstats"}), ::testing::Not(HasSubstr("pexpireat")));
 }
 
-TEST_F(FifoScriptsFaults, WhatProcessesLeaveBehindGoesWhenTheQueueIsEmpty) {
+TEST_F(FifoScriptsFaults, WhatProcessesLeaveBehindGoesWhenItsTimeIsOver) {
   cancel(c, 9);
   std::uint64_t token = acquire(a, 1).token;
   acquire(b, 1);
   release(a, 1, token, Repeated::no, Trust::no);
   release(b, 1, inspect().token);
+  std::uint64_t number = 1;
+  const auto go_on = [&] {  // until a grant at which the server looks
+    do {
+      token = acquire(a, ++number).token;
+      release(a, number, token);
+    } while (token % 64 != 0);
+  };
+  go_on();
   EXPECT_THAT(fields(), UnorderedElementsAre("s", "p" + b.process, "f" + c.process));
-  for (std::uint64_t number = 2; number <= 63; ++number) release(a, number, acquire(a, number).token);
+  pass(times.waiter_lease);
+  go_on();
+  EXPECT_THAT(fields(), UnorderedElementsAre("s", "f" + c.process)) << "a copy may still come";
+  EXPECT_EQ(acquire(c, 9).outcome, Got::refused);
+  pass(11min);
+  go_on();
   EXPECT_THAT(fields(), UnorderedElementsAre("s"));
-  EXPECT_EQ(inspect().tail, 64U);
   EXPECT_GT(run(net::RedisCommand("PTTL", key())).integer, 0);
+}
+
+TEST_F(FifoScriptsFaults, WhatProcessesLeaveBehindGoesAlsoWhileTheQueueIsNeverEmpty) {
+  std::uint64_t number = 0;
+  acquire(a, ++number);
+  for (int process = 0; process < 1'200; ++process) {
+    const Asker dying{std::to_string(10'000'000 + process) + std::string(24, 'f')};
+    acquire(dying, 1);
+    acquire(a, ++number);
+    pass(times.waiter_lease);  // it died while it waited
+    pulse(a);
+    release(a, number - 1, inspect().token, Repeated::no, Trust::no);
+    ASSERT_EQ(inspect().owner, owner(a, number));
+    renew(a, number, inspect().token, 60s);
+  }
+  EXPECT_LT(fields().size(), 900U);  // of 1,200 processes
 }
 
 TEST_F(FifoScriptsFaults, AKeyOfAnotherTypeIsLeftAsItIs) {
@@ -163,9 +191,9 @@ TEST_F(FifoScriptsFaults, AKeyOfAnotherTypeIsLeftAsItIs) {
   const FifoPlace at = place(a);
   for (const std::string& error :
        {error_of(acquire_command(scripts, at, times, {1, 1s}, Trust::yes)),
-        error_of(release_command(scripts, at, {{1, 2}}, Trust::yes)),
+        error_of(release_command(scripts, at, times, {.grant = {1, 2}}, Trust::yes)),
         error_of(renew_command(scripts, at, times, {1, 2}, 1s)),
-        error_of(cancel_command(scripts, at, times, 1, Trust::yes)),
+        error_of(cancel_command(scripts, at, times, {.number = 1}, Trust::yes)),
         error_of(pulse_command(scripts, at, times, Trust::yes)), error_of(inspect_command(scripts, at))}) {
     EXPECT_THAT(error, StartsWith("WRONGTYPE"));
   }
@@ -198,9 +226,9 @@ TEST_F(FifoScriptsFaults, AReplicaRefusesAllButTheLook) {
   ASSERT_EQ(server->text({"REPLICAOF", "127.0.0.1", master.port_text()}), "OK");
   const FifoPlace at = place(a);
   for (const std::string& error : {error_of(acquire_command(scripts, at, times, {1, 1s}, Trust::yes)),
-                                   error_of(release_command(scripts, at, {{1, 2}}, Trust::yes)),
+                                   error_of(release_command(scripts, at, times, {.grant = {1, 2}}, Trust::yes)),
                                    error_of(renew_command(scripts, at, times, {1, 2}, 1s)),
-                                   error_of(cancel_command(scripts, at, times, 1, Trust::yes)),
+                                   error_of(cancel_command(scripts, at, times, {.number = 1}, Trust::yes)),
                                    error_of(pulse_command(scripts, at, times, Trust::yes))}) {
     EXPECT_THAT(error, StartsWith("READONLY"));
   }

@@ -30,19 +30,20 @@ class PermitsBench : public FifoBench {
     return take(who, number, {.weight = weight, .repeated = Repeated::yes});
   }
   ReleaseReply give(const Asker& who, std::uint64_t number, std::uint64_t token, Repeated repeated = Repeated::no) {
-    return read_release(run(release_command(permits.same, semaphore(who), {{number, token}, repeated}, Trust::yes)))
-        .value();
+    return give(who, ReleaseRequest{.grant = {number, token}, .repeated = repeated});
+  }
+  ReleaseReply give(const Asker& who, const ReleaseRequest& request, Trust trust = Trust::yes) {
+    return read_release(run(release_command(permits.same, semaphore(who), times, request, trust))).value();
   }
   ReleaseReply shrink(const Asker& who, std::uint64_t number, std::uint64_t token, std::uint32_t stays) {
-    const ReleaseRequest request{{number, token}, Repeated::no, stays};
-    return read_release(run(release_command(permits.same, semaphore(who), request, Trust::yes))).value();
+    return give(who, ReleaseRequest{.grant = {number, token}, .stays = stays});
   }
   Milliseconds prolong(const Asker& who, std::uint64_t number, std::uint64_t token, Milliseconds lease) {
     return read_renew(run(renew_command(permits.same, semaphore(who), times, {number, token}, lease))).value().length;
   }
   /// What it did: left, gave, nothing.
-  std::string give_up(const Asker& who, std::uint64_t number) {
-    const net::RedisReply reply = run(cancel_command(permits.same, semaphore(who), times, number, Trust::yes));
+  std::string give_up(const Asker& who, std::uint64_t number, LateCopy copy = LateCopy::no) {
+    const net::RedisReply reply = run(cancel_command(permits.same, semaphore(who), times, {number, copy}, Trust::yes));
     cancelled = read_cancel(reply).value();
     return reply.at(0).text;
   }

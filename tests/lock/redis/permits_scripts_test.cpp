@@ -116,7 +116,7 @@ TEST_F(PermitsScriptsTest, AProcessWhoseClaimHasLapsedIsNotKnownAndItsWaitersAre
   take(b, 1, {.weight = 5, .trust = Trust::no});
   take(b, 2, {.weight = 5});
   take(c, 1, {.weight = 5});
-  read_release(run(release_command(permits.same, semaphore(a), {{1, first.mine}}, Trust::no)));
+  give(a, {.grant = {1, first.mine}}, Trust::no);
   pass(1'500ms);
   listen(c);
   beat(c, {1});  // its own lease as a waiter is over 2 s after it asked
