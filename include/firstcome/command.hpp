@@ -222,7 +222,7 @@ struct AuditSale {
 using Command = std::variant<Reserve, GetReservation, ListReservations, BeginPayment, FinishPayment, Confirm, Cancel,
                              Return, FinishRefund, TakePaymentTasks, CreateSale, GetSale, ListSales, PatchSale,
                              DeleteSale, AuditSale, ReadEvents, FindUndelivered, ReadOutbox, DeliverEvents, AcquireLock,
-                             RenewLock, ReleaseLock, LeaveLock, InspectLock>;
+                             RenewLock, ReleaseLock, LeaveLock, InspectLock, FreeLock>;
 
 using Answer =
     std::variant<ReserveAnswer, ReservationAnswer, ReservationsAnswer, PaymentTasksAnswer, SaleAnswer, SalesAnswer,

@@ -10,8 +10,8 @@
 
 namespace firstcome {
 
-/// Lua for Redis, to be put before a script of yours; where that begins with a line `#!lua`, behind that line, which must
-/// stay the first. It defines
+/// Lua for Redis, to be put before a script of yours; where that begins with a line `#!lua`, behind that line, which
+/// must stay the first. It defines
 ///
 ///   firstcome_fence(key, token, owner)   -- true: accepted and remembered in the hash `key`; false: refused
 ///

@@ -46,6 +46,14 @@ struct LeaveLock {
   std::string name, lease;
 };
 
+/// Ends the grant with this token, whoever holds it. For administrators.
+/// Outcomes: done, lease_lost (nobody holds the lock by a grant with this token).
+struct FreeLock {
+  using Answer = LockAnswer;
+  std::string name;
+  std::uint64_t token = 0;
+};
+
 /// Outcome: done.
 struct InspectLock {
   using Answer = LockAnswer;

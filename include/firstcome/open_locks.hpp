@@ -28,8 +28,9 @@ enum class LockKind : std::uint8_t {
 /// `fifo`, `redisson`, `setnx` or `setnx-try`; nothing: another word.
 std::optional<LockKind> lock_kind_of(std::string_view word);
 
-/// Returns a space of locks at that URL. Connects in the background: a server that is not there is a failure of `acquire`, within
-/// `LockSettings::outage_limit`. The error says in one sentence what is wrong with the URL, and never its password.
+/// Returns a space of locks at that URL. Connects in the background: a server that is not there is a failure of
+/// `acquire`, within `LockSettings::outage_limit`. The error says in one sentence what is wrong with the URL, and never
+/// its password.
 ///
 ///     redis[s]://[user:password@]host[:6379][/database]
 ///     redis[s]+sentinel://[user:password@]host[:26379],host,.../master[/database]

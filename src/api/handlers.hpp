@@ -30,6 +30,7 @@ void acquire_lock(Call& call);
 void renew_lock(Call& call);
 void release_lock(Call& call);
 void inspect_lock(Call& call);
+void free_lock(Call& call);
 
 // orders.cpp
 void get_order(Call& call);

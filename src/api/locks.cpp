@@ -39,6 +39,15 @@ constexpr auto lease_rules = [] {
   return rules;
 }();
 
+constexpr auto free_rules = std::to_array<MemberRule>({
+    {.path = "token",
+     .type = JsonType::integer,
+     .need = Need::required,
+     .rule = "an integer from 1 to 9007199254740991, the token of the grant",
+     .min = 1,
+     .max = 9'007'199'254'740'991},
+});
+
 constexpr Milliseconds default_lease{10'000};
 
 /// False: no lock has such a name, and that was answered.
@@ -91,6 +100,20 @@ void answer_release(Call& call) {
   call.respond(200);
 }
 
+void answer_free(Call& call) {
+  const auto& said = call.said<LockAnswer>();
+  if (said.outcome != Outcome::done) return call.refuse(code_of(said.outcome));
+  const auto& freed = std::get<FreeLock>(call.command);
+  net::JsonWriter json(call.out);
+  json.begin_object();
+  json.key("name");
+  json.string(freed.name);
+  json.key("token");
+  json.integer(static_cast<std::int64_t>(freed.token));
+  json.end_object();
+  call.respond(200);
+}
+
 void answer_inspect(Call& call) {
   const auto& said = call.said<LockAnswer>();
   net::JsonWriter json(call.out);
@@ -126,6 +149,11 @@ void renew_lock(Call& call) {
 void release_lock(Call& call) {
   if (!read_name(call) || !call.read_body(lease_rules, EmptyBody::is_empty_object)) return;
   call.ask(ReleaseLock{std::string(call.parameter), std::string(call.members[0].text)}, answer_release);
+}
+
+void free_lock(Call& call) {
+  if (!read_name(call) || !call.read_body(free_rules, EmptyBody::is_empty_object)) return;
+  call.ask(FreeLock{std::string(call.parameter), static_cast<std::uint64_t>(call.members[0].integer)}, answer_free);
 }
 
 void inspect_lock(Call& call) {

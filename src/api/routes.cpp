@@ -31,6 +31,7 @@ constexpr auto table = std::to_array<Route>({
     {post, "/v1/locks/{name}/acquire", acquire_lock},
     {post, "/v1/locks/{name}/renew", renew_lock},
     {post, "/v1/locks/{name}/release", release_lock},
+    {post, "/v1/locks/{name}/free", free_lock},
     {get, "/v1/locks/{name}", inspect_lock},
     {get, "/healthz", healthz},
     {get, "/readyz", readyz},

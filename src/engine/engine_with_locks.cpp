@@ -55,6 +55,15 @@ Said seen(const std::expected<LockView, LockFailure>& view) {
   return answer;
 }
 
+Said freed(const std::expected<FreeOutcome, LockFailure>& outcome) {
+  if (!outcome && outcome.error().kind == LockFailure::Kind::broken)
+    return std::unexpected(Failure{FailureCode::outcome_unknown, outcome.error().detail});
+  if (!outcome) return unavailable(outcome.error().detail);
+  if (*outcome == FreeOutcome::not_offered)
+    return std::unexpected(Failure{FailureCode::not_supported, "this kind of lock cannot be freed"});
+  return with_outcome(*outcome == FreeOutcome::freed ? Outcome::done : Outcome::lease_lost);
+}
+
 }  // namespace
 
 EngineWithLocks::EngineWithLocks(Engine& below, std::unique_ptr<LockSpace> space, Post post)
@@ -91,12 +100,27 @@ EngineWithLocks::Held* EngineWithLocks::find_held(const Key& key) {
 void EngineWithLocks::apply(Operation& operation, const AcquireLock& command) {
   const Key key = key_of(command);
   if (const Held* held = find_held(key)) return answer_later(operation, granted(held->lease));
+  const BootTime until = BootClock::now() + command.wait;
+  if (const auto waits = waiting_.find(key); waits != waiting_.end() && command.wait > Milliseconds{0}) {
+    Wait& wait = waits_.at(waits->second);
+    if (until >= wait.askers.back().until && !wait.stop.stop_requested()) {
+      wait.askers.push_back({&operation, until});
+      wait.length = command.length;
+      return;
+    }
+  }
   leave(key);
   const std::uint64_t id = ++last_wait_;
-  Wait& wait = waits_[id];
-  wait = {&operation, key, command.length, space_->lock(command.name), {}};
+  waits_[id] = {{{&operation, until}}, key, command.length, space_->lock(command.name), {}};
   waiting_[key] = id;
-  AcquireOptions options{.wait = command.wait, .lease = command.length, .stop = wait.stop.get_token()};
+  wait_for_lock(id);
+}
+
+/// Until the first of those who ask has waited long enough.
+void EngineWithLocks::wait_for_lock(std::uint64_t id) {
+  const Wait& wait = waits_.at(id);
+  const auto left = std::chrono::ceil<Milliseconds>(wait.askers.front().until - BootClock::now());
+  AcquireOptions options{.wait = std::max(left, Milliseconds{0}), .lease = wait.length, .stop = wait.stop.get_token()};
   wait.lock->acquire(std::move(options), [this, id](Acquired result) {
     post_([this, id, result = std::move(result)]() mutable { acquired(id, std::move(result)); });
   });
@@ -105,20 +129,37 @@ void EngineWithLocks::apply(Operation& operation, const AcquireLock& command) {
 void EngineWithLocks::acquired(std::uint64_t id, Acquired result) {
   auto node = waits_.extract(id);
   Wait& wait = node.mapped();
+  if (!result && result.error().why == NotAcquired::Why::timed_out && wait.askers.size() > 1) {
+    // The others go on waiting, as new arrivals.
+    Wait over{{wait.askers.front()}, wait.key, wait.length, nullptr, {}};
+    wait.askers.erase(wait.askers.begin());
+    waits_.insert(std::move(node));
+    wait_for_lock(id);
+    return not_acquired(std::move(over), result.error());
+  }
   if (const auto latest = waiting_.find(wait.key); latest != waiting_.end() && latest->second == id)
     waiting_.erase(latest);
-  Operation& operation = *wait.operation;
-  if (!result) {
-    const Held* const held = find_held(wait.key);  // by an earlier request of the same lease
-    operation.answer = held != nullptr ? Said(granted(held->lease)) : why_not(result.error());
-    return operation.completed();
-  }
+  if (!result) return not_acquired(std::move(wait), result.error());
   Held& held = hold(wait.key, std::move(*result), wait.length);
   leave(wait.key);  // a later request of the same lease has it by this
   // A grant that was pushed begins as a short claim; the client is told of the lease it asked for.
-  if (held.lease.deadline() - BootClock::now() < wait.length / 2) return renew(operation, held);
-  operation.answer = granted(held.lease);
-  operation.completed();
+  const bool is_claim = held.lease.deadline() - BootClock::now() < wait.length / 2;
+  for (const Asker& asker : wait.askers) {
+    if (is_claim) {
+      renew(*asker.operation, held);
+    } else {
+      asker.operation->answer = granted(held.lease);
+      asker.operation->completed();
+    }
+  }
+}
+
+void EngineWithLocks::not_acquired(Wait wait, const NotAcquired& reason) {
+  for (const Asker& asker : wait.askers) {
+    const Held* const held = find_held(wait.key);  // by an earlier request of the same lease
+    asker.operation->answer = held != nullptr ? Said(granted(held->lease)) : why_not(reason);
+    asker.operation->completed();
+  }
 }
 
 EngineWithLocks::Held& EngineWithLocks::hold(const Key& key, Lease lease, Milliseconds length) {
@@ -193,6 +234,16 @@ void EngineWithLocks::apply(Operation& operation, const InspectLock& command) {
       operation.completed();
     });
   });
+}
+
+void EngineWithLocks::apply(Operation& operation, const FreeLock& command) {
+  space_->force_release(command.name, command.token,
+                        [this, &operation](const std::expected<FreeOutcome, LockFailure>& outcome) {
+                          post_([&operation, outcome] {
+                            operation.answer = freed(outcome);
+                            operation.completed();
+                          });
+                        });
 }
 
 }  // namespace firstcome::engine

@@ -1,7 +1,8 @@
 // An engine whose lock service stands elsewhere: lock commands go to a LockSpace (Redis, say), all others to the engine
 // below. So many servers share locks, each over the leases that were acquired through it.
 //
-// Who acquires through one server renews and releases through the same: elsewhere its lease is not known
+// A lease that waits and asks again keeps its place, as in the embedded engine. Who acquires through one server renews
+// and releases through the same: elsewhere its lease is not known
 // (`lease_lost`). A server that ends leaves its leases to lapse.
 #pragma once
 
@@ -15,6 +16,7 @@
 #include <stop_token>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace firstcome::engine {
 
@@ -37,10 +39,15 @@ class EngineWithLocks final : public Engine {
 
  private:
   using Key = std::string;  ///< name and lease
-  struct Wait {
+  /// One request that waits. The same lease may ask again meanwhile: then both wait in the same place.
+  struct Asker {
     Operation* operation = nullptr;
+    BootTime until;
+  };
+  struct Wait {
+    std::vector<Asker> askers;  ///< their ends rise
     Key key;
-    Milliseconds length{};
+    Milliseconds length{};  ///< as asked for last
     std::unique_ptr<Lock> lock;
     std::stop_source stop;
   };
@@ -55,7 +62,10 @@ class EngineWithLocks final : public Engine {
   void apply(Operation& operation, const ReleaseLock& command);
   void apply(Operation& operation, const LeaveLock& command);
   void apply(Operation& operation, const InspectLock& command);
-  void acquired(std::uint64_t wait, Acquired result);
+  void apply(Operation& operation, const FreeLock& command);
+  void wait_for_lock(std::uint64_t id);
+  void acquired(std::uint64_t id, Acquired result);
+  void not_acquired(Wait wait, const NotAcquired& reason);
   Held& hold(const Key& key, Lease lease, Milliseconds length);
   void renew(Operation& operation, Held& held);
   void leave(const Key& key);

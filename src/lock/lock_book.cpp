@@ -84,6 +84,14 @@ bool LockBook::release(std::string_view name, std::string_view lease, Instant no
   return true;
 }
 
+bool LockBook::free(std::string_view name, std::uint64_t token, Instant now) {
+  advance(now);
+  const auto at = entries_.find(name);
+  if (at == entries_.end() || !at->second.grant || at->second.grant->token != token) return false;
+  end(at, Event::Is::lapsed, now);
+  return true;
+}
+
 LockBook::View LockBook::inspect(std::string_view name, Instant now) {
   advance(now);
   const auto at = entries_.find(name);

@@ -77,7 +77,7 @@ class LockBook {
       acquired,      ///< `after`: the wait
       not_acquired,  ///< `why`; `after`: the wait
       released,      ///< `after`: the hold; none for a grant of an earlier run
-      lapsed,        ///< not released before its end; `after` as for `released`
+      lapsed,        ///< ended, or was freed, before its holder released it; `after` as for `released`
       renewed,       ///< `after`: past a third of its length since the grant or the last renewal; not less than 0
       not_renewed,   ///< a lease that does not hold the name
     };
@@ -102,6 +102,8 @@ class LockBook {
   const BookedGrant* renew(std::string_view name, std::string_view lease, Instant now);
   /// False: that lease does not hold the name.
   bool release(std::string_view name, std::string_view lease, Instant now);
+  /// Ends the grant with this token, whoever holds it. False: the name is not held by a grant with this token.
+  bool free(std::string_view name, std::uint64_t token, Instant now);
   View inspect(std::string_view name, Instant now);
   /// Gives up waiting, which `take_news` tells. Of a lease that does not wait: nothing.
   void leave(std::string_view name, std::string_view lease, Instant now);

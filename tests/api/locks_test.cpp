@@ -48,6 +48,23 @@ TEST_F(Locks, AreAcquiredRenewedInspectedAndReleased) {
   EXPECT_TRUE(view.null("expires_in_ms"));
 }
 
+TEST_F(Locks, AreFreedByTheTokenOfTheirGrantAndNoOther) {
+  const std::int64_t token = acquire(holder).integer("token");
+  const auto free = [&](std::int64_t of) {
+    return client.post("/v1/locks/a/free", "{\"token\":" + std::to_string(of) + "}");
+  };
+  expect_problem(free(token + 1), 409, "lease-lost");
+  EXPECT_EQ(client.get("/v1/locks/a").string("held"), "true");
+  const Reply freed = free(token);
+  EXPECT_EQ(freed.status, 200U);
+  EXPECT_EQ(freed.string("name"), "a");
+  EXPECT_EQ(freed.integer("token"), token);
+  EXPECT_EQ(client.get("/v1/locks/a").string("held"), "false");
+  expect_problem(client.post("/v1/locks/a/release", holder), 409, "lease-lost");
+  expect_problem(free(token), 409, "lease-lost");
+  EXPECT_GT(acquire(other).integer("token"), token);
+}
+
 TEST_F(Locks, TellOthersWhenToComeAgain) {
   acquire(holder);
   server.advance(6'001ms);

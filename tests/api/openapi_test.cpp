@@ -298,6 +298,11 @@ TEST_F(Contract, AnswersAsItSays) {
   ask("POST", lock + "/acquire", "b", lease);
   ask("POST", lock + "/renew", "b", lease);
   ask("POST", lock + "/release", "b", lease);
+  ask("POST", lock + "/acquire", "a", lease);
+  const std::string token = std::to_string(client.get("/v1/locks/a").integer("token"));
+  for (const std::string& body : {"{\"token\":" + token + "}", std::string("{"), std::string(R"({"token":0})")})
+    ask("POST", lock + "/free", "a", body);
+  ask("POST", lock + "/free", "a", "{\"token\":" + token + "}");
   ask("GET", lock, "a");
   ask("GET", lock, "a", "", "?x=1");
   ask("GET", "/v1/events", "");

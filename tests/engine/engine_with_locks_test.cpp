@@ -100,6 +100,16 @@ TEST_F(WithLocks, GrantsRenewsInspectsAndReleases) {
   EXPECT_GT(acquire("y").token, grant.token);
 }
 
+TEST_F(WithLocks, FreesALockByTheTokenOfItsGrant) {
+  const LockAnswer grant = acquire("x");
+  const auto waits = submit(AcquireLock{"a", "y", 10s, 20s});
+  EXPECT_EQ(ask(FreeLock{"a", grant.token + 1}).outcome, Outcome::lease_lost);
+  EXPECT_EQ(ask(FreeLock{"a", grant.token}).outcome, Outcome::done);
+  tasks.run_until_done(*waits);
+  EXPECT_EQ(waits->as<LockAnswer>().outcome, Outcome::done);
+  EXPECT_EQ(ask(RenewLock{"a", "x"}).outcome, Outcome::lease_lost);
+}
+
 TEST_F(WithLocks, HandsOverToWhoWaits) {
   acquire("x");
   const auto waits = submit(AcquireLock{"a", "y", 10s, 20s});
@@ -119,6 +129,35 @@ TEST_F(WithLocks, GivesALaterRequestOfALeaseTheGrantThatAnEarlierOneGot) {
   EXPECT_EQ(first->as<LockAnswer>().outcome, Outcome::done);
   EXPECT_EQ(again->as<LockAnswer>().outcome, Outcome::done);
   EXPECT_EQ(again->as<LockAnswer>().token, first->as<LockAnswer>().token);
+}
+
+TEST_F(WithLocks, KeepsThePlaceOfALeaseThatAsksAgain) {
+  acquire("x");
+  const auto first = submit(AcquireLock{"a", "y", 10s, 10s});
+  const auto other = submit(AcquireLock{"a", "z", 10s, 20s});
+  const auto again = submit(AcquireLock{"a", "y", 10s, 20s});
+  EXPECT_EQ(ask(InspectLock{"a"}).waiting, 2U);
+  EXPECT_EQ(ask(ReleaseLock{"a", "x"}).outcome, Outcome::done);
+  tasks.run_until_done(*first);
+  tasks.run_until_done(*again);
+  EXPECT_EQ(again->as<LockAnswer>().outcome, Outcome::done);
+  EXPECT_EQ(again->as<LockAnswer>().token, first->as<LockAnswer>().token);
+  EXPECT_FALSE(other->done) << "it asked later";
+  EXPECT_EQ(ask(ReleaseLock{"a", "y"}).outcome, Outcome::done);
+  tasks.run_until_done(*other);
+  EXPECT_EQ(other->as<LockAnswer>().outcome, Outcome::done);
+}
+
+TEST_F(WithLocks, AnswersEachRequestOfALeaseWhenItsOwnWaitIsOver) {
+  acquire("x");
+  const auto first = submit(AcquireLock{"a", "y", 10s, 50ms});
+  const auto again = submit(AcquireLock{"a", "y", 10s, 20s});
+  tasks.run_until_done(*first);
+  EXPECT_EQ(first->as<LockAnswer>().outcome, Outcome::locked);
+  EXPECT_FALSE(again->done);
+  EXPECT_EQ(ask(ReleaseLock{"a", "x"}).outcome, Outcome::done);
+  tasks.run_until_done(*again);
+  EXPECT_EQ(again->as<LockAnswer>().outcome, Outcome::done);
 }
 
 TEST_F(WithLocks, LetsGoOfWhoLeaves) {

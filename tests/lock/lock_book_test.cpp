@@ -83,6 +83,22 @@ TEST_F(Book, HandsOverInTheOrderOfArrivalInTheStepOfTheRelease) {
   EXPECT_EQ(told(), Leases{"r"});
 }
 
+TEST_F(Book, FreesANameByTheTokenOfItsGrant) {
+  const std::uint64_t token = acquire("x").grant->token;
+  acquire("y", 1s);
+  book.take_events();
+  EXPECT_FALSE(book.free("a", token + 1, now));
+  EXPECT_FALSE(book.free("another", token, now));
+  now += 30ms;
+  EXPECT_TRUE(book.free("a", token, now));
+  EXPECT_EQ(told(), Leases{"y"});
+  EXPECT_FALSE(book.release("a", "x", now));
+  EXPECT_FALSE(book.free("a", token, now)) << "y has it, by another grant";
+  const auto events = book.take_events();
+  EXPECT_EQ(events.at(0).is, LockBook::Event::Is::lapsed);
+  EXPECT_EQ(events.at(0).after, 30ms);
+}
+
 TEST_F(Book, TokensRiseWithEveryGrantOverAllNames) {
   std::uint64_t last = 0;
   for (int round = 0; round < 5'000; ++round) {

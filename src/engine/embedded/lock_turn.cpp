@@ -43,6 +43,10 @@ LockAnswer decide(LockBook& book, const ReleaseLock& command, Instant now) {
   return with_outcome(book.release(command.name, command.lease, now) ? Outcome::done : Outcome::lease_lost);
 }
 
+LockAnswer decide(LockBook& book, const FreeLock& command, Instant now) {
+  return with_outcome(book.free(command.name, command.token, now) ? Outcome::done : Outcome::lease_lost);
+}
+
 LockAnswer decide(LockBook& book, const LeaveLock& command, Instant now) {
   book.leave(command.name, command.lease, now);
   return with_outcome(Outcome::done);
