@@ -322,6 +322,7 @@ TEST(Orders, ThatAreMissingAreFoundAndToldOfAgain) {
   repair.emplace_back("--repair");
   EXPECT_EQ(run_program(repair).code, 0);
   EXPECT_EQ(run_program(audit).code, 0);
+  EXPECT_TRUE(eventually([&] { return client.request("GET", "/v1/orders/" + id, "")->status == 200U; }, 75s));
   const auto there = parse_json(client.request("GET", "/v1/orders/" + id, "")->body);
   const Ran exported = run_program({"export", "--sale", "tee", "--format", "jsonl", "--database", elsewhere});
   EXPECT_THAT(exported.output, HasSubstr(text_of(there, "confirmed_at"))) << "the time of its confirmation";
@@ -357,7 +358,7 @@ TEST(Orders, WithOtherValuesAreFoundByTheAudit) {
   AuditedShop shop(folder.path() / "shop");
   const std::string database = AuditedShop::url_in(folder.path() / "shop");
   for (const char* customer : {"a", "b", "c"}) shop.sell(customer);
-  EXPECT_EQ(shop.audit(database).code, 0);
+  EXPECT_TRUE(eventually([&] { return shop.audit(database).code == 0; }, 75s));
   engine::SqlSessionOptions options;
   options.database = engine::parse_database_url(database, "order database").value();
   engine::SqlSession console(options);
@@ -380,7 +381,7 @@ TEST(Orders, OfSalesThatTheServerDoesNotKnowAreToldByTheAudit) {
   {
     AuditedShop shop(folder.path() / "shop");
     for (const char* customer : {"a", "b", "c"}) shop.sell(customer);
-    EXPECT_EQ(shop.audit(database).code, 0);
+    EXPECT_TRUE(eventually([&] { return shop.audit(database).code == 0; }, 75s));
   }
   const AuditedShop other(folder.path() / "other");
   const Ran ran = other.audit(database, {"--wait-ms", "0"});
