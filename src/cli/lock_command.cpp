@@ -1,5 +1,6 @@
 #include "cli/lock_command.hpp"
 
+#include "cli/lock/lock_free.hpp"
 #include "cli/lock/lock_options.hpp"
 #include "cli/lock/lock_run.hpp"
 #include "cli/lock/lock_views.hpp"
@@ -101,6 +102,20 @@ void add_list(CLI::App& lock, Run& run) {
   command->callback([given, &run] { run = [given] { return list_locks(*given); }; });
 }
 
+void add_free(CLI::App& lock, Run& run) {
+  auto given = std::make_shared<LockOptionsGiven>();
+  CLI::App* command = lock.add_subcommand(
+      "free", "Ends the grant of a lock whose holder is gone or must not go on; the next in line has the lock at once");
+  add_lock_name(*command, *given);
+  add_lock_backend(*command, *given);
+  add_lock_kind(*command, *given);
+  command->add_option("--token", given->token, "The token of that grant, as `lock show` tells it")->required();
+  command->footer(
+      "The holder is not asked. It finds its lease lost when it renews it, and is stopped then; until then only the\n"
+      "fencing token keeps its writes out. Ends with 1 where nobody, or a grant with another token, holds the lock.");
+  command->callback([given, &run] { run = [given] { return free_lock(*given); }; });
+}
+
 }  // namespace
 
 void add_lock_commands(CLI::App& app, Run& run) {
@@ -109,6 +124,7 @@ void add_lock_commands(CLI::App& app, Run& run) {
   add_run(*lock, run);
   add_show(*lock, run);
   add_list(*lock, run);
+  add_free(*lock, run);
 }
 
 }  // namespace firstcome::cli

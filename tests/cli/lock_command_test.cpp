@@ -118,6 +118,28 @@ TEST_F(LockCommand, ShowsAndListsReadWriteLocksAndSemaphores) {
   EXPECT_THAT(error(), HasSubstr("has no read-write locks and semaphores"));
 }
 
+TEST_F(LockCommand, FreesTheGrantWithThatToken) {
+  const auto holder = start({"run", "job", "--", "sh", "-c", "echo $FIRSTCOME_LOCK_TOKEN; exec sleep 100"});
+  const auto token = holder->read_line(patience);
+  ASSERT_TRUE(token) << error();
+  EXPECT_EQ(run({"free", "job", "--token", "1"}), 1);
+  EXPECT_THAT(error(), HasSubstr("has another token than 1"));
+  EXPECT_EQ(run({"run", "job", "-n", "--", "true"}), 75) << "it was left alone";
+  EXPECT_EQ(output({"free", "job", "--token", *token}), "the grant of job with token " + *token + " has ended\n");
+  EXPECT_EQ(run({"run", "job", "-n", "--", "true"}), 0);
+  EXPECT_EQ(run({"free", "job", "--token", *token}), 1);
+  EXPECT_THAT(error(), HasSubstr("nobody holds job"));
+  EXPECT_EQ(holder->wait(patience), lease_lost) << "its next renewal tells it";
+}
+
+TEST_F(LockCommand, RefusesToFreeWhatItCannot) {
+  EXPECT_EQ(run({"free", "job"}), 64);
+  EXPECT_EQ(run({"free", "job", "--token", "many"}), 64);
+  EXPECT_EQ(run({"free", "a{b}", "--token", "1"}), 64);
+  EXPECT_EQ(run({"free", "job", "--token", "1", "--kind", "setnx"}), 64);
+  EXPECT_THAT(error(), HasSubstr("cannot be freed"));
+}
+
 TEST_F(LockCommand, TakesTheOptionsOfFlock) {
   const auto holder = start({"run", "job", "--", "sh", "-c", "echo in; exec sleep 100"});
   ASSERT_EQ(holder->read_line(patience), "in") << error();

@@ -26,6 +26,7 @@ struct LockOptionsGiven {
   std::uint32_t of = 0;
   bool semaphore = false;              ///< `show` looks at a semaphore
   int conflict_code = exit_try_again;  ///< the exit code where the lock was not to be had in time
+  std::uint64_t token = 0;             ///< of the grant that `free` ends
   bool verbose = false;
   bool json = false;
   std::string shell_command;         ///< one line for the shell, instead of `command`
