@@ -49,10 +49,10 @@ class Chain {
   OrdersProcess& orders() { return orders_; }
   const std::filesystem::path& folder() const { return folder_.path(); }
 
-  /// What `firstcome audit` finds.
+  /// What `firstcome audit` finds. It asks the latest node: others may have been killed.
   Ran audit(const std::string& wait_ms = "120000") {
-    return run_program({"audit", "--engine", "http://127.0.0.1:" + std::to_string(nodes_[0].port()), "--database",
-                        database_.url(), "--kafka", kafka_.url(), "--wait-ms", wait_ms},
+    return run_program({"audit", "--engine", "http://127.0.0.1:" + std::to_string(nodes_.targets().back().port),
+                        "--database", database_.url(), "--kafka", kafka_.url(), "--wait-ms", wait_ms},
                        {}, 300s);
   }
 
