@@ -124,8 +124,10 @@ TEST(RedisSubscriber, KeepsAChannelThatWasConfirmedWhenALaterCallForItFails) {
     EXPECT_EQ(listener.subscriber->channels(), 1U);
   }
   proxy.resume();
-  ASSERT_TRUE(loop.run_until([&] { return server.text({"PUBLISH", "a", "1"}) == "1"; }));
-  EXPECT_TRUE(loop.run_until([&] { return !listener.messages.empty(); }));
+  EXPECT_TRUE(loop.run_until([&] {
+    server.text({"PUBLISH", "a", "1"});
+    return !listener.messages.empty();
+  }));
 }
 
 TEST(RedisSubscriber, FindsAConnectionThatIsSilentlyDead) {
