@@ -48,6 +48,10 @@ void readyz(Call& call) {
     json.key("held_back");
     json.string(held_back);
   }
+  if (!readiness.reason.empty()) {
+    json.key("detail");
+    json.string(readiness.reason);
+  }
   json.end_object();
   call.respond(200);
 }

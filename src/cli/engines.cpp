@@ -85,7 +85,7 @@ Opened open_embedded(const ServeOptions& options, EngineParts& parts) {
 Opened open_redis(const ServeOptions& options, const net::RedisUrl& url, const EngineParts& parts) {
   engine::RedisEngineOptions redis;
   redis.url = url;
-  redis.redis.tls.ca_file = options.redis_ca;
+  if (options.redis_unchecked) redis.unknown_settings = engine::UnknownSettings::trusted;
   redis.durability = durability_of(options);
   redis.queue_operations = options.queue_limit;
   redis.outbox_limit = options.outbox_limit;

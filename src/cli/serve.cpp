@@ -159,16 +159,22 @@ std::optional<Dependency> dependency_by(const std::string& url, const net::Redis
 }
 
 std::vector<Dependency> dependencies_of(const ServeOptions& options, const DeliveryPlan& plan) {
-  net::RedisOptions redis;
-  redis.tls.ca_file = options.redis_ca;
   std::vector<Dependency> needed;
   for (const std::string* url : {&options.engine, &options.locks, &options.inventory}) {
-    if (auto dependency = dependency_by(*url, redis)) needed.push_back(std::move(*dependency));
+    if (auto dependency = dependency_by(*url, {})) needed.push_back(std::move(*dependency));
   }
   if (plan.kafka) needed.push_back(kafka_dependency(*plan.kafka));
   if (plan.orders && plan.orders->kind != engine::DatabaseUrl::Kind::sqlite)
     needed.push_back(database_dependency(*plan.orders));
   return needed;
+}
+
+/// Whoever connects to Redis does so by one description.
+ServeOptions with_complete_urls(ServeOptions options) {
+  options.engine = complete_redis_url("--engine", options.engine, options.redis);
+  options.locks = complete_redis_url("--locks", options.locks, options.redis);
+  options.inventory = complete_redis_url("--inventory", options.inventory, options.redis);
+  return options;
 }
 
 /// What keeps the locks, if it is not the engine, and what counts them in either case.
@@ -303,7 +309,8 @@ class Program {
 
 }  // namespace
 
-int serve(const ServeOptions& options, const ListenAddress& address) {
+int serve(const ServeOptions& given, const ListenAddress& address) {
+  const ServeOptions options = with_complete_urls(given);
   const payment::MakeGateway gateway = choose_gateway(options);
   const EngineChoice choice = choose_engine(options);
   const DeliveryPlan plan = plan_delivery(options);
@@ -315,6 +322,9 @@ int serve(const ServeOptions& options, const ListenAddress& address) {
   const auto needed = dependencies_of(options, plan);
   if (const int code = await_dependencies(needed, std::chrono::milliseconds{options.wait_for_ms}); code != exit_fine)
     return code;
+  if (locks.space && !options.locks.empty()) {
+    if (const auto warning = eviction_warning(options.locks)) spdlog::warn("{}", *warning);
+  }
   EngineParts parts;
   if (plan.delivers()) parts.deliveries = engine::Deliveries::expected;
   if (!locks.space) parts.observer = locks.metrics;

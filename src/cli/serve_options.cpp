@@ -92,8 +92,6 @@ void add_serve_command(CLI::App& app, Run& run) {
           "On Redis, what an answer survives: memory, aof (a crash of Redis) or replicated (loss of the primary)")
       ->capture_default_str()
       ->check(CLI::IsMember({"memory", "aof", "replicated"}));
-  command->add_option("--redis-ca", options->redis_ca, "PEM file of who signs the certificate of a rediss:// server")
-      ->check(CLI::ExistingFile);
   command
       ->add_option("--locks", options->locks,
                    "Where /v1/locks are kept: embedded, or redis://HOST:PORT, "
@@ -130,6 +128,11 @@ void add_serve_command(CLI::App& app, Run& run) {
   command->add_option("--log-level", options->log_level, "What is logged to standard error")
       ->capture_default_str()
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}));
+  add_redis_options(*command, options->redis);
+  command
+      ->add_flag("--redis-unchecked", options->redis_unchecked,
+                 "Serve also where Redis does not tell its settings (no CONFIG, no INFO): you have checked them")
+      ->group("Redis");
   add_guard(*command, *options);
   add_limits(*command, *options);
   command->callback([options, &run] {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/command.hpp"
+#include "cli/redis_connection.hpp"
 
 #include <firstcome/limits.hpp>
 
@@ -19,8 +20,9 @@ struct ServeOptions {
   std::string sales;                  ///< a file of sales to create at start; empty: none
   std::string engine = "embedded";    ///< or guarded, or the URL of a Redis
   std::string durability = "memory";  ///< on Redis: memory, aof or replicated
-  std::string redis_ca;               ///< PEM, for rediss://; empty: what the system trusts
   std::int64_t wait_for_ms = 0;       ///< for the servers that it needs, at start; 0: not
+  RedisConnectionOptions redis;       ///< of every Redis that a URL names
+  bool redis_unchecked = false;       ///< settings that it does not tell are trusted
   std::string simulate_payment;       ///< as SimulatedGateway reads it; empty: never fails
   std::string gateway;                ///< http://host:port of a payment provider; empty: simulated
   std::string locks;  ///< embedded, or the URL of a Redis; empty: where the sales are. Guarded: where the guard's are

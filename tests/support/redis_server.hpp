@@ -29,6 +29,10 @@
 
 namespace firstcome::testing {
 
+/// The rights of a user for sales and locks, as docs/redis.md has them.
+inline constexpr const char* documented_rights =
+    "on >secret ~firstcome:* &firstcome:* +@all -@dangerous +config|get +info +role";
+
 bool redis_is_installed();
 /// FIRSTCOME_REQUIRE_ALL=1: what is missing is a failure.
 bool all_is_required();

@@ -36,6 +36,7 @@ class RedisAudit::Page final : public DeskRequest {
     return true;
   }
   void fail(const Failure& failure) override { audit_->fail(failure); }
+  bool is_page() const override { return true; }
 
  private:
   std::shared_ptr<RedisAudit> audit_;

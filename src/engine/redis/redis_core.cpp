@@ -19,6 +19,8 @@ using std::chrono::seconds;
 
 constexpr milliseconds watch_pause{1'000};
 constexpr milliseconds watch_pause_in_trouble{250};
+constexpr std::uint64_t most_reservations_that_move = 200'000;
+constexpr std::uint64_t move_us_per_reservation = 7;
 
 /// From the system; without it nothing can be kept apart.
 template <class Bytes>
@@ -85,6 +87,7 @@ RedisCore::RedisCore(net::RedisClient& client, net::IoExecutor executor, RedisCo
               .node = random_node(),
               .durability = options.durability,
               .refusal_seed = random_seed(),
+              .patience = options.patience,
               .outbox_limit = options.outbox_limit},
       poll_timer_(executor),
       watch_timer_(executor) {
@@ -94,12 +97,13 @@ RedisCore::RedisCore(net::RedisClient& client, net::IoExecutor executor, RedisCo
     find_out(handle, std::move(done));
   };
   office_.changed = [this](SaleHandle handle) { desk_changed(handle); };
+  office_.marked = [this](SaleHandle handle, const OutboxMarks& marks) { note_marks(handle, marks); };
 }
 
 RedisCore::~RedisCore() = default;
 
 void RedisCore::open(SteadyTime deadline, std::move_only_function<void(std::expected<void, Failure>)> done) {
-  check_server(client_, "firstcome:sales", options_.durability, deadline,
+  check_server(client_, server_question("firstcome:sales", deadline),
                [this, deadline, done = std::move(done)](std::expected<void, std::string> checked) mutable {
                  if (!checked) return done(std::unexpected(Failure{FailureCode::store_unavailable, checked.error()}));
                  StoreSecret secret{};
@@ -110,6 +114,13 @@ void RedisCore::open(SteadyTime deadline, std::move_only_function<void(std::expe
                                    done(std::move(founded));
                                  });
                });
+}
+
+ServerQuestion RedisCore::server_question(std::string key, SteadyTime deadline) const {
+  return {.key = std::move(key),
+          .durability = options_.durability,
+          .unknown = options_.unknown_settings,
+          .deadline = deadline};
 }
 
 void RedisCore::complete(Operation& operation, std::expected<Answer, Failure> answer) {
@@ -189,7 +200,7 @@ bool RedisCore::try_known(Lookup& lookup) {
   } else if (registry_.id_of(handle).empty()) {
     return false;
   }
-  with_desk(handle, lookup.deadline, std::move(lookup.found));
+  with_desk(handle, std::move(lookup.found));
   return true;
 }
 
@@ -214,17 +225,18 @@ void RedisCore::refresh_for_lookups() {
   });
 }
 
-void RedisCore::with_desk(SaleHandle handle, SteadyTime deadline, Found found) {
+void RedisCore::with_desk(SaleHandle handle, Found found) {
   if (const auto desk = desks_.find(value(handle)); desk != desks_.end()) return found(desk->second);
   auto& waiting = opening_[value(handle)];
   waiting.push_back(std::move(found));
-  if (waiting.size() == 1) open_desk(handle, deadline);
+  if (waiting.size() == 1) open_desk(handle, deadline_from_now());  // others may come while it is opened
 }
 
 void RedisCore::open_desk(SaleHandle handle, SteadyTime deadline) {
   if (options_.servers == RedisCoreOptions::Servers::one) return read_terms_of(handle, deadline);
-  check_server(client_, SaleKeys(handle).hash, options_.durability, deadline,
-               [this, handle, deadline](std::expected<void, std::string> checked) {
+  check_server(client_, server_question(SaleKeys(handle).hash, deadline),
+               [this, handle, deadline, alive = std::weak_ptr(alive_)](std::expected<void, std::string> checked) {
+                 if (alive.expired()) return;
                  if (checked) return read_terms_of(handle, deadline);
                  desk_opened(handle, std::unexpected(Failure{FailureCode::store_unavailable, checked.error()}));
                });
@@ -285,10 +297,25 @@ void RedisCore::find_out(SaleHandle handle, std::move_only_function<void(DeskOff
 /// It has been deleted.
 void RedisCore::retire(SaleHandle handle) {
   marks_.erase(value(handle));
+  forgotten_from_.erase(value(handle));
+  if (const auto planned = planned_.find(value(handle)); planned != planned_.end()) {
+    polls_.erase({planned->second, value(handle)});
+    planned_.erase(planned);
+  }
   const auto desk = desks_.find(value(handle));
   if (desk == desks_.end()) return;
   retired_.push_back(std::move(desk->second));
   desks_.erase(desk);
+}
+
+/// Desks of deleted sales end when nobody waits there any more. Answers may view their terms, until the turn in which
+/// they are taken is over.
+void RedisCore::let_retired_go() {
+  std::erase_if(retired_, [this](std::shared_ptr<SaleDesk>& desk) {
+    if (desk.use_count() > 1 || !desk->is_idle()) return false;
+    events_.let_go(desk->share_sale());
+    return true;
+  });
 }
 
 // --- time ---
@@ -333,12 +360,14 @@ void RedisCore::watch() {
     if (result) {
       for (const auto& [id, sale] : registry_.sales()) {
         if (sale.phase == SalePhase::open && !desks_.contains(value(sale.handle))) {
-          with_desk(sale.handle, deadline_from_now(), [](const DeskOr&) {});
+          with_desk(sale.handle, [](const DeskOr&) {});
         }
       }
     }
+    if (result) finish_erasing();
     tell_readiness(result);
     rescue_payments();
+    let_retired_go();
     watch_timer_.expires_after(result ? watch_pause : watch_pause_in_trouble);
     watch_timer_.async_wait([this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
       if (!error && !alive.expired()) watch();
@@ -357,7 +386,20 @@ void RedisCore::tell_readiness(const std::expected<void, Failure>& store) {
   for (const auto& [handle, desk] : desks_) {
     if (!desk->trouble().empty()) return events_.readiness({false, desk->trouble()});
   }
-  events_.readiness({true, {}});
+  events_.readiness({true, warning()});
+}
+
+/// What an operator should know although everything works.
+std::string RedisCore::warning() const {
+  if (options_.servers == RedisCoreOptions::Servers::one) return {};
+  for (const auto& [handle, desk] : desks_) {
+    const std::uint64_t stored = desk->head().sale.last;
+    if (stored <= most_reservations_that_move) continue;
+    return fmt::format(
+        "sale {} has {} stored reservations: moving its slot to another server would stop both servers for about {} ms",
+        desk->sale().terms.id, stored, stored * move_us_per_reservation / 1'000);
+  }
+  return {};
 }
 
 RedisCoreCounters RedisCore::counters() const {
@@ -365,7 +407,8 @@ RedisCoreCounters RedisCore::counters() const {
                              .calls_repeated = office_.calls_repeated,
                              .commands = office_.commands_decided,
                              .rollbacks = office_.rollbacks,
-                             .sales = desks_.size()};
+                             .overloaded = office_.overloaded,
+                             .sales = desks_.size() + retired_.size()};
   counters.undelivered = undelivered();
   for (const auto& [handle, desk] : desks_) counters.waiting += desk->waiting();
   return counters;

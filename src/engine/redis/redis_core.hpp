@@ -8,6 +8,7 @@
 #include "engine/driven_engine.hpp"
 #include "engine/redis/redis_audit.hpp"
 #include "engine/redis/sale_desk.hpp"
+#include "engine/redis/server_check.hpp"
 
 #include <firstcome/limits.hpp>
 
@@ -29,6 +30,7 @@ namespace firstcome::engine {
 struct RedisCoreOptions {
   Durability durability = Durability::memory;
   std::chrono::milliseconds patience{2'000};
+  UnknownSettings unknown_settings = UnknownSettings::refused;
   /// Whether every sale may be kept by another server, whose settings are to be checked too.
   enum class Servers : std::uint8_t { one, many } servers = Servers::one;
   std::uint64_t outbox_keep = limits::outbox_keep;  ///< see RedisEngineOptions, as the next two
@@ -43,6 +45,8 @@ struct RedisCoreEvents {
   std::function<void()> payment_work = {};
   std::function<void(SaleHandle)> events_written = {};
   std::function<void(Readiness)> readiness = {};
+  /// Terms of a deleted sale. Answers that were given before may view them.
+  std::function<void(std::shared_ptr<const KnownSale>)> let_go = {};
 };
 
 struct RedisCoreCounters {
@@ -50,6 +54,7 @@ struct RedisCoreCounters {
   std::uint64_t calls_repeated = 0;
   std::uint64_t commands = 0;
   std::uint64_t rollbacks = 0;
+  std::uint64_t overloaded = 0;
   std::uint64_t sales = 0;
   std::uint64_t waiting = 0;
   std::uint64_t undelivered = 0;
@@ -99,6 +104,7 @@ class RedisCore {
   class ForgottenRequest;
 
   SteadyTime deadline_from_now() const { return SteadyClock::now() + options_.patience; }
+  ServerQuestion server_question(std::string key, SteadyTime deadline) const;
   void complete(Operation& operation, std::expected<Answer, Failure> answer);
   void complete_now(Operation& operation, std::expected<Answer, Failure> answer);
 
@@ -107,12 +113,13 @@ class RedisCore {
   void look_up(Lookup lookup);
   bool try_known(Lookup& lookup);
   void refresh_for_lookups();
-  void with_desk(SaleHandle handle, SteadyTime deadline, Found found);
+  void with_desk(SaleHandle handle, Found found);
   void open_desk(SaleHandle handle, SteadyTime deadline);
   void read_terms_of(SaleHandle handle, SteadyTime deadline);
   void desk_opened(SaleHandle handle, DeskOr desk);
   void find_out(SaleHandle handle, std::move_only_function<void(DeskOffice::Missing)> done);
   void retire(SaleHandle handle);
+  void let_retired_go();
 
   // --- time (redis_core.cpp) ---
   void desk_changed(SaleHandle handle);
@@ -120,6 +127,7 @@ class RedisCore {
   void poll_due();
   void watch();
   void tell_readiness(const std::expected<void, Failure>& store);
+  std::string warning() const;
 
   // --- sales (redis_sales.cpp) ---
   void create(Operation& operation, const CreateSale& command);
@@ -128,6 +136,8 @@ class RedisCore {
   void show_created(Operation& operation, SaleHandle handle, Outcome outcome);
   void erase(Operation& operation, const DeleteSale& command);
   void erased(const std::string& id, SaleHandle handle, const SaleAnswer& answer);
+  void finish_erasing();
+  void finish_erasing(const std::string& id, SaleHandle handle);
   void list(Operation& operation, const ListSales& command);
   void audit(Operation& operation, const AuditSale& command);
 
@@ -158,7 +168,8 @@ class RedisCore {
   Registry registry_;
   DeskOffice office_;
   std::unordered_map<std::uint64_t, std::shared_ptr<SaleDesk>> desks_;
-  std::deque<std::shared_ptr<SaleDesk>> retired_;  // answers may view their terms
+  std::deque<std::shared_ptr<SaleDesk>> retired_;  // somebody may wait there still
+  std::unordered_map<std::uint64_t, SteadyTime> erasing_since_;
   std::unordered_map<std::uint64_t, std::vector<Found>> opening_;
   std::vector<Lookup> lookups_;
   std::uint64_t round_ = 0;

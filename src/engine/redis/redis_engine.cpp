@@ -27,6 +27,7 @@ RedisCoreOptions core_options(const RedisEngineOptions& options) {
   const bool cluster = options.url.topology == net::RedisUrl::Topology::cluster;
   return {.durability = options.durability,
           .patience = options.patience,
+          .unknown_settings = options.unknown_settings,
           .servers = cluster ? RedisCoreOptions::Servers::many : RedisCoreOptions::Servers::one,
           .outbox_keep = options.outbox_keep,
           .outbox_limit = options.outbox_limit,
@@ -60,14 +61,16 @@ struct RedisEngine::Impl {
 
   mutable std::mutex mutex;  // protects what follows
   std::vector<Operation*> done;
+  std::vector<std::shared_ptr<const KnownSale>> let_go;  // of deleted sales; answers in `done` may view them
   Readiness ready;
   RedisCoreCounters told;
   std::function<void()> wake;
   std::function<void()> payment_work;
   std::function<void(SaleHandle)> events_written;
 
-  std::vector<Operation*> completing;  // the turn's alone
-  std::vector<Operation*> fresh;       // the loop's alone: done, and not flushed
+  std::vector<Operation*> completing;                    // the turn's alone
+  std::vector<std::shared_ptr<const KnownSale>> ending;  // likewise
+  std::vector<Operation*> fresh;                         // the loop's alone: done, and not flushed
 };
 
 std::expected<std::unique_ptr<RedisEngine>, Failure> RedisEngine::open(RedisEngineOptions options) {
@@ -104,6 +107,10 @@ std::expected<void, Failure> RedisEngine::Impl::open() {
       const std::lock_guard guard(mutex);
       ready = std::move(readiness);
       told = now;
+    };
+    events.let_go = [this](std::shared_ptr<const KnownSale> sale) {
+      const std::lock_guard guard(mutex);
+      let_go.push_back(std::move(sale));
     };
     core = std::make_unique<RedisCore>(*client, loop.executor(), core_options(options), std::move(events));
     core->open(SteadyClock::now() + patience_at_start, [this, &opened](std::expected<void, Failure> result) {
@@ -194,9 +201,11 @@ std::optional<SteadyClock::time_point> RedisEngine::turn() noexcept {
   {
     const std::lock_guard guard(impl_->mutex);
     impl_->completing.swap(impl_->done);
+    impl_->ending.swap(impl_->let_go);
   }
   for (Operation* operation : impl_->completing) operation->completed();
   impl_->completing.clear();
+  impl_->ending.clear();
   return std::nullopt;
 }
 
@@ -219,6 +228,8 @@ std::vector<EngineFigure> RedisEngine::figures() const {
       {counter, "firstcome_engine_operations_total", "Operations decided", read(&RedisCoreCounters::commands)},
       {counter, "firstcome_engine_rollbacks_total", "Times the store had forgotten answers that were given",
        read(&RedisCoreCounters::rollbacks)},
+      {counter, "firstcome_engine_overloaded_total", "Operations that waited too long, or would have, and were refused",
+       read(&RedisCoreCounters::overloaded)},
       {gauge, "firstcome_engine_sales", "Sales that this node knows", read(&RedisCoreCounters::sales)},
       {gauge, "firstcome_outbox_undelivered", "Events that were not delivered yet",
        read(&RedisCoreCounters::undelivered)},

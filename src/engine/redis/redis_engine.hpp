@@ -10,6 +10,7 @@
 
 #include "engine/driven_engine.hpp"
 #include "engine/redis/sale_desk.hpp"
+#include "engine/redis/server_check.hpp"
 #include "net/redis/options.hpp"
 #include "net/redis/url.hpp"
 
@@ -29,6 +30,7 @@ struct RedisEngineOptions {
   std::size_t queue_operations = limits::queue_operations;
   /// How long a request waits for Redis before it is answered without an outcome.
   std::chrono::milliseconds patience{2'000};
+  UnknownSettings unknown_settings = UnknownSettings::refused;  ///< of a server that does not tell them
   std::uint64_t outbox_keep =
       limits::outbox_keep;         ///< delivered events of each sale that stay at least; 1 where it is 0
   std::uint64_t outbox_limit = 0;  ///< undelivered events of a sale, from which on it accepts nobody; 0: no limit

@@ -10,6 +10,11 @@
 #include <utility>
 
 namespace firstcome::engine {
+namespace {
+
+constexpr int erasing_lasts = 5;  // times the patience that a request has
+
+}  // namespace
 
 // --- create ---
 
@@ -80,7 +85,7 @@ class RedisCore::ViewRequest final : public DeskRequest {
 
 void RedisCore::show_created(Operation& operation, SaleHandle handle, Outcome outcome) {
   const SteadyTime deadline = deadline_from_now();
-  with_desk(handle, deadline, [this, &operation, outcome, deadline](const DeskOr& desk) {
+  with_desk(handle, [this, &operation, outcome, deadline](const DeskOr& desk) {
     if (!desk) return complete_now(operation, std::unexpected(desk.error()));
     if (!*desk) return complete_now(operation, SaleAnswer{});
     auto shown = [this, &operation, outcome](std::expected<SaleView, Failure> view) {
@@ -153,6 +158,38 @@ void RedisCore::erased(const std::string& id, SaleHandle handle, const SaleAnswe
   if (gone) retire(handle);
 }
 
+/// Whoever began to delete a sale and died, or could not put it back, has left it `erasing`: nobody looks after it, and
+/// what happens to its keys is not told. After a while, in which a deletion that runs has long ended, its keys decide.
+void RedisCore::finish_erasing() {
+  const SteadyTime now = SteadyClock::now();
+  const auto is_erasing = [this](std::uint64_t handle) {
+    const RegisteredSale* sale = registry_.find(registry_.id_of(SaleHandle{handle}));
+    return sale != nullptr && sale->phase == SalePhase::erasing;
+  };
+  std::erase_if(erasing_since_, [&](const auto& one) { return !is_erasing(one.first); });
+  for (const auto& [id, sale] : registry_.sales()) {
+    if (sale.phase != SalePhase::erasing) continue;
+    SteadyTime& since = erasing_since_.try_emplace(value(sale.handle), now).first->second;
+    if (now - since < erasing_lasts * options_.patience) continue;
+    since = now;
+    finish_erasing(id, sale.handle);
+  }
+}
+
+void RedisCore::finish_erasing(const std::string& id, SaleHandle handle) {
+  const std::string key = SaleKeys(handle).hash;
+  const std::string seen = registry_.version();
+  client_.execute(key, net::RedisCommand("HGET", key, std::string_view{"store"}), deadline_from_now(),
+                  [this, id, handle, seen, alive = std::weak_ptr(alive_)](const net::RedisResult& result) {
+                    if (alive.expired() || !result) return;
+                    const bool there = result->text == registry_.store();
+                    spdlog::warn("sale {}: its deletion was left half done; it is {}", id,
+                                 there ? "served again" : "taken out of the list");
+                    registry_.put_back(id, handle, there ? std::optional(SalePhase::open) : std::nullopt, seen,
+                                       deadline_from_now());
+                  });
+}
+
 // --- list ---
 
 /// A page of sales that comes together.
@@ -192,7 +229,7 @@ void RedisCore::list(Operation& operation, const ListSales& command) {
     };
     const SteadyTime deadline = deadline_from_now();
     for (std::size_t place = 0; place < page.size(); ++place) {
-      with_desk(page[place].second, deadline, [arrived, place, deadline](const DeskOr& desk) {
+      with_desk(page[place].second, [arrived, place, deadline](const DeskOr& desk) {
         if (!desk) return arrived(place, std::unexpected(desk.error()));
         if (!*desk) return arrived(place, SaleView{});  // deleted meanwhile
         auto shown = [arrived, place](std::expected<SaleView, Failure> view) { arrived(place, std::move(view)); };

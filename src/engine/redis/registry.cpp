@@ -127,9 +127,25 @@ void Registry::enter(const std::string& id, SteadyTime deadline, Entered done) {
                   });
 }
 
+namespace {
+
+std::string_view word_of(std::optional<SalePhase> phase) {
+  return phase ? phase_words[static_cast<std::size_t>(*phase)] : "gone";
+}
+
+}  // namespace
+
+void Registry::put_back(const std::string& id, SaleHandle handle, std::optional<SalePhase> phase,
+                        const std::string& seen, SteadyTime deadline) {
+  client_.execute(
+      registry_key,
+      registry_command(std::string_view{"phase"}, store_, id, std::to_string(value(handle)), word_of(phase), seen),
+      deadline, [](const net::RedisResult&) {});
+}
+
 void Registry::set_phase(const std::string& id, SaleHandle handle, std::optional<SalePhase> phase, SteadyTime deadline,
                          Done done) {
-  const std::string_view word = phase ? phase_words[static_cast<std::size_t>(*phase)] : "gone";
+  const std::string_view word = word_of(phase);
   client_.execute(registry_key,
                   registry_command(std::string_view{"phase"}, store_, id, std::to_string(value(handle)), word),
                   deadline,

@@ -48,6 +48,11 @@ class Registry {
   void set_phase(const std::string& id, SaleHandle handle, std::optional<SalePhase> phase, SteadyTime deadline,
                  Done done);
 
+  /// The same, only if nobody has changed the list since it had that version. Tells nobody: `refresh` shows it.
+  void put_back(const std::string& id, SaleHandle handle, std::optional<SalePhase> phase, const std::string& seen,
+                SteadyTime deadline);
+  const std::string& version() const { return version_; }
+
   const RegisteredSale* find(const std::string& id) const;
   /// The id of a sale; empty: there is none with that handle.
   const std::string& id_of(SaleHandle handle) const;

@@ -10,12 +10,12 @@ end
 
 local function tick_start(index) return (t.opens == 1 and t.opens_at or t.created_at) + index * t.tick end
 
--- Whether `run_due` would do anything.
+-- Whether `run_due` would do anything. A tick does nothing while nobody waits: the line's first remembers it as done.
 local function is_due()
   return s.pending ~= idle or (s.held > 0 and s.expires_from <= now)
     or (t.opens == 1 and s.opened == 0 and t.opens_at <= now)
     or (s.closes == 1 and s.closed == 0 and s.closes_at <= now)
-    or (t.queue and s.closed == 0 and tick_index() > s.last_tick)
+    or (t.queue and s.closed == 0 and s.waiting > 0 and tick_index() > s.last_tick)
 end
 
 -- In how many ms something is due that somebody may notice; -1: never.

@@ -3,8 +3,8 @@
 --         4 steps that time may take, 5 'always' (write also where nothing changed, for WAIT to wait for) or 'changes',
 --         6 the store that the sale must be of, 7 how many undelivered events make the outbox full (0: none do), then
 --         each command: its letter and its arguments
---   Reply: a text, see `head`; kept under the node until its next call. The same call again gives the same text and
---          has no effect. An error: NOSALE, no such keys; LATER, written by a later release; STALE, an older call than
+--   Reply: a text, see `head`; kept under the node until its next call, unless nothing but reads was asked. The same
+--          call again gives the same text and has no effect; reads are read again. An error: NOSALE, no such keys; LATER, written by a later release; STALE, an older call than
 --          one that was answered.
 local arguments_of = {
   R = 4, K = 4,            -- reserve, and one that was refused here before: customer, quantity, reference, key
@@ -16,6 +16,9 @@ local arguments_of = {
   A = 2, S = 2,            -- records from, upto; records that changed since an event, at most so many entries
   W = 2, U = 3,            -- payment work: limit, claimed before; forgotten charges: from, limit, granted before
 }
+
+-- These change nothing, and a call of nothing else may be decided anew when it comes again: its reply is not kept.
+local only_reads = {G = true, V = true, L = true, M = true, A = true, S = true}
 
 local node, sequence, answered = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 work = tonumber(ARGV[4])
@@ -48,7 +51,7 @@ if raw.f ~= format then return redis.error_reply('LATER the sale was written by 
 local seen = 0
 if raw['n' .. node] then
   seen = parse('<I6', raw['n' .. node])
-  if seen == sequence then
+  if seen == sequence and #raw['n' .. node] > 12 then
     call('HSET', key, 'n' .. node, raw['n' .. node])  -- a write, for WAIT
     return raw['n' .. node]:sub(13)
   end
@@ -57,12 +60,13 @@ end
 load_sale()
 s.outbox_limit = tonumber(ARGV[7])
 
-local answers, decided = {}, 0
+local answers, decided, is_kept = {}, 0, false
 if not is_due() or seldom().run_due() then
   local at = first_command
   while ARGV[at] and s.pending == idle and not deleted do
     local letter = ARGV[at]
     local upto = at + arguments_of[letter]
+    if not only_reads[letter] then is_kept = true end
     if letter == 'R' or letter == 'K' then  -- the hot ones, without a table of arguments
       answers[#answers + 1] =
         reserve(letter == 'K', ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3], ARGV[at + 4])
@@ -96,7 +100,7 @@ end
 if not writes then return reply end
 if not raw['n' .. node] then seldom().forget_old_nodes(node) end
 set('m', meta)
-set('n' .. node, pack('<I6I6', sequence, now) .. reply)
+set('n' .. node, pack('<I6I6', sequence, now) .. (is_kept and reply or ''))
 for from = 1, #dropped, most_arguments do
   call('HDEL', key, unpack(dropped, from, math.min(from + most_arguments - 1, #dropped)))
 end

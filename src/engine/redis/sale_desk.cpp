@@ -1,5 +1,6 @@
 #include "engine/redis/sale_desk.hpp"
 
+#include "engine/redis/outbox_codec.hpp"
 #include "engine/redis/sale_scripts.hpp"
 #include "sale/hash.hpp"
 
@@ -20,21 +21,32 @@ constexpr unsigned batch_weight = 64;  // commands that cost as much as a Reserv
 constexpr int steps_of_time = 128;     // ends of holds and grants that a call may make
 constexpr milliseconds pause_when_refused{50};
 constexpr milliseconds pause_when_in_trouble{250};
-constexpr milliseconds longest_wait{50};     // a WAIT holds up all that is sent behind it
-constexpr milliseconds longest_poll{1'000};  // what other nodes began is found at the latest
-constexpr milliseconds longest_idle_poll{30'000};
-constexpr seconds claims_outlive{10};  // a charge of a node that may have died
+constexpr milliseconds longest_wait{50};    // a WAIT holds up all that is sent behind it
+constexpr milliseconds busy_peek{1'000};    // what other nodes began is found by then where units are held
+constexpr milliseconds quiet_peek{10'000};  // where nothing is held and nobody waits
+constexpr milliseconds over_peek{30'000};   // where nothing can happen any more
+using PeekGrid = std::chrono::duration<milliseconds::rep, std::ratio<1, 20>>;  // looks of many sales leave together
+constexpr std::size_t clock_bytes = 6;            // of the counters, which begin with the time of the last call
+constexpr std::chrono::hours forgotten_after{1};  // as sale_seldom.lua forgets a node that it has not heard of
+constexpr seconds claims_outlive{10};             // a charge of a node that may have died
 
-/// What a command costs the server, in Reserves.
+/// What a command costs the server, in Reserves. A page of one customer is found by a walk from one of their marks.
 unsigned weight_of(const Command& command) {
   const auto* list = std::get_if<ListReservations>(&command);
-  return list == nullptr ? 1 : 1 + list->limit / 2;
+  if (list == nullptr) return 1;
+  const unsigned walk = list->customer ? (list->limit + 128) / 8 : 0;
+  return 1 + list->limit / 2 + walk;
 }
 
 }  // namespace
 
 SaleDesk::SaleDesk(DeskOffice& office, KnownSale sale)
-    : office_(office), sale_(std::move(sale)), keys_(sale_.handle), pause_(office.executor) {}
+    : office_(office),
+      sale_(std::make_shared<const KnownSale>(std::move(sale))),
+      keys_(sale_->handle),
+      pause_(office.executor),
+      peek_pause_(busy_peek),
+      jitter_(static_cast<unsigned>(office.refusal_seed ^ value(sale_->handle))) {}
 
 void SaleDesk::submit(Operation& operation, SteadyTime deadline) { enter({&operation, nullptr, deadline}); }
 
@@ -48,33 +60,98 @@ void SaleDesk::enter(Entry entry) {
     complete(entry, std::unexpected(Failure{trouble_code_, trouble_}));
     return office_.flush();
   }
+  if (pace_.wait_behind(line_.size(), batch_weight) > office_.patience) {
+    refuse(entry, "more requests wait for the sale than can be decided in time");
+    return office_.flush();
+  }
   line_.push_back(std::move(entry));
   start();
 }
 
-void SaleDesk::poll() {
-  if (calling_) return;
-  next_poll_ = SteadyClock::now() + longest_poll;
-  start();
+/// Surely nothing was decided.
+void SaleDesk::refuse(Entry& entry, const std::string& why) {
+  ++office_.overloaded;
+  complete(entry, std::unexpected(Failure{FailureCode::overloaded, why}));
 }
 
-SaleDesk::SteadyTime SaleDesk::next_poll() const { return calling_ ? SteadyTime::max() : next_poll_; }
+void SaleDesk::poll() {
+  if (calling_ || peeking_) return;
+  const SteadyTime now = SteadyClock::now();
+  next_poll_ = now + busy_peek;
+  if (!trouble_.empty() || due_at_ <= now) return start();
+  peek();
+}
+
+SaleDesk::SteadyTime SaleDesk::next_poll() const { return calling_ || peeking_ ? SteadyTime::max() : next_poll_; }
+
+/// Reads the sale's counters: a fraction of what a call costs, and nothing is written.
+void SaleDesk::peek() {
+  peeking_ = true;
+  net::RedisCommand look("HMGET", keys_.hash, std::string_view{"m"}, std::string_view{"w"}, std::string_view{"store"});
+  office_.client.execute(keys_.hash, std::move(look), SteadyClock::now() + office_.patience,
+                         [weak = weak_from_this()](const net::RedisResult& result) {
+                           if (const auto self = weak.lock()) self->peeked(result);
+                         });
+}
+
+/// Whatever is not as it was, a call finds out what it means.
+void SaleDesk::peeked(const net::RedisResult& result) {
+  peeking_ = false;
+  if (calling_) return;
+  const std::string& counters = result ? result->at(0).text : std::string{};
+  const bool there = counters.size() > clock_bytes && result->at(2).text == office_.registry.store();
+  if (!there || counters.substr(clock_bytes) != counters_) {
+    counters_ = there ? counters.substr(clock_bytes) : std::string{};
+    peek_pause_ = busy_peek;
+    return start();
+  }
+  if (const auto marks = read_marks(counters, result->at(1).text)) office_.marked(sale_->handle, *marks);
+  peek_pause_ = std::min(2 * peek_pause_, quiet_peek);
+  next_poll_ = std::min(due_at_, next_peek(SteadyClock::now()));
+  office_.changed(sale_->handle);
+}
 
 /// Begins a call with what waits, unless one is under way.
 void SaleDesk::start() {
   if (calling_) return;
+  const SteadyTime now = SteadyClock::now();
+  expire_late(now);
   calling_ = true;
   ++sequence_;
-  call_deadline_ = line_.empty() ? SteadyClock::now() + seconds{2} : line_.front().deadline;
+  call_deadline_ = now + office_.patience;
   fate_ = Fate::nothing_ran;
+  gather();
+  send();
+}
+
+/// Those have waited for as long as anybody may. The others go on.
+void SaleDesk::expire_late(SteadyTime now) {
+  bool some = false;
+  while (!line_.empty() && line_.front().deadline <= now) {
+    Entry entry = std::move(line_.front());
+    line_.pop_front();
+    refuse(entry, "it waited too long for its turn");
+    some = true;
+  }
+  if (some) office_.flush();
+}
+
+bool SaleDesk::is_page(const Entry& entry) {
+  if (entry.operation == nullptr) return entry.request->is_page();
+  return std::holds_alternative<ListReservations>(entry.operation->command);
+}
+
+/// Takes from the line what fits into one call. Pages are asked for by themselves: their answers are long, and need not
+/// be kept for a call that is made again.
+void SaleDesk::gather() {
   for (unsigned weight = 0; !line_.empty() && weight < batch_weight;) {
     Entry& entry = line_.front();
+    if (!under_way_.empty() && is_page(entry) != is_page(under_way_.front())) break;
     weight += entry.operation != nullptr ? weight_of(entry.operation->command) : batch_weight;
     entry.asked = how_to_ask(entry);
     under_way_.push_back(std::move(entry));
     line_.pop_front();
   }
-  send();
 }
 
 Asked SaleDesk::how_to_ask(const Entry& entry) const {
@@ -82,7 +159,7 @@ Asked SaleDesk::how_to_ask(const Entry& entry) const {
   const auto* reserve = std::get_if<Reserve>(&entry.operation->command);
   if (reserve == nullptr || !reserve->key) return Asked::anew;
   const std::uint64_t hash = sale::hash_of(reserve->key, office_.refusal_seed);
-  const bool refused = office_.refusals.find(sale_.handle, reserve->key, hash, head_.now) != nullptr;
+  const bool refused = office_.refusals.find(sale_->handle, reserve->key, hash, head_.now) != nullptr;
   return refused ? Asked::remembered : Asked::anew;
 }
 
@@ -166,13 +243,13 @@ void SaleDesk::again_soon() {
 }
 
 void SaleDesk::missing() {
-  office_.find_out(sale_.handle, [weak = weak_from_this()](DeskOffice::Missing what) {
+  office_.find_out(sale_->handle, [weak = weak_from_this()](DeskOffice::Missing what) {
     const auto self = weak.lock();
     if (!self) return;
     using enum DeskOffice::Missing;
     if (what == erased) return self->erased();
     if (what == lost) {
-      return self->give_up("the store has lost the sale " + self->sale_.terms.id, FailureCode::store_lost);
+      return self->give_up("the store has lost the sale " + self->sale_->terms.id, FailureCode::store_lost);
     }
     self->give_up("Redis: a sale's keys are missing, and the list of sales cannot be read");
   });
@@ -197,7 +274,7 @@ void SaleDesk::erased() {
 
 /// This call, and those that wait, get no outcome.
 void SaleDesk::give_up(const std::string& why, FailureCode code) {
-  if (trouble_.empty()) spdlog::warn("sale {}: {}", sale_.terms.id, why);
+  if (trouble_.empty()) spdlog::warn("sale {}: {}", sale_->terms.id, why);
   trouble_ = why;
   trouble_code_ = code;
   const bool unknown = fate_ == Fate::may_have_run;
@@ -233,17 +310,9 @@ void SaleDesk::take(std::string_view reply) {
     fate_ = Fate::may_have_run;
     return give_up("Redis: a reply that cannot be read");
   }
-  if (!trouble_.empty()) spdlog::info("sale {}: decides again", sale_.terms.id);
+  if (!trouble_.empty()) spdlog::info("sale {}: decides again", sale_->terms.id);
   trouble_.clear();
-  if (head.rolled_back) {
-    ++office_.rollbacks;
-    spdlog::error("sale {}: the store has forgotten answers that were given", sale_.terms.id);
-  }
-  if (head.kept) {
-    answered_ = sequence_;
-    astray_ = false;
-  }
-  head_ = head;
+  note(head);
   std::vector<Entry> batch = std::exchange(under_way_, {});
   std::vector<Entry> again;
   bool readable = true;
@@ -265,9 +334,24 @@ void SaleDesk::take(std::string_view reply) {
   office_.flush();
 }
 
+/// A sale forgets nodes that were quiet for long. Only where it cannot have done so, it has lost what was answered.
+void SaleDesk::note(const CallHead& head) {
+  if (head.rolled_back && head.now - kept_at_ < forgotten_after) {
+    ++office_.rollbacks;
+    spdlog::error("sale {}: the store has forgotten answers that were given", sale_->terms.id);
+  }
+  if (head.kept) {
+    answered_ = sequence_;
+    kept_at_ = head.now;
+    astray_ = false;
+  }
+  pace_.note(SteadyClock::now() - sent_at_);
+  head_ = head;
+}
+
 SaleDesk::Given SaleDesk::give(Entry& entry, BinaryReader& reader) {
   if (entry.operation == nullptr) return entry.request->read(reader, head_) ? Given::answered : Given::unreadable;
-  auto answer = read_answer(reader, entry.operation->command, sale_, head_.now);
+  auto answer = read_answer(reader, entry.operation->command, *sale_, head_.now);
   if (!answer) return Given::unreadable;
   if (auto* reserve = std::get_if<ReserveAnswer>(&*answer)) {
     if (reserve->outcome == outbox_is_full) {
@@ -286,27 +370,31 @@ SaleDesk::Given SaleDesk::tell_refusal(const Entry& entry, ReserveAnswer& answer
   const bool not_made = entry.asked == Asked::remembered && answer.outcome == Outcome::reservation_not_found;
   if (!command.key || !(not_made || is_final_refusal(answer.outcome))) return Given::answered;
   const std::uint64_t hash = sale::hash_of(command.key, office_.refusal_seed);
-  const sale::RememberedRefusal* known = office_.refusals.find(sale_.handle, command.key, hash, head_.now);
+  const sale::RememberedRefusal* known = office_.refusals.find(sale_->handle, command.key, hash, head_.now);
   if (known != nullptr) {
     sale::tell_again(*known, command, office_.refusal_seed, answer);
   } else if (not_made) {
     return Given::ask_again;  // it was forgotten in this moment
   } else {
-    office_.refusals.remember(hash, sale::refusal_of(command, office_.refusal_seed, sale_.handle, answer, head_.now));
+    office_.refusals.remember(hash, sale::refusal_of(command, office_.refusal_seed, sale_->handle, answer, head_.now));
   }
   return Given::answered;
 }
 
 void SaleDesk::plan(SteadyTime now) {
-  if (!trouble_.empty()) {
-    next_poll_ = now + pause_when_in_trouble;
-  } else {
-    const bool over = head_.sale.closed && head_.sale.held == 0 && !head_.unfinished;
-    milliseconds pause = over ? longest_idle_poll : longest_poll;
-    if (head_.due_in) pause = std::min<milliseconds>(pause, *head_.due_in);
-    next_poll_ = now + pause;
-  }
-  office_.changed(sale_.handle);
+  due_at_ = head_.due_in ? now + *head_.due_in : SteadyTime::max();
+  next_poll_ = trouble_.empty() ? std::min(due_at_, next_peek(now)) : now + pause_when_in_trouble;
+  office_.changed(sale_->handle);
+}
+
+/// Nodes do not look all at once, and looks at many sales leave together.
+SaleDesk::SteadyTime SaleDesk::next_peek(SteadyTime now) {
+  const bool something_runs = head_.sale.held > 0 || head_.sale.waiting > 0 || head_.unfinished;
+  milliseconds pause = something_runs ? busy_peek : peek_pause_;
+  if (head_.sale.closed && !something_runs) pause = over_peek;
+  std::uniform_int_distribution<milliseconds::rep> early(0, pause.count() / 4);
+  const SteadyTime at = now + pause - milliseconds{early(jitter_)};
+  return SteadyTime{std::chrono::ceil<PeekGrid>(at.time_since_epoch())};
 }
 
 }  // namespace firstcome::engine

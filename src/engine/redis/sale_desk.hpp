@@ -5,9 +5,16 @@
 // known (its connection broke) is simply repeated, and has one effect. What a call could not decide, because time had
 // brought too much at once, stands first in the next.
 //
+// A request that has waited too long in the line fails alone, as `overloaded`: nothing was asked for it. One that would
+// surely wait too long is refused at once. A call has a time of its own, however long those in it have waited.
+//
+// What other nodes do to the sale is found by looking at its counters now and then, the more seldom the longer nothing
+// happens; the script is called only where they have changed, or time brings something.
+//
 // An answer is given when it is as durable as the office's `Durability` says.
 #pragma once
 
+#include "engine/redis/call_pace.hpp"
 #include "engine/redis/registry.hpp"
 #include "engine/redis/sale_codec.hpp"
 #include "sale/refusal_memory.hpp"
@@ -17,6 +24,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -30,6 +38,8 @@ class DeskRequest {
   /// Reads its part of the reply. False: that is no answer.
   virtual bool read(BinaryReader& reader, const CallHead& head) = 0;
   virtual void fail(const Failure& failure) = 0;
+  /// Whether the answer is long; then it is asked for in a call of its own.
+  virtual bool is_page() const { return false; }
 };
 
 /// What acknowledged answers survive.
@@ -49,7 +59,8 @@ struct DeskOffice {
   std::string node;  ///< 8 bytes that no other node has, ever
   Durability durability = Durability::memory;
   std::uint64_t refusal_seed = 0;
-  std::uint64_t outbox_limit = 0;  ///< undelivered events, from which on no Reserve is accepted; 0: no limit
+  std::chrono::milliseconds patience{2'000};  ///< how long a call may take, and a request may wait for its call
+  std::uint64_t outbox_limit = 0;             ///< undelivered events, from which on no Reserve is accepted; 0: no limit
   sale::RefusalMemory refusals{};
 
   /// An operation has its answer.
@@ -62,10 +73,14 @@ struct DeskOffice {
   /// A desk's next due time, or its payment work, has changed.
   std::function<void(SaleHandle)> changed = {};
 
+  /// The counters of a sale's outbox were read, outside of a call.
+  std::function<void(SaleHandle, const OutboxMarks&)> marked = {};
+
   std::uint64_t calls = 0;
   std::uint64_t calls_repeated = 0;
   std::uint64_t commands_decided = 0;
   std::uint64_t rollbacks = 0;
+  std::uint64_t overloaded = 0;
 };
 
 /// Not thread-safe: on the client's executor only.
@@ -79,12 +94,16 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   /// REQUIRES: goes_to_sale(operation.command).
   void submit(Operation& operation, SteadyTime deadline);
   void submit(std::unique_ptr<DeskRequest> request, SteadyTime deadline);
-  /// Has time do its work, where no call is under way.
+  /// Has time do its work, or looks whether others have done something, where no call is under way.
   void poll();
   /// When to poll next; time_point::max() while a call is under way.
   SteadyTime next_poll() const;
+  /// Whether nothing is asked or waits to be answered.
+  bool is_idle() const { return !calling_ && !peeking_ && line_.empty(); }
 
-  const KnownSale& sale() const { return sale_; }
+  const KnownSale& sale() const { return *sale_; }
+  /// For those who view its terms for longer than the desk is there.
+  std::shared_ptr<const KnownSale> share_sale() const { return sale_; }
   /// Of the last reply.
   const CallHead& head() const { return head_; }
   std::size_t waiting() const { return line_.size() + under_way_.size(); }
@@ -101,6 +120,11 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   enum class Fate : std::uint8_t { nothing_ran, may_have_run };
 
   void start();
+  void expire_late(SteadyTime now);
+  void gather();
+  void peek();
+  void peeked(const net::RedisResult& result);
+  static bool is_page(const Entry& entry);
   Asked how_to_ask(const Entry& entry) const;
   net::RedisCommand build_call();
   void send();
@@ -110,6 +134,7 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   void again_soon();
   void make_sure(std::string reply);
   void take(std::string_view reply);
+  void note(const CallHead& head);
   enum class Given : std::uint8_t { answered, ask_again, unreadable };
   Given give(Entry& entry, BinaryReader& reader);
   Given tell_refusal(const Entry& entry, ReserveAnswer& answer);
@@ -119,25 +144,34 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   void fail_line(const Failure& failure);
   void give_up(const std::string& why, FailureCode code = FailureCode::store_unavailable);
   void erased();
+  void refuse(Entry& entry, const std::string& why);
   void plan(SteadyTime now);
+  SteadyTime next_peek(SteadyTime now);
 
   DeskOffice& office_;
-  const KnownSale sale_;
+  const std::shared_ptr<const KnownSale> sale_;
   const SaleKeys keys_;
   boost::asio::steady_timer pause_;
 
   std::deque<Entry> line_;
   std::vector<Entry> under_way_;
   bool calling_ = false;
+  bool peeking_ = false;
+  CallPace pace_;
   SteadyTime call_deadline_{};
   SteadyTime sent_at_{};
   Fate fate_ = Fate::nothing_ran;
   bool astray_ = false;         // something that was sent may arrive yet
   std::uint64_t sequence_ = 0;  // of the call under way, or the last
   std::uint64_t answered_ = 0;  // of the last that was answered and is kept
+  Instant kept_at_{};           // when that was, by the sale's clock
 
   CallHead head_;
   SteadyTime next_poll_ = SteadyTime::min();
+  SteadyTime due_at_ = SteadyTime::min();  // when time brings something; min: not known
+  std::string counters_;                   // as they were when they were looked at last
+  std::chrono::milliseconds peek_pause_;   // the longer the longer nothing happens
+  std::minstd_rand jitter_;
   std::string trouble_;
   FailureCode trouble_code_ = FailureCode::store_unavailable;
 };

@@ -12,10 +12,10 @@ end
 -- A hold that ended and was paid after all: sold, if its units are there, nobody is in line for them and the limit
 -- allows it.
 local function take_again(number, r)
-  local units, open, latest = counts_of(r.customer)
+  local units = counts_of(r.customer)
   if s.closed == 1 or s.waiting > 0 or s.available < r.quantity then return false end
   if t.limit > 0 and units + r.quantity > t.limit then return false end
-  set_counts(r.customer, units + r.quantity, open, latest)
+  adjust(r.customer, r.quantity, 0)
   s.available = s.available - r.quantity
   s.sold = s.sold + r.quantity
   r.state = confirmed

@@ -4,7 +4,7 @@
 --     found SECRET           makes the store with ARGV[2] where there is none
 --     list VERSION           the sales, where the list has another version
 --     enter ID               gives a handle to a sale that is to be made
---     phase ID HANDLE PHASE  PHASE `gone` takes it out
+--     phase ID HANDLE PHASE [VERSION]  PHASE `gone` takes it out; with a VERSION only where the list still has it
 --   Reply: store, secret, version, then ids and their entries.  An error: LOST, the store is not there or another.
 local key, what, store = KEYS[1], ARGV[1], ARGV[2]
 local call = redis.call
@@ -31,6 +31,7 @@ end
 if what == 'phase' then
   local field = 's:' .. ARGV[3]
   local entry = call('HGET', key, field)
+  if ARGV[6] and call('HGET', key, 'version') ~= ARGV[6] then return 'OK' end
   if entry and entry:match('^%d+') == ARGV[4] then
     if ARGV[5] == 'gone' then
       call('HDEL', key, field)

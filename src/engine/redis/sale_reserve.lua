@@ -34,15 +34,17 @@ end
 local outbox_is_full = 255  -- no outcome of a customer's
 
 -- What is accepted is an event; while nobody delivers those, nothing is.
-local function accept(outcome, customer, quantity, reference, k, units, open, previous)
+local function accept(outcome, customer, quantity, reference, k)
   if s.outbox_limit > 0 and s.events - s.delivered >= s.outbox_limit then return answer_reserve(outbox_is_full) end
+  local units, open, previous, waiting_count, waiting_units, made = counts_of(customer)
   local number = s.last + 1
   local state, expires, position = queued, 0, 0
-  s.last = number
-  open = open + 1
+  s.last, made, open = number, made + 1, open + 1
   if outcome == waiting then
+    if t.queue and s.waiting == 0 then s.last_tick = math.max(s.last_tick, tick_index()) end
     s.waiting = s.waiting + 1
     position = s.waiting
+    waiting_count, waiting_units = waiting_count + 1, waiting_units + quantity
     emit(16, number)
   else
     s.serving = number
@@ -60,7 +62,8 @@ local function accept(outcome, customer, quantity, reference, k, units, open, pr
   end
   set(string.format('r%d', number), pack(unpaid_layout, state, none, 0, quantity, now, expires, 0, position, previous, k,
     #customer, customer, #reference, reference) .. not_paid)
-  set_counts(customer, units + quantity, open, number)
+  set_counts(customer, units + quantity, open, number, waiting_count, waiting_units, made)
+  if made % mark_step == 0 then set_mark(customer, made / mark_step, number) end
   if k ~= no_key then set('k' .. k, pack('<I4', number)) end
   return answer_reserve(outcome, number, state, now, position, 0, position > 0 and ask_again_after() or 0)
 end
@@ -91,9 +94,9 @@ local function reserve(again, customer, quantity, reference, k)
   if unsold == 0 then return refuse(26, quantity, reference, k) end
   if unsold < quantity then return answer_reserve(25, 0, 0, 0, 0, s.available) end
   if not t.queue and s.waiting == 0 and s.available >= quantity then
-    return accept(done, customer, quantity, reference, k, units, open, latest)
+    return accept(done, customer, quantity, reference, k)
   end
-  if t.queue or t.standby == 1 then return accept(waiting, customer, quantity, reference, k, units, open, latest) end
+  if t.queue or t.standby == 1 then return accept(waiting, customer, quantity, reference, k) end
   seldom().next_hold()
   return answer_reserve(24, 0, 0, 0, 0, s.held, math.max(s.expires_from - now, 0))
 end

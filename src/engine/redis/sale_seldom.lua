@@ -1,18 +1,24 @@
 -- The end of the function `seldom` (sale_scripts.cpp): what of the parts in it a call may ask for.
 
--- A node that has come puts itself into the list 'N' and takes those out that were not heard of for a day.
+-- A node that has come puts itself at the beginning of the list 'N', and takes those from its end out that were not
+-- heard of for an hour. It looks at some only, so that many that came and went cost no call much; each that comes finds
+-- more to take out than itself. A node that is forgotten though it lives has lost nothing: a call that may still come
+-- twice is seconds old.
+local forget_after, look_at_most = 3600 * 1000, 16
+
 local function forget_old_nodes(newcomer)
-  local list, kept = get('N') or '', {newcomer}
-  for at = 1, #list, 8 do
+  local list = get('N') or ''
+  local rest, kept = math.max(#list - 8 * look_at_most, 0), {}
+  for at = rest + 1, #list, 8 do
     local other = list:sub(at, at + 7)
     local last = get('n' .. other)
-    if last and now - parse('<I6', last, 7) > 24 * 3600 * 1000 then
+    if other ~= newcomer and last and now - parse('<I6', last, 7) > forget_after then
       drop('n' .. other)
-    elseif other ~= newcomer then
+    elseif other ~= newcomer and last then
       kept[#kept + 1] = other
     end
   end
-  set('N', table.concat(kept))
+  set('N', newcomer .. table.concat(kept) .. list:sub(1, rest))
 end
 
 local commands = {

@@ -1,6 +1,6 @@
 -- A sale as scripts see it: two keys, made with the sale, of which nothing ever expires.
---   KEYS[1], a hash: 'm' its counters, 't' its terms, 'r'NUMBER a reservation, 'c'CUSTOMER their counts, 'k'KEY the number
---     that an idempotency key made, 'n'NODE the last call of a node and its answers, 'd' and 'D' who left the line out
+--   KEYS[1], a hash: 'm' its counters, 't' its terms, 'r'NUMBER a reservation, 'c'CUSTOMER their counts, 'j'CHUNK:CUSTOMER
+--     the numbers of every 64th of their reservations, 'k'KEY the number that an idempotency key made, 'n'NODE the last call of a node and its answers, 'd' and 'D' who left the line out
 --     of turn, 'g' the rate of the last minute, 'x' and 'y' running charges and refunds, in the order of their beginning,
 --     'w' the watermark: up to which event all were delivered, and the highest token of a relay (none: nothing was)
 --   KEYS[2], a stream: the outbox, one entry per call that changed something; its id is the last event's number
@@ -16,7 +16,9 @@ local meta_layout = '<I6 I4I4I4I4 I4I4I4 I4I4 I6I6 I4I6 I4 I4I4I4 I4I4I4 I4 I4I6
 local terms_layout = '<I6I6I4 I4I4 BBBl I6'
 local unpaid_layout = '<BBB I3 I6I6I6 I4I4 c16 Bc0 Bc0'
 local record_layout = unpaid_layout .. 'Hc0 Hc0'
-local customer_layout = '<I6I4I4I4'
+local customer_layout = '<I6I4I4I4 I4I6I4'
+local first_customer_layout = '<I6I4I4I4'  -- of earlier releases
+local first_customer_size = 18
 
 -- States, reasons, refunds and events are numbered as in sale.hpp, record.hpp and command.hpp.
 local queued, held, confirmed, cancelled, expired, refused, paid_unfulfilled, returned = 1, 2, 3, 4, 5, 6, 7, 8
@@ -143,34 +145,65 @@ local function reason_of(number, r)
   return number <= s.closed_upto and sale_closed or none
 end
 
--- A customer's units, open reservations and latest number, less what waited when all who waited were refused.
-local function counts_of(name)
-  local upto = refused_upto()
-  local text = get('c' .. name)
-  if not text then return 0, 0, 0 end
-  local units, open, latest, corrected = parse(customer_layout, text)
-  if corrected < upto then
-    local number = latest
-    while number > corrected do
-      local r = load(number)
-      if number <= upto and r.state == queued then
-        units = units - r.quantity
-        open = open - 1
-      end
-      number = r.previous
+-- The counts of a customer are: units, open reservations, latest number, up to which number a refusal of all who waited
+-- is counted in, how many reservations wait, for how many units, and how many were ever made.
+--
+-- Every 64th reservation of a customer is marked, so that a page of their reservations is found without a walk along
+-- all of them. The numbers of 64 marks stand together in one field.
+local mark_step, marks_together = 64, 64
+
+local function mark_field(name, nth) return 'j' .. math.floor((nth - 1) / marks_together) .. ':' .. name end
+
+local function set_mark(name, nth, number)
+  local field = mark_field(name, nth)
+  set(field, (get(field) or '') .. pack('<I4', number))
+end
+
+local function mark_of(name, nth)
+  local number = parse('<I4', get(mark_field(name, nth)), (nth - 1) % marks_together * 4 + 1)
+  return number
+end
+
+-- Completes the counts that an earlier release has written. Done once for a customer.
+local function complete_counts(name, text)
+  local units, open, latest, corrected = parse(first_customer_layout, text)
+  local numbers, waiting_count, waiting_units, number = {}, 0, 0, latest
+  while number > 0 do
+    local r = load(number)
+    if r.state == queued and number > corrected then
+      waiting_count = waiting_count + 1
+      waiting_units = waiting_units + r.quantity
     end
-    set('c' .. name, pack(customer_layout, units, open, latest, upto))
+    numbers[#numbers + 1] = number
+    number = r.previous
   end
-  return units, open, latest
+  local made = #numbers
+  for nth = 1, math.floor(made / mark_step) do set_mark(name, nth, numbers[made - nth * mark_step + 1]) end
+  text = pack(customer_layout, units, open, latest, corrected, waiting_count, waiting_units, made)
+  set('c' .. name, text)
+  return text
 end
 
-local function set_counts(name, units, open, latest)
-  set('c' .. name, pack(customer_layout, units, open, latest, refused_upto()))
+-- Nobody joins the line without a write of their counts. So where all who waited were refused since the last write, all
+-- that waited then were among them.
+local function counts_of(name)
+  local text = get('c' .. name)
+  if not text then return 0, 0, 0, 0, 0, 0 end
+  if #text == first_customer_size then text = complete_counts(name, text) end
+  local units, open, latest, corrected, waiting_count, waiting_units, made = parse(customer_layout, text)
+  if corrected < refused_upto() then return units - waiting_units, open - waiting_count, latest, 0, 0, made end
+  return units, open, latest, waiting_count, waiting_units, made
 end
 
-local function adjust(name, more_units, more_open)
-  local units, open, latest = counts_of(name)
-  set_counts(name, units + more_units, open + more_open, latest)
+local function set_counts(name, units, open, latest, waiting_count, waiting_units, made)
+  set('c' .. name, pack(customer_layout, units, open, latest, refused_upto(), waiting_count, waiting_units, made))
+end
+
+-- `more_waiting`, `more_waiting_units`: none where they are left out.
+local function adjust(name, more_units, more_open, more_waiting, more_waiting_units)
+  local units, open, latest, waiting_count, waiting_units, made = counts_of(name)
+  set_counts(name, units + more_units, open + more_open, latest, waiting_count + (more_waiting or 0),
+    waiting_units + (more_waiting_units or 0), made)
 end
 
 -- As sale_codec.hpp reads it.

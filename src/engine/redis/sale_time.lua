@@ -22,15 +22,16 @@ local function fetch_records(first, last, with_customers)
   fetch(customers)
 end
 
--- Available units go to one that waited, or never had to.
+-- Available units go to one that waited.
 local function grant(number, r)
   s.available = s.available - r.quantity
   if t.hold == 0 then
     s.sold = s.sold + r.quantity
     r.state = confirmed
-    adjust(r.customer, 0, -1)
+    adjust(r.customer, 0, -1, -1, -r.quantity)
     emit(18, number)
   else
+    adjust(r.customer, 0, 0, -1, -r.quantity)
     if s.held == 0 then s.expiring, s.expires_from = number, now + t.hold end
     s.held = s.held + r.quantity
     r.state, r.expires = held, now + t.hold
@@ -49,7 +50,7 @@ local function leave_hold(number, r, state, reason)
 end
 
 local function leave_line(number, r, state, reason)
-  adjust(r.customer, -r.quantity, -1)
+  adjust(r.customer, -r.quantity, -1, -1, -r.quantity)
   r.state, r.reason = state, reason
   leave(number)
   store(number, r)
@@ -156,7 +157,7 @@ local function run_due()
     end
     if t.opens == 1 and s.opened == 0 and t.opens_at < at then kind, at = 'opening', t.opens_at end
     if s.closes == 1 and s.closed == 0 and s.closes_at < at then kind, at = 'closing', s.closes_at end
-    if t.queue and s.closed == 0 then
+    if t.queue and s.closed == 0 and s.waiting > 0 then
       local index = tick_index()
       if index > s.last_tick and tick_start(index) < at then kind = 'tick' end
     end

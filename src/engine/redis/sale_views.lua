@@ -45,13 +45,23 @@ local function list(after, limit)
   return show_list(numbers, limit)
 end
 
+-- Finds the first mark behind `after` by bisection, and walks from one that is a page further back to `after`.
 local function list_of_customer(customer, after, limit)
-  local numbers = {}
-  local _, _, number = counts_of(customer)
+  local _, _, latest, _, _, made = counts_of(customer)
+  local marks = math.floor(made / mark_step)
+  local first, behind = 1, marks + 1
+  while first < behind do
+    local middle = math.floor((first + behind) / 2)
+    if mark_of(customer, middle) > after then behind = middle else first = middle + 1 end
+  end
+  local upto = behind + math.ceil(limit / mark_step)
+  local number = upto <= marks and mark_of(customer, upto) or latest
+  local newest_first, numbers = {}, {}
   while number > after do
-    table.insert(numbers, 1, number)
+    newest_first[#newest_first + 1] = number
     number = load(number).previous
   end
+  for i = #newest_first, 1, -1 do numbers[#numbers + 1] = newest_first[i] end
   return show_list(numbers, limit)
 end
 

@@ -22,7 +22,8 @@ std::expected<std::unique_ptr<RedisClient>, std::string> make_redis_client(IoExe
                                                                            RedisClientEvents events,
                                                                            RedisOptions options) {
   if (url.transport == RedisTransport::tls) {
-    if (const auto context = RedisTlsContext::make(options.tls); !context) return std::unexpected(context.error());
+    if (const auto context = RedisTlsContext::make(options.tls.with(url.tls)); !context)
+      return std::unexpected(context.error());
   }
   switch (url.topology) {
     case RedisUrl::Topology::single:

@@ -185,7 +185,7 @@ void State::channel_dropped(const std::string& name, const RedisAddress& address
   channel.last = why;
   disturb(channel.slot);
   const RedisVerdict verdict = judge(why, address);
-  if (verdict.what == What::moved) map_.set_owner(verdict.slot, verdict.address);
+  if (verdict.what == What::moved) map_.learn(verdict.slot, verdict.address, steady_clock::now());
   refresh();
   tend_soon();
   tell_deaf("no longer subscribed to " + name + ": " + why.detail);

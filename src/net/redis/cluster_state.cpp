@@ -99,16 +99,17 @@ std::vector<RedisEndpoint> State::whom_to_ask() {
 
 void State::install(RedisSlotMap map) {
   refresh_backoff_.reset();
-  if (!map_.empty()) {
+  const TimePoint now = steady_clock::now();
+  const RedisSlotMap old = map_;
+  map_.adopt(std::move(map), now);
+  if (!old.empty()) {
     for (unsigned slot = 0; slot < redis_slots; ++slot) {
-      const RedisAddress* const before = map_.owner(slot);
-      const RedisAddress* const now = map.owner(slot);
-      if (before != nullptr && now != nullptr && *before != *now) disturb(slot);
+      const RedisAddress* const before = old.owner(slot);
+      const RedisAddress* const present = map_.owner(slot);
+      if (before != nullptr && present != nullptr && *before != *present) disturb(slot);
     }
   }
-  map_ = std::move(map);
   forget_old_nodes();
-  const TimePoint now = steady_clock::now();
   for (Request& request : parked_) {
     if (request.last.code == "nobody") request.again_at = now;
   }
@@ -129,7 +130,7 @@ void State::refresh_failed(const RedisFailure& problem) {
 void State::moved(unsigned slot, const RedisAddress& address) {
   ++counters_.redirects;
   disturb(slot);
-  map_.set_owner(slot, address);
+  map_.learn(slot, address, steady_clock::now());
   refresh();  // others have moved with it, probably
 }
 
@@ -151,6 +152,7 @@ State::Node& State::node(const RedisAddress& address) {
 
 void State::node_lost(Node& lost) {
   lost.commands_since = never;
+  map_.forget_learnt(lost.commands.endpoint().address);
   refresh();
 }
 

@@ -24,6 +24,7 @@ namespace {
 std::atomic<std::uint64_t> commands_sent = 0;
 
 constexpr std::string_view asking_bytes = "*1\r\n$6\r\nASKING\r\n";
+constexpr std::string_view ping_bytes = "*1\r\n$4\r\nPING\r\n";
 
 enum class Prefix : std::uint8_t { none, asking };
 
@@ -35,6 +36,8 @@ struct Entry {
   bool prefix_answered = false;
   Form form = Form::usual;
   std::uint64_t end = 0;  // of its bytes among all of the connection's
+  steady_clock::time_point sent_at = {};
+  bool given_up = false;  // it was too late, and its answer is only waited for to be thrown away
 };
 
 RedisFailure not_sent(std::string_view code, std::string detail) {
@@ -75,13 +78,18 @@ class RedisConnection::Impl final : public RedisLink {
   static void complete(std::vector<Ended>& ended);
 
   std::optional<TimePoint> link_due() override;
-  bool has_overdue() const;
+  bool is_silent(TimePoint now) const;
+  TimePoint heard_at() const;
+  void give_up_late(TimePoint now);
   void drop_late_waiting();
+  void ping_when_idle(TimePoint now);
+  std::optional<TimePoint> next_due() const;
 
   std::deque<Entry> sent_;     // and not answered
   std::deque<Entry> waiting_;  // for a connection
   std::size_t waiting_bytes_ = 0;
 
+  TimePoint last_sent_ = {};
   bool timing_out_ = false;  // the connection is cut because of a deadline
 };
 
@@ -138,6 +146,7 @@ void RedisConnection::Impl::send(Entry entry) {
   commands_sent.fetch_add(1, std::memory_order_relaxed);
   entry.prefix_answered = false;
   entry.end = wire().appended();
+  entry.sent_at = last_sent_ = steady_clock::now();
   if (!entry.command.has_script()) entry.command = RedisCommand();
   sent_.push_back(std::move(entry));
   wire().flush_soon();
@@ -151,6 +160,7 @@ void RedisConnection::Impl::link_up(std::uint64_t nth) {
     send(std::move(entry));
   }
   if (waiting_.empty()) waiting_bytes_ = 0;
+  if (is_up()) watch(steady_clock::now() + options().idle_ping);
 }
 
 void RedisConnection::Impl::link_replied(RedisReply reply) {
@@ -163,6 +173,7 @@ void RedisConnection::Impl::link_replied(RedisReply reply) {
   ++counted().replies;
   Entry entry = std::move(first);
   sent_.pop_front();
+  if (entry.given_up) return;
   if (reply.type != RedisReply::Type::error) return entry.done(std::move(reply));
   RedisFailure failure = refused(std::move(reply.text));
   if (failure.code == "NOSCRIPT" && entry.command.has_script() && entry.form == Form::usual) {
@@ -178,6 +189,7 @@ void RedisConnection::Impl::link_replied(RedisReply reply) {
 void RedisConnection::Impl::take_sent(std::vector<Ended>& ended, std::uint64_t sent, const RedisFailure& unsent) {
   const steady_clock::time_point now = steady_clock::now();
   for (Entry& entry : sent_) {
+    if (entry.given_up) continue;
     RedisFailure failure{.kind = Kind::unknown, .detail = unsent.detail};
     if (timing_out_ && entry.deadline <= now) failure.kind = Kind::timed_out;
     if (entry.end > sent) failure = unsent;
@@ -220,9 +232,41 @@ void RedisConnection::Impl::close() {
   asio::post(executor(), [ended = std::move(ended)]() mutable { complete(ended); });
 }
 
-bool RedisConnection::Impl::has_overdue() const {
-  const steady_clock::time_point now = steady_clock::now();
+RedisLink::TimePoint RedisConnection::Impl::heard_at() const {
+  return std::max(wire().heard_at(), sent_.empty() ? last_sent_ : sent_.front().sent_at);
+}
+
+/// Whether an answer is late and the server has said nothing at all for a while. One that is late while others come is
+/// no reason to cut a connection that many share.
+bool RedisConnection::Impl::is_silent(TimePoint now) const {
+  if (!is_up() || now < heard_at() + options().silence_limit) return false;
   return std::ranges::any_of(sent_, [now](const Entry& entry) { return entry.deadline <= now; });
+}
+
+/// Replies come in the order of the commands, so that of a late command is known when it comes after all.
+void RedisConnection::Impl::give_up_late(TimePoint now) {
+  std::vector<Ended> ended;
+  for (Entry& entry : sent_) {
+    if (entry.given_up || entry.deadline > now) continue;
+    entry.given_up = true;
+    ended.push_back(
+        {std::move(entry.done),
+         {.kind = Kind::timed_out, .detail = "no answer from " + to_string(endpoint().address) + " in time"}});
+  }
+  for (const Ended& one : ended) note(one.failure);
+  complete(ended);
+}
+
+void RedisConnection::Impl::ping_when_idle(TimePoint now) {
+  if (!is_up() || !sent_.empty() || now < heard_at() + options().idle_ping) return;
+  wire().out().append(ping_bytes);
+  last_sent_ = now;
+  sent_.push_back({.command = {},
+                   .deadline = now + options().silence_limit,
+                   .done = [](const RedisResult&) {},
+                   .end = wire().appended(),
+                   .sent_at = now});
+  wire().flush_soon();
 }
 
 void RedisConnection::Impl::drop_late_waiting() {
@@ -244,15 +288,24 @@ void RedisConnection::Impl::drop_late_waiting() {
 }
 
 std::optional<RedisLink::TimePoint> RedisConnection::Impl::link_due() {
-  if (has_overdue()) {
+  const TimePoint now = steady_clock::now();
+  if (is_silent(now)) {
     timing_out_ = true;
     drop("no answer from " + to_string(endpoint().address) + " in time");
+  } else {
+    give_up_late(now);
   }
   drop_late_waiting();
-  std::optional<steady_clock::time_point> next;
-  for (const std::deque<Entry>* entries : {&sent_, &waiting_}) {
-    for (const Entry& entry : *entries) next = std::min(next.value_or(entry.deadline), entry.deadline);
-  }
+  ping_when_idle(now);
+  return next_due();
+}
+
+std::optional<RedisLink::TimePoint> RedisConnection::Impl::next_due() const {
+  std::optional<TimePoint> next;
+  const auto at = [&next](TimePoint due) { next = std::min(next.value_or(due), due); };
+  for (const Entry& entry : waiting_) at(entry.deadline);
+  for (const Entry& entry : sent_) at(entry.given_up ? heard_at() + options().silence_limit : entry.deadline);
+  if (is_up() && sent_.empty()) at(heard_at() + options().idle_ping);
   return next;
 }
 

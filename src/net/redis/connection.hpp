@@ -2,8 +2,8 @@
 //
 // Mechanism: commands are encoded into one buffer, and all that came in one turn of the io_context leave with one
 // system call. Replies come in the order of the commands. One timer per connection looks after all deadlines: it sleeps
-// until the earliest that it knows of. A command without an answer in time costs the connection, because what would
-// come later could not be told from the next answers.
+// until the earliest that it knows of. A command without an answer in time fails alone; its answer is thrown away when
+// it comes. Only where the server says nothing at all for a while is the connection made anew.
 //
 // A command is sent once. The one exception is a script that the server did not know (NOSCRIPT): that did not run, and
 // is sent again with its text.

@@ -104,7 +104,7 @@ void RedisLink::connect() {
   std::string problem;
   if (endpoint_.transport == RedisTransport::tls) {
     if (!tls_) {
-      auto context = RedisTlsContext::make(options_.tls);
+      auto context = RedisTlsContext::make(options_.tls.with(endpoint_.tls));
       if (context) tls_ = std::move(*context);
       if (!context) problem = std::move(context.error());
     }
@@ -126,8 +126,14 @@ void RedisLink::connect() {
 
 void RedisLink::wire_connected() {
   const std::shared_ptr<RedisLink> keep = shared_from_this();
+  login_wanted_ = false;
   state_ = State::greeting;
   greet();
+}
+
+bool RedisLink::logs_in() const {
+  if (endpoint_.user.empty() && endpoint_.password.empty()) return false;
+  return endpoint_.login == RedisEndpoint::Login::always || login_wanted_;
 }
 
 /// Asks for what the connection needs to be of use, in one go.
@@ -138,14 +144,19 @@ void RedisLink::greet() {
     command.append_to(out);
     greetings_.insert(greetings_.begin(), name);
   };
-  if (!endpoint_.password.empty() && endpoint_.user.empty()) send("AUTH", RedisCommand("AUTH", endpoint_.password));
-  if (!endpoint_.password.empty() && !endpoint_.user.empty()) {
-    send("AUTH", RedisCommand("AUTH", endpoint_.user, endpoint_.password));
-  }
+  if (logs_in() && endpoint_.user.empty()) send("AUTH", RedisCommand("AUTH", endpoint_.password));
+  if (logs_in() && !endpoint_.user.empty()) send("AUTH", RedisCommand("AUTH", endpoint_.user, endpoint_.password));
   if (endpoint_.database != 0) send("SELECT", RedisCommand("SELECT", endpoint_.database));
   if (role_ == RedisRole::master) send("ROLE", RedisCommand("ROLE"));
   send("PING", RedisCommand("PING"));
   wire_->flush_soon();
+}
+
+/// Whether the server has just asked for a login that was kept back until somebody asks.
+bool RedisLink::asks_for_login(const RedisReply& reply) const {
+  if (reply.type != RedisReply::Type::error || refused(reply.text).code != "NOAUTH") return false;
+  const bool has_one = !endpoint_.user.empty() || !endpoint_.password.empty();
+  return has_one && endpoint_.login == RedisEndpoint::Login::when_asked && !login_wanted_;
 }
 
 /// Why the connection is of no use; empty: nothing is wrong.
@@ -167,6 +178,10 @@ void RedisLink::wire_replied(RedisReply reply) {
 
 void RedisLink::check_greeting(const RedisReply& reply) {
   if (greetings_.empty()) return wire_->end(wire_->name() + " answered what it was not asked");
+  if (asks_for_login(reply) && greetings_.size() == 1) {
+    login_wanted_ = true;
+    return greet();
+  }
   if (const std::string why = objection(reply); !why.empty()) {
     was_denied_ = reply.type == RedisReply::Type::error && is_denial(greetings_.back(), reply.text);
     return wire_->end(why);

@@ -62,6 +62,7 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
   void stop();
 
   RedisWire& wire() { return *wire_; }
+  const RedisWire& wire() const { return *wire_; }
   RedisCounters& counted() { return counters_; }
 
  private:
@@ -74,6 +75,8 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
   void on_due();
   void connect();
   void pause();
+  bool logs_in() const;
+  bool asks_for_login(const RedisReply& reply) const;
   void greet();
   void check_greeting(const RedisReply& reply);
   std::string objection(const RedisReply& reply) const;
@@ -92,6 +95,7 @@ class RedisLink : public RedisWireUser, public std::enable_shared_from_this<Redi
   RedisBackoff backoff_;
   RedisFailure why_down_;
   bool was_denied_ = false;             // by the server, in the present attempt
+  bool login_wanted_ = false;           // it was kept back, and the server has asked for it
   std::vector<std::string> greetings_;  // the names of the commands that are not answered yet, the last first
   RedisCounters counters_;              // without those of wire_
 };

@@ -47,12 +47,7 @@ struct RedisMasterFinder::Impl : std::enable_shared_from_this<RedisMasterFinder:
         inquiry(where, how),
         timer(where),
         backoff(how.first_pause, how.longest_pause, how.seed) {
-    for (const RedisAddress& address : url.hosts) {
-      sentinels.push_back({.address = address,
-                           .transport = url.transport,
-                           .user = how.sentinel_user,
-                           .password = how.sentinel_password});
-    }
+    for (const RedisAddress& address : url.hosts) sentinels.push_back(url.sentinel(address));
   }
 
   void listen();

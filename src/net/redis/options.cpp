@@ -2,6 +2,15 @@
 
 namespace firstcome::net {
 
+RedisTlsOptions RedisTlsOptions::with(const RedisTlsOptions& other) const {
+  RedisTlsOptions both = *this;
+  if (!other.ca_file.empty()) both.ca_file = other.ca_file;
+  if (!other.certificate_file.empty()) both.certificate_file = other.certificate_file;
+  if (!other.key_file.empty()) both.key_file = other.key_file;
+  if (other.verify == Verify::nobody) both.verify = other.verify;
+  return both;
+}
+
 RedisCounters& RedisCounters::operator+=(const RedisCounters& other) {
   commands += other.commands;
   replies += other.replies;

@@ -1,6 +1,9 @@
 // How connections to Redis behave, what they count, and the pauses between attempts.
 #pragma once
 
+#include "net/host_lookup.hpp"
+#include "net/redis/tls_options.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -9,19 +12,6 @@
 #include <string>
 
 namespace firstcome::net {
-
-/// For rediss://. The server's certificate must be signed by an authority of `ca_file` and name the host that was asked
-/// for (a name, or an address).
-struct RedisTlsOptions {
-  enum class Verify : std::uint8_t {
-    peer,
-    nobody,  ///< encrypted, but with whom is not known; for tests
-  };
-  Verify verify = Verify::peer;
-  std::string ca_file = {};           ///< PEM; empty: what the system trusts
-  std::string certificate_file = {};  ///< PEM, our own, where the server asks for one
-  std::string key_file = {};
-};
 
 struct RedisOptions {
   /// What happens to commands while there is no connection. Either way they wait for an attempt that runs.
@@ -38,11 +28,15 @@ struct RedisOptions {
   std::size_t most_bytes = 64U << 20U;             ///< unsent ones on one connection; likewise
   std::size_t most_reply_bytes = 64U << 20U;       ///< of one reply; more breaks the connection
   std::chrono::milliseconds ping_interval{1'000};  ///< of subscribers; a silent connection is cut after two
+  /// A connection for commands is cut when one of them is late and the server has said nothing for so long.
+  std::chrono::milliseconds silence_limit{2'000};
+  /// A connection for commands that nobody has used for so long is tried with a PING, so that one which the network has
+  /// forgotten is made again before somebody needs it.
+  std::chrono::milliseconds idle_ping{15'000};
 
-  RedisTlsOptions tls = {};
-  std::string sentinel_user = {};      ///< for the sentinels themselves
-  std::string sentinel_password = {};  ///< empty: they ask for none
-  std::uint64_t seed = 0;  ///< for jitter; give each process its own, so that they do not all come back at once
+  RedisTlsOptions tls = {};  ///< files that a URL names come before these
+  LookUpHost look_up = {};   ///< for tests; empty: the system's resolver
+  std::uint64_t seed = 0;    ///< for jitter; give each process its own, so that they do not all come back at once
 };
 
 /// Since the beginning; read them on the executor's thread.

@@ -50,6 +50,7 @@ struct RedisReader::Builder {
   RedisReply root;
 
   static constexpr std::size_t first_elements = 1'024;  // a claimed length is believed only so far
+  static constexpr std::size_t deepest = 8;
 
   static RedisReply* place(const redisReadTask* task, RedisReply::Type type) {
     RedisReply* reply = nullptr;
@@ -63,6 +64,13 @@ struct RedisReader::Builder {
     return reply;
   }
 
+  /// hiredis before 1.0 counts the levels itself.
+  static bool is_too_deep(const redisReadTask* task) {
+    std::size_t level = 0;
+    for (; task != nullptr; task = task->parent) ++level;
+    return level > deepest;
+  }
+
   static void* create_string(const redisReadTask* task, char* bytes, std::size_t size) {
     RedisReply::Type type = RedisReply::Type::text;
     if (task->type == REDIS_REPLY_STATUS) type = RedisReply::Type::status;
@@ -72,9 +80,13 @@ struct RedisReader::Builder {
     return reply;
   }
 
-  static void* create_array(const redisReadTask* task, int size) {
+  /// `Size` is int before hiredis 1.0, and std::size_t since.
+  template <class Size>
+  static void* create_array(const redisReadTask* task, Size size) {
+    if (is_too_deep(task)) return nullptr;  // the reader gives up, as where there is no memory
     RedisReply* reply = place(task, RedisReply::Type::array);
-    reply->elements.reserve(std::min(static_cast<std::size_t>(std::max(size, 0)), first_elements));
+    const std::size_t claimed = size > 0 ? static_cast<std::size_t>(size) : 0;
+    reply->elements.reserve(std::min(claimed, first_elements));
     return reply;
   }
 
@@ -88,8 +100,28 @@ struct RedisReader::Builder {
 
   static void free_object(void*) {}  // the root is ours
 
+  // What a server sends only to those who asked for RESP3, which nobody does here.
+  static void* create_double(const redisReadTask* task, double, char* text, std::size_t size) {
+    return create_string(task, text, size);
+  }
+  static void* create_bool(const redisReadTask* task, int value) { return create_integer(task, value); }
+
+  /// Members by name: hiredis 1.0 has put new ones in between.
+  template <class Functions>
+  static Functions make_functions() {
+    Functions all{};
+    all.createString = create_string;
+    all.createArray = create_array;
+    all.createInteger = create_integer;
+    all.createNil = create_nil;
+    all.freeObject = free_object;
+    if constexpr (requires { all.createDouble; }) all.createDouble = create_double;
+    if constexpr (requires { all.createBool; }) all.createBool = create_bool;
+    return all;
+  }
+
   static redisReplyObjectFunctions* functions() {
-    static redisReplyObjectFunctions all{create_string, create_array, create_integer, create_nil, free_object};
+    static auto all = make_functions<redisReplyObjectFunctions>();
     return &all;
   }
 };
@@ -110,16 +142,19 @@ std::expected<void, std::string> RedisReader::feed(std::string_view bytes) {
   if (redisReaderFeed(reader_.get(), bytes.data(), bytes.size()) != 0) {
     return std::unexpected(std::string(reader_->errstr));
   }
+  fed_ += bytes.size();
   return {};
 }
 
+/// What was fed since the last reply counts, parsed or not: so an array without an end is refused as a long text is.
 std::expected<std::optional<RedisReply>, std::string> RedisReader::next() {
   void* reply = nullptr;
   if (redisReaderGetReply(reader_.get(), &reply) != 0) return std::unexpected(std::string(reader_->errstr));
-  if (reply != nullptr) return std::move(builder_->root);
-  if (reader_->len - reader_->pos > most_bytes_) {
-    return std::unexpected("a reply of more than " + std::to_string(most_bytes_) + " bytes");
+  if (reply != nullptr) {
+    fed_ = reader_->len - reader_->pos;
+    return std::move(builder_->root);
   }
+  if (fed_ > most_bytes_) return std::unexpected("a reply of more than " + std::to_string(most_bytes_) + " bytes");
   return std::optional<RedisReply>{};
 }
 

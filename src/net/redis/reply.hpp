@@ -96,6 +96,7 @@ class RedisReader {
   };
 
   std::size_t most_bytes_;
+  std::size_t fed_ = 0;  // since the last reply
   std::unique_ptr<Builder> builder_;
   std::unique_ptr<redisReader, Free> reader_;
 };

@@ -73,6 +73,8 @@ void RedisSingleClient::State::start_channels() {
     const std::shared_ptr<State> keep = shared_from_this();
     if (!ended && events.dropped) events.dropped(channel);
     if (!ended) on_deaf("no longer subscribed to " + channel + ": " + why.detail);
+    // Of the others nothing was lost, and no connection will be made again to say so.
+    if (!ended && channels->is_ready()) channels_since = steady_clock::now();
   };
   channels.emplace(executor, commands.endpoint(), std::move(heard), options, role);
 }

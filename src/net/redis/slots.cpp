@@ -10,6 +10,8 @@ namespace {
 
 using What = RedisVerdict::What;
 
+constexpr std::chrono::seconds learnt_lasts{5};  // by then every node has heard of it
+
 constexpr std::array<std::uint16_t, 256> crc_table = [] {
   std::array<std::uint16_t, 256> table{};
   for (unsigned byte = 0; byte < 256; ++byte) {
@@ -104,7 +106,26 @@ const RedisAddress* RedisSlotMap::owner(unsigned slot) const {
   return index == 0 ? nullptr : &nodes_[index - 1U];
 }
 
-void RedisSlotMap::set_owner(unsigned slot, const RedisAddress& address) { owners_.at(slot) = index_of(address); }
+void RedisSlotMap::learn(unsigned slot, const RedisAddress& address, TimePoint now) {
+  owners_.at(slot) = index_of(address);
+  learnt_.insert_or_assign(slot, Learnt{address, now});
+}
+
+void RedisSlotMap::adopt(RedisSlotMap other, TimePoint now) {
+  std::map<unsigned, Learnt> learnt = std::move(learnt_);
+  *this = std::move(other);
+  std::erase_if(learnt, [&](const auto& one) {
+    const auto& [slot, what] = one;
+    const RedisAddress* const told = owner(slot);
+    return now - what.at >= learnt_lasts || (told != nullptr && *told == what.address);
+  });
+  for (const auto& [slot, what] : learnt) owners_.at(slot) = index_of(what.address);
+  learnt_ = std::move(learnt);
+}
+
+void RedisSlotMap::forget_learnt(const RedisAddress& address) {
+  std::erase_if(learnt_, [&](const auto& one) { return one.second.address == address; });
+}
 
 std::set<RedisAddress> RedisSlotMap::masters() const {
   std::set<RedisAddress> all;

@@ -4,8 +4,10 @@
 #include "net/redis/reply.hpp"
 #include "net/redis/url.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -29,15 +31,28 @@ class RedisSlotMap {
 
   /// nullptr: nobody's, as far as is known.
   const RedisAddress* owner(unsigned slot) const;
-  /// What MOVED said.
-  void set_owner(unsigned slot, const RedisAddress& address);
+
+  using TimePoint = std::chrono::steady_clock::time_point;
+  /// Takes what MOVED said at `now`. The server that had the slot knows best who has it.
+  void learn(unsigned slot, const RedisAddress& address, TimePoint now);
+  /// Takes another map in place of this one, but for what MOVED said in the last seconds: the server that gave the map
+  /// may not have heard of that yet.
+  void adopt(RedisSlotMap other, TimePoint now);
+  /// Forgets what MOVED said of a server that cannot be reached: the next map decides.
+  void forget_learnt(const RedisAddress& address);
   std::set<RedisAddress> masters() const;
   bool empty() const { return nodes_.empty(); }
 
  private:
+  struct Learnt {
+    RedisAddress address;
+    TimePoint at;
+  };
+
   std::uint16_t index_of(const RedisAddress& address);
 
   std::vector<RedisAddress> nodes_;
+  std::map<unsigned, Learnt> learnt_;                                               // by slot
   std::vector<std::uint16_t> owners_ = std::vector<std::uint16_t>(redis_slots, 0);  // index in nodes_, plus one
 };
 

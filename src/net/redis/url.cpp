@@ -2,6 +2,10 @@
 
 #include "net/url_parts.hpp"
 
+#include <boost/url/encode.hpp>
+#include <boost/url/grammar/lut_chars.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
+
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -32,15 +36,22 @@ constexpr std::array schemes{
     Scheme{"redis+cluster", Topology::cluster, RedisTransport::plain},
     Scheme{"rediss+cluster", Topology::cluster, RedisTransport::tls},
     Scheme{"redlock", Topology::redlock, RedisTransport::plain},
+    Scheme{"redlocks", Topology::redlock, RedisTransport::tls},
 };
+constexpr std::string_view local_scheme = "redis+unix";
+constexpr std::size_t longest_socket_path = 107;
 
 Problem wrong(std::string_view member, std::string_view rule) {
   return Problem("Redis URL: " + std::string(member) + " " + std::string(rule));
 }
 
 std::expected<void, std::string> read_credentials(std::string_view text, RedisUrl& url) {
-  auto read = parse_credentials(text, "user:password@ or :password@");
+  // A user may have no password, where the server asks for none.
+  const bool user_alone = text.size() > 1 && text.find(':') == text.size() - 1;
+  auto read =
+      parse_credentials(user_alone ? std::string(text) + "-" : std::string(text), "user:password@ or :password@");
   if (!read) return Problem("Redis URL: " + read.error());
+  if (user_alone) read->password.clear();
   url.user = std::move(read->user);
   url.password = std::move(read->password);
   return {};
@@ -92,9 +103,85 @@ std::expected<void, std::string> read_path(std::string_view path, RedisUrl& url)
   return {};
 }
 
+/// What stands between the // and the ? of redis+unix.
+std::expected<void, std::string> read_socket(std::string_view path, RedisUrl& url) {
+  std::optional<std::string> decoded = percent_decoded(path);
+  if (!decoded || decoded->size() < 2 || !decoded->starts_with('/')) {
+    return wrong("path", "must be that of a socket, as in redis+unix:///run/redis/redis.sock");
+  }
+  if (decoded->size() > longest_socket_path) return wrong("path", "of a socket must have at most 107 bytes");
+  url.hosts.push_back({.host = std::move(*decoded), .port = 0});
+  return {};
+}
+
+/// Where the value of a parameter goes; nullptr: there is no such parameter for a URL of that kind.
+std::string* parameter_of(std::string_view name, RedisUrl& url) {
+  const bool tls = url.transport == RedisTransport::tls;
+  if (tls && name == "ca_file") return &url.tls.ca_file;
+  if (tls && name == "cert_file") return &url.tls.certificate_file;
+  if (tls && name == "key_file") return &url.tls.key_file;
+  const bool sentinel = url.topology == Topology::sentinel;
+  if (sentinel && name == "sentinel_user") return &url.sentinel_user;
+  if (sentinel && name == "sentinel_password") return &url.sentinel_password;
+  return nullptr;
+}
+
+/// Messages name a parameter and never show its value, which may be a password.
+std::expected<void, std::string> read_parameter(std::string_view text, RedisUrl& url) {
+  const std::size_t equals = text.find('=');
+  const std::string_view name = text.substr(0, equals);
+  const std::string_view raw = equals == std::string_view::npos ? std::string_view{} : text.substr(equals + 1);
+  if (name == "database" && is_local(url.hosts.front())) return read_database(raw, url);
+  std::string* const target = parameter_of(name, url);
+  if (target == nullptr) {
+    return wrong("parameter", quoted(name.substr(0, 40)) +
+                                  " is not known here; there are ca_file, cert_file and key_file (with TLS), "
+                                  "sentinel_user and sentinel_password (with sentinels), database (with a socket)");
+  }
+  std::optional<std::string> value = percent_decoded(raw);
+  if (!value || value->empty()) return wrong("parameter", std::string(name) + " needs a percent-encoded value");
+  *target = std::move(*value);
+  return {};
+}
+
+std::expected<void, std::string> read_parameters(std::string_view query, RedisUrl& url) {
+  for (;;) {
+    const std::size_t end = query.find('&');
+    if (const auto read = read_parameter(query.substr(0, end), url); !read) return read;
+    if (end == std::string_view::npos) break;
+    query.remove_prefix(end + 1);
+  }
+  if (url.tls.certificate_file.empty() != url.tls.key_file.empty()) {
+    return wrong("parameter", "cert_file needs key_file, and the other way round");
+  }
+  return {};
+}
+
+std::expected<void, std::string> read_place(std::string_view authority, std::string_view path, RedisUrl& url) {
+  if (const auto read = read_hosts(authority, url); !read) return read;
+  return read_path(path.empty() ? path : path.substr(1), url);
+}
+
+/// A URL of that scheme, still without a place. The error lists the schemes that there are.
+std::expected<RedisUrl, std::string> read_scheme(std::string_view name) {
+  if (name == local_scheme) return RedisUrl{};
+  const auto* scheme = std::ranges::find(schemes, name, &Scheme::name);
+  if (scheme == schemes.end()) {
+    return wrong("scheme",
+                 "must be redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster://, "
+                 "rediss+cluster://, redis+unix://, redlock:// or redlocks://");
+  }
+  return RedisUrl{.topology = scheme->topology, .transport = scheme->transport};
+}
+
+std::string encoded(std::string_view text) { return boost::urls::encode(text, boost::urls::unreserved_chars); }
+
 }  // namespace
 
+bool is_local(const RedisAddress& address) { return address.host.starts_with('/'); }
+
 std::string to_string(const RedisAddress& address) {
+  if (is_local(address)) return address.host;
   const bool brackets = address.host.find(':') != std::string::npos;
   return (brackets ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
@@ -125,35 +212,84 @@ std::expected<RedisAddress, std::string> parse_redis_address(std::string_view te
   return address;
 }
 
+RedisEndpoint RedisUrl::endpoint(const RedisAddress& address) const {
+  return {
+      .address = address, .transport = transport, .user = user, .password = password, .database = database, .tls = tls};
+}
+
 std::vector<RedisEndpoint> RedisUrl::endpoints() const {
   std::vector<RedisEndpoint> all;
   for (const RedisAddress& address : hosts) all.push_back(endpoint(address));
   return all;
 }
 
+RedisEndpoint RedisUrl::sentinel(const RedisAddress& address) const {
+  RedisEndpoint one = endpoint(address);
+  one.database = 0;
+  one.login = RedisEndpoint::Login::when_asked;
+  if (sentinel_user.empty() && sentinel_password.empty()) return one;
+  one.user = sentinel_user;
+  one.password = sentinel_password;
+  one.login = RedisEndpoint::Login::always;
+  return one;
+}
+
 std::expected<RedisUrl, std::string> parse_redis_url(std::string_view text) {
   const std::size_t colon = text.find("://");
-  const auto* scheme = std::ranges::find(schemes, text.substr(0, colon), &Scheme::name);
-  if (colon == std::string_view::npos || scheme == schemes.end()) {
-    return wrong("scheme",
-                 "must be redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster://, "
-                 "rediss+cluster:// or redlock://");
-  }
-  RedisUrl url{.topology = scheme->topology, .transport = scheme->transport};
+  const std::string_view scheme = colon == std::string_view::npos ? std::string_view{} : text.substr(0, colon);
+  auto url = read_scheme(scheme);
+  if (!url) return url;
   text.remove_prefix(colon + 3);
-  if (text.find_first_of("?#") != std::string_view::npos) {
-    return wrong("end", "must not hold a ? or #; in a password they are written %3F and %23");
-  }
-  const std::size_t slash = text.find('/');
-  std::string_view authority = text.substr(0, slash);
-  const std::string_view path = slash == std::string_view::npos ? std::string_view{} : text.substr(slash + 1);
+  if (text.find('#') != std::string_view::npos)
+    return wrong("end", "must not hold a #; in a password it is written %23");
+  const std::size_t question = text.find('?');
+  const std::string_view place = text.substr(0, question);
+  const std::size_t slash = place.find('/');
+  std::string_view authority = place.substr(0, slash);
+  const std::string_view path = slash == std::string_view::npos ? std::string_view{} : place.substr(slash);
   if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
-    if (const auto read = read_credentials(authority.substr(0, at), url); !read) return Problem(read.error());
+    if (const auto read = read_credentials(authority.substr(0, at), *url); !read) return Problem(read.error());
     authority.remove_prefix(at + 1);
   }
-  if (const auto read = read_hosts(authority, url); !read) return Problem(read.error());
-  if (const auto read = read_path(path, url); !read) return Problem(read.error());
+  const bool local = scheme == local_scheme;
+  if (local && !authority.empty())
+    return wrong("host", "must be left out of redis+unix, as in redis+unix:///run/redis.sock");
+  const auto read = local ? read_socket(path, *url) : read_place(authority, path, *url);
+  if (!read) return Problem(read.error());
+  if (question == std::string_view::npos) return url;
+  if (const auto more = read_parameters(text.substr(question + 1), *url); !more) return Problem(more.error());
   return url;
+}
+
+bool is_redis_url(std::string_view text) {
+  const std::size_t colon = text.find("://");
+  return colon != std::string_view::npos && read_scheme(text.substr(0, colon)).has_value();
+}
+
+std::string write_redis_url(const RedisUrl& url) {
+  const bool local = is_local(url.hosts.front());
+  const auto* scheme = std::ranges::find_if(
+      schemes, [&](const Scheme& one) { return one.topology == url.topology && one.transport == url.transport; });
+  std::string text = std::string(local ? local_scheme : scheme->name) + "://";
+  if (!url.user.empty() || !url.password.empty()) text += encoded(url.user) + ":" + encoded(url.password) + "@";
+  for (const RedisAddress& host : url.hosts) {
+    if (!local) text += (&host == &url.hosts.front() ? "" : ",") + to_string(host);
+  }
+  if (local) text += boost::urls::encode(url.hosts.front().host, boost::urls::unreserved_chars + '/');
+  if (!url.master.empty()) text += "/" + encoded(url.master);
+  char separator = '?';
+  const auto add = [&](std::string_view name, const std::string& value) {
+    if (value.empty()) return;
+    text.append(1, std::exchange(separator, '&')).append(name).append(1, '=').append(encoded(value));
+  };
+  if (url.database != 0 && !local) text += "/" + std::to_string(url.database);
+  if (url.database != 0 && local) add("database", std::to_string(url.database));
+  add("ca_file", url.tls.ca_file);
+  add("cert_file", url.tls.certificate_file);
+  add("key_file", url.tls.key_file);
+  add("sentinel_user", url.sentinel_user);
+  add("sentinel_password", url.sentinel_password);
+  return text;
 }
 
 }  // namespace firstcome::net

@@ -3,8 +3,14 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <cassert>
 #include <utility>
@@ -13,9 +19,34 @@ namespace firstcome::net {
 
 namespace asio = boost::asio;
 
+namespace {
+
+// A host that is gone without a word is noticed by the kernel, also where nothing is sent; and what keeps state on the
+// way (NAT, firewalls) sees that the connection is in use.
+constexpr int keepalive_idle_s = 15;
+constexpr int keepalive_interval_s = 5;
+constexpr int keepalive_probes = 3;
+constexpr unsigned unacknowledged_limit_ms = 10'000;
+
+constexpr std::size_t most_encrypted = 64U << 10U;  // bytes that wait in encrypted form; the rest waits plain
+
+void set_tcp_options(int socket) {
+  const auto set = [socket](int level, int name, auto value) {
+    ::setsockopt(socket, level, name, &value, sizeof value);
+  };
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_s);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_s);
+  set(IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_limit_ms);
+}
+
+}  // namespace
+
 RedisWire::RedisWire(IoExecutor executor, RedisWireUser& user, const RedisAddress& address, const RedisOptions& options)
     : socket_(executor),
-      resolver_(executor),
+      look_up_host_(options.look_up),
       user_(&user),
       address_(address),
       name_(to_string(address)),
@@ -23,41 +54,51 @@ RedisWire::RedisWire(IoExecutor executor, RedisWireUser& user, const RedisAddres
 
 void RedisWire::start(std::unique_ptr<RedisTlsStream> tls) {
   tls_ = std::move(tls);
+  if (is_local(address_)) return resolved({asio::local::stream_protocol::endpoint(address_.host)});
   ErrorCode ec;
   const asio::ip::address numeric = asio::ip::make_address(address_.host, ec);
-  if (!ec) return resolved({Tcp::endpoint(numeric, address_.port)});
-  resolver_.async_resolve(address_.host, std::to_string(address_.port),
-                          [self = shared_from_this()](ErrorCode failed, const Tcp::resolver::results_type& found) {
-                            if (self->user_ == nullptr) return;
-                            if (failed) {
-                              return self->end("cannot find the address of " + self->name_ + ": " + failed.message());
-                            }
-                            std::vector<Tcp::endpoint> endpoints;
-                            for (const auto& entry : found) endpoints.push_back(entry.endpoint());
-                            self->resolved(std::move(endpoints));
-                          });
+  if (!ec) return resolved({asio::ip::tcp::endpoint(numeric, address_.port)});
+  look_up();
 }
 
-void RedisWire::resolved(std::vector<Tcp::endpoint> endpoints) {
+void RedisWire::look_up() {
+  const auto found = [weak = weak_from_this()](const HostAddresses& host) {
+    const std::shared_ptr<RedisWire> self = weak.lock();
+    if (!self || self->user_ == nullptr) return;
+    if (host.error) return self->end("cannot find the address of " + self->name_ + ": " + host.error.message());
+    std::vector<Stream::endpoint> endpoints;
+    for (const asio::ip::address& one : host.addresses) {
+      endpoints.emplace_back(asio::ip::tcp::endpoint(one, self->address_.port));
+    }
+    self->resolved(std::move(endpoints));
+  };
+  lookup_.emplace(socket_.get_executor(), address_.host, found, look_up_host_);
+}
+
+void RedisWire::resolved(std::vector<Stream::endpoint> endpoints) {
   endpoints_ = std::move(endpoints);
   try_next();
 }
 
 void RedisWire::try_next() {
   assert(next_endpoint_ < endpoints_.size());
-  const Tcp::endpoint endpoint = endpoints_[next_endpoint_++];
+  const Stream::endpoint endpoint = endpoints_[next_endpoint_++];
   ErrorCode ec;
   socket_.close(ec);
   socket_.open(endpoint.protocol(), ec);
-  // Not for the programs that this process starts: the server must see that it has ended.
-  if (!ec) ::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC);
-  if (!ec) socket_.non_blocking(true, ec);
-  if (!ec) socket_.set_option(Tcp::no_delay(true), ec);
+  if (!ec) set_options(ec);
   if (ec) {
     asio::post(socket_.get_executor(), [self = shared_from_this(), ec] { self->on_connect(ec); });
     return;
   }
   socket_.async_connect(endpoint, [self = shared_from_this()](ErrorCode failed) { self->on_connect(failed); });
+}
+
+void RedisWire::set_options(ErrorCode& ec) {
+  // Not for the programs that this process starts: the server must see that it has ended.
+  ::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC);
+  socket_.non_blocking(true, ec);
+  if (!is_local(address_)) set_tcp_options(socket_.native_handle());
 }
 
 void RedisWire::on_connect(ErrorCode ec) {
@@ -87,9 +128,20 @@ void RedisWire::shake_hands() {
   if (user_ != nullptr) flush_soon();
 }
 
+/// Takes back what the server has not acknowledged. Else the kernel would go on sending it, and a command whose
+/// answer nobody waits for any more could still run long after it was asked again over another connection.
+void RedisWire::drop_unsent() {
+  int unacknowledged = 0;
+  if (!socket_.is_open() || ::ioctl(socket_.native_handle(), SIOCOUTQ, &unacknowledged) != 0) return;
+  if (unacknowledged == 0) return;
+  ErrorCode ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+}
+
 void RedisWire::abandon() {
   user_ = nullptr;
-  resolver_.cancel();
+  lookup_.reset();
+  drop_unsent();
   ErrorCode ignored;
   socket_.close(ignored);
 }
@@ -114,6 +166,7 @@ void RedisWire::on_read(ErrorCode ec, std::size_t size) {
     return end("lost the connection to " + name_ + ": " + what);
   }
   received_ += size;
+  heard_at_ = std::chrono::steady_clock::now();
   const std::string_view bytes(in_.data(), size);
   if (!tls_) {
     take_bytes(bytes);
@@ -154,6 +207,9 @@ void RedisWire::flush_soon() {
 }
 
 void RedisWire::encrypt() {
+  // Where the server always takes a bit less than comes, the line never gets empty.
+  line_.erase(0, line_sent_);
+  line_sent_ = 0;
   const auto written = tls_->write(out_, line_);
   // Conservative: the server may get any of it once some of the line is sent.
   taken_ += out_.size();
@@ -173,7 +229,7 @@ void RedisWire::flush() {
         std::swap(line_, out_);
       }
     }
-    if (tls_ && connected_ && !out_.empty()) encrypt();
+    if (tls_ && connected_ && !out_.empty() && line_.size() - line_sent_ < most_encrypted) encrypt();
     if (user_ == nullptr || line_sent_ == line_.size()) return;
     ErrorCode ec;
     const std::size_t size = socket_.write_some(asio::buffer(line_.data() + line_sent_, line_.size() - line_sent_), ec);

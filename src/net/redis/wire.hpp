@@ -12,7 +12,7 @@
 
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 
 #include <array>
 #include <chrono>
@@ -63,18 +63,22 @@ class RedisWire : public std::enable_shared_from_this<RedisWire> {
   /// Bytes that wait for the kernel to take them.
   std::size_t unsent() const { return out_.size() + line_.size() - line_sent_; }
 
+  /// When the server was heard last; at the beginning when this was made.
+  std::chrono::steady_clock::time_point heard_at() const { return heard_at_; }
   std::uint64_t bytes_received() const { return received_; }
   std::uint64_t bytes_sent() const { return bytes_sent_; }
   const std::string& name() const { return name_; }
 
  private:
-  using Tcp = boost::asio::ip::tcp;
-  using Socket = boost::asio::basic_stream_socket<Tcp, IoExecutor>;
-  using Resolver = boost::asio::ip::basic_resolver<Tcp, IoExecutor>;
+  using Stream = boost::asio::generic::stream_protocol;  // TCP, or a local socket
+  using Socket = boost::asio::basic_stream_socket<Stream, IoExecutor>;
   using ErrorCode = boost::system::error_code;
 
-  void resolved(std::vector<Tcp::endpoint> endpoints);
+  void look_up();
+  void resolved(std::vector<Stream::endpoint> endpoints);
   void try_next();
+  void set_options(ErrorCode& ec);
+  void drop_unsent();
   void on_connect(ErrorCode ec);
   void read();
   void on_read(ErrorCode ec, std::size_t size);
@@ -85,11 +89,12 @@ class RedisWire : public std::enable_shared_from_this<RedisWire> {
   void on_writable(ErrorCode ec);
 
   Socket socket_;
-  Resolver resolver_;
+  LookUpHost look_up_host_;
+  std::optional<HostLookup> lookup_;
   RedisWireUser* user_;  // nullptr: ended
   RedisAddress address_;
   std::string name_;
-  std::vector<Tcp::endpoint> endpoints_;
+  std::vector<Stream::endpoint> endpoints_;
   std::size_t next_endpoint_ = 0;
   std::unique_ptr<RedisTlsStream> tls_;
   bool connected_ = false;  // told the user so
@@ -106,6 +111,7 @@ class RedisWire : public std::enable_shared_from_this<RedisWire> {
   RedisReader reader_;
   std::array<char, 16'384> in_;
   std::string plain_;  // decrypted
+  std::chrono::steady_clock::time_point heard_at_ = std::chrono::steady_clock::now();
   std::uint64_t received_ = 0;
   std::uint64_t bytes_sent_ = 0;
 };

@@ -17,11 +17,12 @@ using engine::ServerSettings;
 using testing::RedisServer;
 using testing::RedisServerOptions;
 
-const ServerSettings good{.maxmemory_policy = "noeviction",
+const ServerSettings good{.version = "7.0.15",
+                          .maxmemory_policy = "noeviction",
                           .appendonly = "yes",
                           .appendfsync = "always",
                           .no_appendfsync_on_rewrite = "no",
-                          .connected_replicas = 1};
+                          .connected_replicas = "1"};
 
 ServerSettings with(std::string ServerSettings::* setting, std::string value) {
   ServerSettings settings = good;
@@ -31,7 +32,7 @@ ServerSettings with(std::string ServerSettings::* setting, std::string value) {
 
 ServerSettings without_replicas() {
   ServerSettings settings = good;
-  settings.connected_replicas = 0;
+  settings.connected_replicas = "0";
   return settings;
 }
 
@@ -48,7 +49,6 @@ TEST(RedisServerCheck, JudgesEachSettingByWhatTheDurabilityNeeds) {
       {good, replicated, ""},
       {with(&ServerSettings::maxmemory_policy, "allkeys-lru"), memory, "allkeys-lru"},
       {with(&ServerSettings::maxmemory_policy, "volatile-ttl"), aof, "maxmemory-policy"},
-      {with(&ServerSettings::maxmemory_policy, ""), memory, "maxmemory-policy"},
       {with(&ServerSettings::appendonly, "no"), memory, ""},
       {with(&ServerSettings::appendonly, "no"), replicated, ""},
       {with(&ServerSettings::appendonly, "no"), aof, "appendonly yes"},
@@ -61,11 +61,36 @@ TEST(RedisServerCheck, JudgesEachSettingByWhatTheDurabilityNeeds) {
       {without_replicas(), aof, ""},
   };
   for (std::size_t i = 0; i < cases.size(); ++i) {
-    const auto judged = judge_settings(cases[i].settings, cases[i].durability);
-    EXPECT_EQ(judged.has_value(), cases[i].named.empty()) << "case " << i;
-    const std::string said = judged ? std::string() : judged.error();
-    EXPECT_NE(said.find(cases[i].named), std::string::npos) << "case " << i << ": " << said;
+    const engine::JudgedSettings judged = judge_settings(cases[i].settings, cases[i].durability);
+    EXPECT_TRUE(judged.unknown.empty()) << "case " << i;
+    EXPECT_EQ(judged.wrong.empty(), cases[i].named.empty()) << "case " << i;
+    EXPECT_NE(judged.wrong.find(cases[i].named), std::string::npos) << "case " << i << ": " << judged.wrong;
   }
+}
+
+TEST(RedisServerCheck, NamesWhatIsNotKnownWhereItMatters) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(judge_settings({}, Durability::memory).unknown, (Names{"maxmemory-policy"}));
+  EXPECT_EQ(judge_settings({}, Durability::replicated).unknown, (Names{"maxmemory-policy", "connected_slaves"}));
+  EXPECT_EQ(judge_settings(with(&ServerSettings::appendfsync, ""), Durability::memory).unknown, Names{});
+  EXPECT_EQ(judge_settings(with(&ServerSettings::appendfsync, ""), Durability::aof).unknown, (Names{"appendfsync"}));
+  // What is known to be wrong is wrong, whatever else is not known.
+  ServerSettings some;
+  some.maxmemory_policy = "allkeys-lru";
+  EXPECT_NE(judge_settings(some, Durability::aof).wrong, "");
+  some.maxmemory_policy = "noeviction";
+  some.appendonly = "no";
+  EXPECT_NE(judge_settings(some, Durability::aof).wrong, "");
+}
+
+TEST(RedisServerCheck, ReadsInfoToTheLetter) {
+  const ServerSettings read = engine::read_info(
+      "# Server\r\nredis_version:7.2.4\r\n# Memory\r\nmaxmemory_policy:noeviction\r\n# Persistence\r\n"
+      "aof_enabled:1\r\n# Replication\r\nold_connected_slaves:7\r\nconnected_slaves:2\r\n");
+  EXPECT_EQ(read.version, "7.2.4");
+  EXPECT_EQ(read.maxmemory_policy, "noeviction");
+  EXPECT_EQ(read.appendonly, "yes");
+  EXPECT_EQ(read.connected_replicas, "2");
 }
 
 /// What `open` says of a server that it refuses; empty: it has opened.
@@ -125,15 +150,36 @@ TEST(RedisServerCheck, RefusesReplicatedWithoutAReplica) {
   EXPECT_TRUE(names(said, {"replicated", "replica", "none is connected"})) << said;
 }
 
+TEST(RedisServerCheck, OpensOnAServerWithoutConfigWhereInfoTellsEnough) {
+  FIRSTCOME_NEEDS_REDIS();
+  const RedisServer server({.lines = {"rename-command CONFIG \"\""}});
+  EXPECT_EQ(refusal(server), "");
+  const std::string said = refusal(server, Durability::aof);
+  EXPECT_TRUE(names(said, {"appendonly yes", "they are no"})) << said;
+  const RedisServer evicts({.lines = {"rename-command CONFIG \"\"", "maxmemory-policy volatile-lru"}});
+  EXPECT_TRUE(names(refusal(evicts), {"maxmemory-policy", "volatile-lru"})) << refusal(evicts);
+}
+
+TEST(RedisServerCheck, TrustsWhatItIsToldToTrustAndNothingElse) {
+  FIRSTCOME_NEEDS_REDIS();
+  const RedisServer server({.lines = {"rename-command CONFIG \"\"", "appendonly yes", "appendfsync everysec"}});
+  const std::string said = refusal(server, Durability::aof);
+  EXPECT_TRUE(names(said, {"appendfsync", "CONFIG GET", "--redis-unchecked"})) << said;
+  engine::RedisEngineOptions options = options_for("redis://" + server.address());
+  options.durability = Durability::aof;
+  options.unknown_settings = engine::UnknownSettings::trusted;
+  EXPECT_TRUE(engine::RedisEngine::open(options));
+  const RedisServer evicts({.lines = {"rename-command CONFIG \"\"", "maxmemory-policy allkeys-lru"}});
+  options.url = net::parse_redis_url("redis://" + evicts.address()).value();
+  EXPECT_FALSE(engine::RedisEngine::open(options)) << "it tells that it evicts";
+}
+
 TEST(RedisServerCheck, NamesThePermissionThatAUserLacks) {
   FIRSTCOME_NEEDS_REDIS();
-  const RedisServer server({.lines = {"user shop on >secret-of-it ~firstcome:* &* +@all -config"}});
+  const RedisServer server({.lines = {"user shop on >secret-of-it ~firstcome:* &* +@all -config -info"}});
   const std::string said = refusal("redis://shop:secret-of-it@" + server.address());
-  EXPECT_TRUE(names(said, {"CONFIG GET", "+config|get"})) << said;
+  EXPECT_TRUE(names(said, {"maxmemory-policy", "CONFIG GET", "INFO", "+config|get", "+info"})) << said;
   EXPECT_EQ(server.text({"DBSIZE"}), "0");
-  server.command({"ACL", "SETUSER", "shop", "+config|get", "-info"});
-  const std::string then = refusal("redis://shop:secret-of-it@" + server.address());
-  EXPECT_TRUE(names(then, {"INFO", "+info"})) << then;
   server.command({"ACL", "SETUSER", "shop", "+info"});
   EXPECT_EQ(refusal("redis://shop:secret-of-it@" + server.address()), "");
 }

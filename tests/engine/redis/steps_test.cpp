@@ -202,16 +202,123 @@ TEST(RedisNodes, GoOnWithACreationThatWasLeftHalfDone) {
   EXPECT_EQ(create(redis, terms_of("s", 6)).outcome, Outcome::sale_exists);
 }
 
-TEST(RedisNodes, ForgetANodeThatWasNotHeardOfForADay) {
+TEST(RedisNodes, ForgetANodeThatWasNotHeardOfForAnHour) {
   FIRSTCOME_NEEDS_REDIS();
   RedisHarness redis;
   const SaleHandle handle = create(redis, terms_of("s", 10)).sale.handle;
   reserve_all(redis.node(), names("a", 1));
-  redis.advance(25h);
+  redis.advance(61min);
   redis.reopen();
   reserve_all(redis.node(), names("b", 1));
   const std::string hash = engine::SaleKeys(handle).hash;
   EXPECT_EQ(redis.server().text({"HSTRLEN", hash, "N"}), "8");
+}
+
+TEST(RedisNodes, TakeANodeThatWasForgottenForNoSignOfALostAnswer) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisHarness redis;
+  create(redis, terms_of("s", 10));
+  reserve_all(redis.node(), names("a", 1));
+  redis.advance(61min);
+  RedisNode newcomer(options_for(redis.url()));
+  reserve_all(newcomer, names("b", 1));
+  reserve_all(redis.node(), names("c", 1));
+  const auto figure = [&redis](std::string_view name) {
+    for (const engine::EngineFigure& one : redis.engine().figures()) {
+      if (one.name == name) return one.read();
+    }
+    return -1.0;
+  };
+  ASSERT_TRUE(testing::eventually([&] { return figure("firstcome_engine_operations_total") >= 3; }));
+  EXPECT_EQ(figure("firstcome_engine_rollbacks_total"), 0);
+}
+
+TEST(RedisNodes, ThatCameAndWentByThousandsCostANewcomerLittle) {
+  FIRSTCOME_NEEDS_REDIS();
+  constexpr int gone = 2'000;
+  RedisHarness redis;
+  const SaleHandle handle = create(redis, terms_of("s", 100)).sale.handle;
+  reserve_all(redis.node(), names("a", 1));
+  const std::string hash = engine::SaleKeys(handle).hash;
+  redis.server().command(
+      {"EVAL",
+       "local list = '' for i = 1, tonumber(ARGV[1]) do local node = string.format('%08d', i) "
+       "redis.call('HSET', KEYS[1], 'n' .. node, struct.pack('<I6I6', 1, 0)) list = list .. node end "
+       "redis.call('HSET', KEYS[1], 'N', redis.call('HGET', KEYS[1], 'N') .. list)",
+       "1", hash, std::to_string(gone)});
+  const auto known = [&] { return std::stol(redis.server().text({"HSTRLEN", hash, "N"})) / 8; };
+  ASSERT_EQ(known(), gone + 1);
+  redis.server().command({"CONFIG", "RESETSTAT"});
+  for (int i = 0; i < 3; ++i) {
+    RedisNode newcomer(options_for(redis.url()));
+    reserve_all(newcomer, names("n" + std::to_string(i), 1));
+  }
+  EXPECT_LE(known(), gone + 1 - 3 * 15);
+  const std::string stats = redis.server().text({"INFO", "commandstats"});
+  const std::string_view hget = "cmdstat_hget:calls=";
+  EXPECT_LT(std::stol(stats.substr(stats.find(hget) + hget.size())), 200);
+}
+
+TEST(RedisNodes, KeepNoCopyOfAPageThatWasRead) {
+  FIRSTCOME_NEEDS_REDIS();
+  testing::RedisServer server;
+  engine::RedisEngineOptions options = options_for("redis://" + server.address());
+  RedisNode node(std::move(options));
+  ASSERT_TRUE(node.ask(CreateSale{terms_of("s", 1'000)}));
+  reserve_all(node, names("a", 500));
+  std::deque<Asked> asked;
+  asked.emplace_back().command = Reserve{"s", "before", 1, {}, {}};
+  asked.emplace_back().command = Reserve{"s", "beside", 1, {}, {}};
+  asked.emplace_back().command = ListReservations{"s", std::nullopt, Number{}, 100};
+  asked.emplace_back().command = Reserve{"s", "behind", 1, {}, {}};
+  for (Asked& one : asked) node.engine().submit(one);
+  for (const Asked& one : asked) node.finish(one);
+  EXPECT_EQ(asked[2].as<ReservationsAnswer>().items.size(), 100U);
+  const std::string hash = engine::SaleKeys(SaleHandle{1}).hash;
+  const std::string name = server.text({"HGET", hash, "N"});
+  ASSERT_EQ(name.size(), 8U);
+  EXPECT_LT(std::stol(server.text({"HSTRLEN", hash, "n" + name})), 1'000);
+}
+
+TEST(RedisNodes, ServeASaleAgainWhoseDeletionWasLeftHalfDone) {
+  FIRSTCOME_NEEDS_REDIS();
+  testing::RedisServer server;
+  engine::RedisEngineOptions options = options_for("redis://" + server.address());
+  options.patience = 100ms;
+  RedisNode node(std::move(options));
+  ASSERT_TRUE(testing::eventually([&] { return node.ask(CreateSale{terms_of("s", 10)}).has_value(); }));
+  ASSERT_TRUE(testing::eventually([&] { return node.ask(CreateSale{terms_of("t", 10)}).has_value(); }));
+  // One whose node died before it asked the sale, and one whose node died when the keys were gone.
+  server.command({"HSET", "firstcome:sales", "s:s", "1 erasing", "s:t", "2 erasing"});
+  server.command({"HINCRBY", "firstcome:sales", "version", "1"});
+  const engine::SaleKeys gone(SaleHandle{2});
+  server.command({"DEL", gone.hash, gone.stream});
+  EXPECT_TRUE(testing::eventually([&] { return server.text({"HGET", "firstcome:sales", "s:s"}) == "1 open"; }));
+  EXPECT_TRUE(testing::eventually([&] { return server.text({"HEXISTS", "firstcome:sales", "s:t"}) == "0"; }));
+}
+
+TEST(RedisNodes, LetGoOfSalesThatAreDeleted) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisHarness redis;
+  for (int i = 0; i < 20; ++i) {
+    const std::string id = "sale-" + std::to_string(i);
+    ASSERT_TRUE(redis.node().ask(CreateSale{terms_of(id, 1)}));
+    PatchSale closing;
+    closing.sale = id;
+    closing.close = PatchSale::Close::now;
+    ASSERT_TRUE(redis.node().ask(closing));
+    ASSERT_EQ(redis.node().ask(DeleteSale{id})->outcome, Outcome::done);
+  }
+  const auto sales = [&redis] {
+    for (const engine::EngineFigure& one : redis.engine().figures()) {
+      if (one.name == "firstcome_engine_sales") return one.read();
+    }
+    return -1.0;
+  };
+  EXPECT_TRUE(testing::eventually([&] {
+    redis.engine().turn();
+    return sales() == 0;
+  })) << sales();
 }
 
 }  // namespace

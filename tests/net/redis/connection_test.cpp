@@ -3,6 +3,7 @@
 #include "net/redis/loop.hpp"
 #include "support/redis_server.hpp"
 #include "support/tcp_proxy.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <gmock/gmock.h>
@@ -194,6 +195,73 @@ TEST(RedisConnection, TimesOutAndGivesUpTheConnection) {
   EXPECT_EQ(connection.counters().connects, 2U);
   EXPECT_EQ(connection.counters().timed_out, 1U);
   EXPECT_EQ(connection.counters().unknown, 1U);
+}
+
+TEST(RedisConnection, ALateAnswerCostsNobodyElseTheConnection) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisServer server;
+  Loop loop;
+  RedisConnection connection(loop.executor(), at_port(server.port()));
+  ASSERT_TRUE(loop.ask(connection, RedisCommand("PING")));
+  const RedisScript busy(
+      "local function now() local t = redis.call('TIME') return t[1] * 1000 + t[2] / 1000 end\n"
+      "local from = now() while now() < from + 500 do end return 'late'");
+  std::string late;
+  std::string next;
+  connection.execute(RedisCommand(busy, {}), in(100ms), [&](RedisResult result) { late = text_of(result); });
+  connection.execute(RedisCommand("ECHO", "next"), in(20s), [&](RedisResult result) { next = text_of(result); });
+  ASSERT_TRUE(loop.run_until([&] { return !late.empty() && !next.empty(); }));
+  EXPECT_THAT(late, StartsWith("timed_out: no answer from "));
+  EXPECT_EQ(next, "next");
+  EXPECT_EQ(connection.counters().connects, 1U);
+  EXPECT_EQ(connection.counters().timed_out, 1U);
+}
+
+TEST(RedisConnection, FindsOutThatAnIdleConnectionIsDead) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisServer server;
+  firstcome::testing::TcpProxy proxy(server.port());
+  Loop loop;
+  RedisConnection connection(loop.executor(), at_port(proxy.port()), {.silence_limit = 200ms, .idle_ping = 100ms});
+  ASSERT_TRUE(loop.run_until([&] { return connection.is_connected(); }));
+  proxy.drop(firstcome::testing::TcpProxy::Direction::to_client);  // as a network that has forgotten the connection
+  ASSERT_TRUE(loop.run_until([&] { return !connection.is_connected(); }));
+  proxy.resume();
+  ASSERT_TRUE(loop.run_until([&] { return connection.is_connected(); }));
+  EXPECT_EQ(connection.counters().commands, 0U);
+}
+
+TEST(RedisConnection, KeepsAnIdleConnectionThatAnswers) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisServer server;
+  Loop loop;
+  RedisConnection connection(loop.executor(), at_port(server.port()), {.idle_ping = 20ms});
+  ASSERT_TRUE(loop.run_until([&] { return connection.is_connected(); }));
+  const auto pings = [&server] {
+    const std::string all = server.text({"INFO", "commandstats"});
+    const std::size_t at = all.find("cmdstat_ping:calls=");
+    return at == std::string::npos ? 0 : std::stoi(all.substr(at + 19));
+  };
+  const int before = pings();
+  ASSERT_TRUE(loop.run_until([&] { return pings() >= before + 5; }));
+  EXPECT_EQ(connection.counters().connects, 1U);
+  EXPECT_EQ(text_of(loop.ask(connection, RedisCommand("ECHO", "x"))), "x");
+}
+
+TEST(RedisConnection, SpeaksOverALocalSocket) {
+  FIRSTCOME_NEEDS_REDIS();
+  firstcome::testing::TemporaryFolder folder;
+  const std::string path = folder.path() / "redis.sock";
+  RedisServer server({.password = "secret", .lines = {"unixsocket " + path}});
+  Loop loop;
+  const auto url = parse_redis_url("redis+unix://:secret@" + path + "?database=2");
+  ASSERT_TRUE(url) << url.error();
+  const auto client = make_redis_client(loop.executor(), *url);
+  ASSERT_TRUE(client) << client.error();
+  EXPECT_EQ(text_of(loop.ask(**client, "k", RedisCommand("SET", "k", "1"))), "OK");
+  EXPECT_NE(server.text({"CLIENT", "LIST"}).find("laddr=" + path), std::string::npos);
+  const auto nobody = make_redis_client(loop.executor(), parse_redis_url("redis+unix:///nowhere/x").value());
+  EXPECT_THAT(text_of(loop.ask(**nobody, "k", RedisCommand("PING"))), HasSubstr("cannot connect to /nowhere/x"));
 }
 
 TEST(RedisConnection, ComesBackAfterTheServerWasKilled) {

@@ -63,16 +63,39 @@ TEST(RedisSentinel, SaysThatTheMasterOrTheSentinelsDenyUs) {
                         .lines = {"sentinel monitor m 127.0.0.1 " + master.port_text() + " 1"},
                         .arguments = {"--sentinel"}});
   Loop loop;
-  const auto code = [&](const std::string& password, const std::string& sentinel_password) {
-    const auto client = client_of(loop, "redis+sentinel://:" + password + "@" + sentinel.address() + "/m", {},
-                                  {.sentinel_password = sentinel_password});
+  const auto code = [&](const std::string& password, const std::string& parameters) {
+    const auto client = client_of(loop, "redis+sentinel://:" + password + "@" + sentinel.address() + "/m" + parameters);
     const RedisResult result = loop.ask(*client, "k", RedisCommand("SET", "k", "1"));
     return result ? result->text : result.error().code;
   };
-  EXPECT_EQ(code("secret", "sentinels"), "OK");
-  EXPECT_EQ(code("guessed", "sentinels"), "denied");
-  EXPECT_EQ(code("secret", "guessed"), "denied");
+  EXPECT_EQ(code("secret", "?sentinel_password=sentinels"), "OK");
+  EXPECT_EQ(code("guessed", "?sentinel_password=sentinels"), "denied");
+  EXPECT_EQ(code("secret", "?sentinel_password=guessed"), "denied");
   EXPECT_EQ(code("secret", ""), "denied");
+}
+
+TEST(RedisSentinel, LogsInAtSentinelsThatAskForItAsItDoesAtTheMaster) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisServer master({.password = "secret"});
+  RedisServer sentinel({.password = "secret",
+                        .lines = {"sentinel monitor m 127.0.0.1 " + master.port_text() + " 1"},
+                        .arguments = {"--sentinel"}});
+  Loop loop;
+  const auto client = client_of(loop, "redis+sentinel://:secret@" + sentinel.address() + "/m");
+  EXPECT_EQ(text_of(loop.ask(*client, "k", RedisCommand("SET", "k", "1"))), "OK");
+  EXPECT_TRUE(eventually([&] {
+    return sentinel.text({"CLIENT", "LIST", "TYPE", "pubsub"}).find("sub=1") != std::string::npos;
+  })) << "nobody listens for a new master";
+}
+
+TEST(RedisSentinel, ServesTheUserOfTheDocumentation) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisServer master({.lines = {std::string("user shop ") + firstcome::testing::documented_rights}});
+  RedisServer sentinel(
+      {.lines = {"sentinel monitor m 127.0.0.1 " + master.port_text() + " 1"}, .arguments = {"--sentinel"}});
+  Loop loop;
+  const auto client = client_of(loop, "redis+sentinel://shop:secret@" + sentinel.address() + "/m");
+  EXPECT_EQ(text_of(loop.ask(*client, "k", RedisCommand("SET", "firstcome:k", "1"))), "OK");
 }
 
 void write_until_taken(Loop& loop, RedisClient& client, const std::string& value) {

@@ -7,6 +7,8 @@
 namespace firstcome::net {
 namespace {
 
+using namespace std::chrono_literals;
+
 using Type = RedisReply::Type;
 using What = RedisVerdict::What;
 
@@ -50,16 +52,49 @@ TEST(RedisSlotMap, KnowsTheMasterOfEachSlot) {
   EXPECT_EQ(map->masters().size(), 3U);
 }
 
+constexpr RedisSlotMap::TimePoint start{};
+
+RedisSlotMap map_of(const RedisReply& reply) { return RedisSlotMap::read(reply, asked).value(); }
+
 TEST(RedisSlotMap, LearnsFromMoved) {
-  auto map = RedisSlotMap::read(array({range(0, 1, "a", 1)}), asked);
-  ASSERT_TRUE(map);
-  map->set_owner(0, {"b", 2});
-  map->set_owner(7, {"b", 2});
-  EXPECT_EQ(map->owner(0)->host, "b");
-  EXPECT_EQ(map->owner(1)->host, "a");
-  EXPECT_EQ(map->owner(7)->host, "b");
-  map->set_owner(1, {"b", 2});
-  EXPECT_EQ(map->masters(), (std::set<RedisAddress>{{"b", 2}}));
+  RedisSlotMap map = map_of(array({range(0, 1, "a", 1)}));
+  map.learn(0, {"b", 2}, start);
+  map.learn(7, {"b", 2}, start);
+  EXPECT_EQ(map.owner(0)->host, "b");
+  EXPECT_EQ(map.owner(1)->host, "a");
+  EXPECT_EQ(map.owner(7)->host, "b");
+  map.learn(1, {"b", 2}, start);
+  EXPECT_EQ(map.masters(), (std::set<RedisAddress>{{"b", 2}}));
+}
+
+TEST(RedisSlotMap, KeepsWhatMovedSaidWhereAMapIsStillTheOldOne) {
+  const RedisReply stale = array({range(0, 9, "a", 1), range(10, 19, "c", 3)});
+  RedisSlotMap map = map_of(stale);
+  map.learn(0, {"b", 2}, start);
+  map.adopt(map_of(stale), start + 1s);
+  EXPECT_EQ(map.owner(0)->host, "b");
+  EXPECT_EQ(map.owner(1)->host, "a");
+  EXPECT_EQ(map.owner(10)->host, "c");
+  map.adopt(map_of(stale), start + 4s);
+  EXPECT_EQ(map.owner(0)->host, "b") << "a second stale map has won";
+  map.adopt(map_of(stale), start + 6s);
+  EXPECT_EQ(map.owner(0)->host, "a") << "by now every node must know";
+}
+
+TEST(RedisSlotMap, FollowsAMapThatKnowsMoreThanMoved) {
+  RedisSlotMap map = map_of(array({range(0, 9, "a", 1)}));
+  map.learn(0, {"b", 2}, start);
+  map.adopt(map_of(array({range(0, 9, "b", 2)})), start + 1s);
+  map.adopt(map_of(array({range(0, 9, "c", 3)})), start + 2s);
+  EXPECT_EQ(map.owner(0)->host, "c") << "it was confirmed, and has moved on since";
+}
+
+TEST(RedisSlotMap, ForgetsWhatMovedSaidOfAServerThatIsGone) {
+  RedisSlotMap map = map_of(array({range(0, 9, "a", 1)}));
+  map.learn(0, {"b", 2}, start);
+  map.forget_learnt({"b", 2});
+  map.adopt(map_of(array({range(0, 9, "a", 1)})), start + 1s);
+  EXPECT_EQ(map.owner(0)->host, "a");
 }
 
 TEST(RedisSlotMap, RefusesWhatIsNoAnswer) {
