@@ -1,5 +1,7 @@
 #include "net/http_client.hpp"
 
+#include "net/find_host.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -249,13 +251,11 @@ Task<std::optional<ClientFailure>> HttpClient::Impl::connect() {
     const Tcp::endpoint endpoint(address, origin.port);
     ec = co_await connect_to(endpoint);
   } else {
-    asio::ip::basic_resolver<Tcp, IoExecutor> resolver(socket.get_executor());
-    const std::string service = std::to_string(origin.port);
-    auto [failed, endpoints] = co_await resolver.async_resolve(origin.host, service, use_task);
-    ec = failed;
-    for (const auto& entry : endpoints) {
+    const HostAddresses found = co_await find_host(origin.host, deadline);
+    ec = found.error;
+    for (const asio::ip::address& one : found.addresses) {
       if (timed_out) break;
-      const Tcp::endpoint endpoint = entry.endpoint();
+      const Tcp::endpoint endpoint(one, origin.port);
       ec = co_await connect_to(endpoint);
       if (!ec) break;
     }

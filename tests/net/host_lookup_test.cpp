@@ -1,14 +1,17 @@
 #include "net/host_lookup.hpp"
 
+#include "net/find_host.hpp"
 #include "net/redis/connection.hpp"
 #include "net/redis/url.hpp"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <future>
 #include <memory>
 #include <optional>
@@ -93,6 +96,27 @@ TEST(HostLookup, IsSharedByThoseWhoAskForTheSameHost) {
   io.run();
   EXPECT_EQ(told, 2);
   EXPECT_EQ(names.asked(), 1);
+}
+
+HostAddresses found_by(std::chrono::milliseconds patience, LookUpHost look_up) {
+  boost::asio::io_context io;
+  std::optional<HostAddresses> result;
+  boost::asio::co_spawn(io.get_executor(),
+                        find_host("silent-4.test", std::chrono::steady_clock::now() + patience, look_up),
+                        [&](const std::exception_ptr&, HostAddresses found) { result = std::move(found); });
+  io.run();
+  return result.value();
+}
+
+TEST(FindHost, EndsAtItsDeadline) {
+  SilentNameServer names;
+  EXPECT_EQ(found_by(20ms, names.look_up()).error, boost::asio::error::timed_out);
+}
+
+TEST(FindHost, FindsTheAddressesOfAHost) {
+  SilentNameServer names;
+  names.speak();
+  EXPECT_EQ(found_by(20s, names.look_up()).addresses.size(), 1U);
 }
 
 TEST(HostLookup, DoesNotKeepAConnectionToRedisFromEnding) {

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -114,8 +115,11 @@ TEST(RedisNodes, SellByTlsAsAUserWithFewRights) {
       redis.text({"ACL", "SETUSER", "shop", "on", ">secret", "~firstcome:*", "+@read", "+@write", "+@scripting",
                   "+@connection", "+time", "+wait", "+info", "+config|get", "-@dangerous", "+info", "+config|get"}),
       "OK");
-  const std::string url = "rediss://shop:secret@127.0.0.1:" + std::to_string(redis.tls_port());
-  Nodes nodes(2, url, {"--redis-ca", authority.file()});
+  // The password is in no list of processes.
+  const std::string password = folder.path() / "password";
+  std::ofstream(password) << "secret\n";
+  const std::string url = "rediss://shop:@127.0.0.1:" + std::to_string(redis.tls_port());
+  Nodes nodes(2, url, {"--redis-ca", authority.file(), "--redis-password-file", password});
   create_sale(nodes[0].port(), R"({"id":"tee","kind":"ticket","stock":300,"hold_ms":1000})");
   rush::RushOptions options = crowd_for(nodes, 1'000);
   options.double_click = 0.2;
@@ -126,6 +130,23 @@ TEST(RedisNodes, SellByTlsAsAUserWithFewRights) {
   expect_undisturbed(result, 0);
   expect_undisturbed(result, 1);
   EXPECT_NE(redis.text({"CLIENT", "LIST"}).find("user=shop"), std::string::npos);
+}
+
+TEST(RedisNodes, KeepLocksByTlsAsTheyKeepSales) {
+  FIRSTCOME_NEEDS_REDIS();
+  TemporaryFolder folder;
+  const CertificateAuthority authority(folder.path(), "authority");
+  const CertificateAuthority::Certificate own = authority.sign("server", "IP:127.0.0.1");
+  RedisServer redis({.tls = RedisTlsFiles{own.file, own.key_file, authority.file()}});
+  ASSERT_EQ(redis.text({"CONFIG", "SET", "tls-auth-clients", "yes"}), "OK");
+  const CertificateAuthority::Certificate ours = authority.sign("node", "IP:127.0.0.1");
+  const std::string url = "rediss://127.0.0.1:" + std::to_string(redis.tls_port());
+  Nodes nodes(1, url, {"--redis-ca", authority.file(), "--redis-cert", ours.file, "--redis-key", ours.key_file});
+  BlockingClient client(nodes[0].port());
+  const auto taken = client.request("POST", "/v1/locks/door/acquire",
+                                    R"({"lease":"lease-0123456789","wait_ms":10000,"lease_ms":5000})");
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->status, 200U) << taken->body << nodes.logs();
 }
 
 }  // namespace
