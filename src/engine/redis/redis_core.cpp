@@ -97,7 +97,6 @@ RedisCore::RedisCore(net::RedisClient& client, net::IoExecutor executor, RedisCo
     find_out(handle, std::move(done));
   };
   office_.changed = [this](SaleHandle handle) { desk_changed(handle); };
-  office_.marked = [this](SaleHandle handle, const OutboxMarks& marks) { note_marks(handle, marks); };
 }
 
 RedisCore::~RedisCore() = default;

@@ -105,7 +105,7 @@ void SaleDesk::peeked(const net::RedisResult& result) {
     peek_pause_ = busy_peek;
     return start();
   }
-  if (const auto marks = read_marks(counters, result->at(1).text)) office_.marked(sale_->handle, *marks);
+  if (const auto marks = read_marks(counters, result->at(1).text)) head_.outbox = *marks;
   peek_pause_ = std::min(2 * peek_pause_, quiet_peek);
   next_poll_ = std::min(due_at_, next_peek(SteadyClock::now()));
   office_.changed(sale_->handle);

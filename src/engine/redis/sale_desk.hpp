@@ -73,9 +73,6 @@ struct DeskOffice {
   /// A desk's next due time, or its payment work, has changed.
   std::function<void(SaleHandle)> changed = {};
 
-  /// The counters of a sale's outbox were read, outside of a call.
-  std::function<void(SaleHandle, const OutboxMarks&)> marked = {};
-
   std::uint64_t calls = 0;
   std::uint64_t calls_repeated = 0;
   std::uint64_t commands_decided = 0;
@@ -104,7 +101,7 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   const KnownSale& sale() const { return *sale_; }
   /// For those who view its terms for longer than the desk is there.
   std::shared_ptr<const KnownSale> share_sale() const { return sale_; }
-  /// Of the last reply.
+  /// Of the last reply; its outbox as it was looked at since.
   const CallHead& head() const { return head_; }
   std::size_t waiting() const { return line_.size() + under_way_.size(); }
   /// Why it cannot decide at present; empty: it can.

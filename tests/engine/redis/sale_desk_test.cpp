@@ -45,7 +45,6 @@ class SaleDeskTest : public ::testing::Test {
     office_.complete = [](Operation& operation) { operation.completed(); };
     office_.flush = [] {};
     office_.changed = [](SaleHandle) {};
-    office_.marked = [](SaleHandle, const engine::OutboxMarks&) {};
   }
 
   void make_desk(std::chrono::milliseconds patience) {
