@@ -37,7 +37,11 @@ std::optional<LockKind> lock_kind_of(std::string_view word);
 ///     redis[s]+cluster://[user:password@]host[:6379],host,...
 ///     postgresql://user[:password]@host[:5432]/database     (one session for each acquisition; whatever the kind)
 ///     mysql://user[:password]@host[:3306]/database
-///     redlock://[user:password@]host[:6379],host,...    (independent servers: Redlock, whatever the kind)
+///     redlock[s]://[user:password@]host[:6379],host,...    (independent servers: Redlock, whatever the kind)
+///     redis+unix://[user:password@]/path/of/socket
+///
+/// Behind a ? a URL of Redis has parameters, percent-encoded: ca_file, cert_file and key_file with TLS, sentinel_user and
+/// sentinel_password with sentinels, database with a socket.
 std::expected<std::unique_ptr<LockSpace>, std::string> open_locks(std::string_view url, LockKind kind = LockKind::fifo,
                                                                   LockSettings settings = {});
 
