@@ -30,7 +30,7 @@ local dropped = {}
 local s, t = {}, {}                                  -- counters; terms
 local now
 local events, first_event = {}, nil
-local grants = 0     -- in this call
+local grants = 0     -- of the line, in this call
 local work = 0       -- ends of holds, grants and refusals that this call may still make
 local deleted = false
 
