@@ -40,8 +40,8 @@ std::optional<LockKind> lock_kind_of(std::string_view word);
 ///     redlock[s]://[user:password@]host[:6379],host,...    (independent servers: Redlock, whatever the kind)
 ///     redis+unix://[user:password@]/path/of/socket
 ///
-/// Behind a ? a URL of Redis has parameters, percent-encoded: ca_file, cert_file and key_file with TLS, sentinel_user and
-/// sentinel_password with sentinels, database with a socket.
+/// Behind a ? a URL of Redis has parameters, percent-encoded: ca_file, cert_file and key_file with TLS, sentinel_user
+/// and sentinel_password with sentinels, database with a socket.
 std::expected<std::unique_ptr<LockSpace>, std::string> open_locks(std::string_view url, LockKind kind = LockKind::fifo,
                                                                   LockSettings settings = {});
 
