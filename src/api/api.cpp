@@ -1,6 +1,7 @@
 #include "api/api.hpp"
 
 #include "api/call.hpp"
+#include "api/problem.hpp"
 #include "api/routes.hpp"
 
 #include <exception>
@@ -58,6 +59,23 @@ void Api::refuse(net::BadRequest why, net::Exchange& exchange) noexcept {
   } catch (const std::exception&) {
     exchange.respond(503, {}, {});
   }
+}
+
+// What only looks can be asked again; whatever else was asked for may still happen.
+net::LateAnswer Api::give_up(const net::HttpRequest& request) noexcept {
+  net::LateAnswer answer;
+  try {
+    const bool only_looks = request.method == net::Method::get || request.method == net::Method::head;
+    const Code code = only_looks ? Code::overloaded : Code::outcome_unknown;
+    answer.status = row_of(code).status;
+    write_problem(answer.body, code, only_looks ? "The server is stopping; ask again." : "");
+    answer.content_type = problem_type;
+    answer.fields.push_back({"Retry-After", "1"});
+  } catch (const std::exception&) {  // no memory: the status alone says enough
+    answer.content_type.clear();
+    answer.body.clear();
+  }
+  return answer;
 }
 
 }  // namespace firstcome::api

@@ -55,6 +55,7 @@ class Api final : public net::HttpHandler {
 
   void handle(net::Exchange& exchange) noexcept override;
   void refuse(net::BadRequest why, net::Exchange& exchange) noexcept override;
+  net::LateAnswer give_up(const net::HttpRequest& request) noexcept override;
 
   /// What `GET /metrics` shows; whoever composes the program adds the counters of the engine, the server and payments.
   Metrics& metrics();

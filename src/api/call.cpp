@@ -17,7 +17,6 @@ namespace firstcome::api {
 namespace {
 
 constexpr std::string_view json_type = "application/json";
-constexpr std::string_view problem_type = "application/problem+json";
 constexpr std::size_t kept_bytes = 4'096;
 
 std::string_view trim(std::string_view text) {

@@ -16,6 +16,8 @@
 
 namespace firstcome::api {
 
+inline constexpr std::string_view problem_type = "application/problem+json";
+
 /// A problem's code; its string is its name with `-` for `_`.
 enum class Code : std::uint8_t {
   malformed_request,

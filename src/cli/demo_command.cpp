@@ -4,6 +4,7 @@
 #include "cli/demo_server.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/serve_options.hpp"
+#include "net/http_origin.hpp"
 #include "rush/progress.hpp"
 #include "rush/report.hpp"
 #include "rush/rush.hpp"
@@ -101,8 +102,6 @@ class Interrupts {
   std::thread thread_;
 };
 
-std::string url_of(const net::HttpOrigin& origin) { return fmt::format("http://{}:{}", origin.host, origin.port); }
-
 /// Worse grades have lower ranks: a broken promise is worse than anything.
 int rank(rush::Grade grade) {
   switch (grade) {
@@ -151,13 +150,13 @@ int demo(const DemoOptions& options) {
   DemoServer server({"serve", "--listen", listen, "--data", folder.path().string(), "--simulate-payment",
                      "before=0.2,during=0.2,delay_ms=50,seed=1", "--log-level", "warning"});
   Interrupts interrupts(signals, server, folder);
-  fmt::print("The server listens on {}; its sales are in {}{}\n", url_of(server.origin()), folder.path().string(),
-             folder.stays() ? "" : ", which is removed at the end");
+  fmt::print("The server listens on {}; its sales are in {}{}\n", net::to_string(server.origin()),
+             folder.path().string(), folder.stays() ? "" : ", which is removed at the end");
   int code = play(create_demo_sales(server.origin(), options.customers));
   interrupts.rushes_are_over();
   if (options.afterwards == Afterwards::serve && code != exit_unavailable) {
-    fmt::print("\nThe server stays up at {} until Ctrl-C: try  curl {}/v1/sales\n", url_of(server.origin()),
-               url_of(server.origin()));
+    fmt::print("\nThe server stays up at {} until Ctrl-C: try  curl {}/v1/sales\n", net::to_string(server.origin()),
+               net::to_string(server.origin()));
     std::fflush(stdout);
   } else {
     server.stop();

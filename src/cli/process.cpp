@@ -4,8 +4,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <atomic>
+#include <system_error>
 
 namespace firstcome::cli {
 namespace {
@@ -39,6 +41,19 @@ void raise_open_files() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void make_files_private(const std::filesystem::path& data) {
+  umask(S_IRWXG | S_IRWXO);
+  std::error_code no_folder;
+  for (const auto& entry : std::filesystem::directory_iterator(data, no_folder)) {
+    std::error_code gone;
+    const auto permissions = entry.status(gone).permissions();
+    using enum std::filesystem::perms;
+    if (gone || (permissions & (group_all | others_all)) == none) continue;
+    spdlog::warn("other users may use {}, which holds customers' names and a secret; chmod 600 helps",
+                 entry.path().string());
+  }
 }
 
 void start_log(const std::string& level) {

@@ -3,6 +3,7 @@
 
 #include "net/http_server.hpp"
 
+#include <filesystem>
 #include <string>
 
 namespace firstcome::cli {
@@ -21,6 +22,10 @@ void ignore_signals();
 
 /// As many open files as the system allows: one per connection.
 void raise_open_files();
+
+/// What this process makes from now on is for its user alone: folders 0700, files 0600. Warns of files in `data` that
+/// others may read: they hold customers' names and what reservation ids are made from.
+void make_files_private(const std::filesystem::path& data);
 
 /// To standard error. `level` as spdlog's.
 void start_log(const std::string& level);

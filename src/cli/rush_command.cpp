@@ -40,7 +40,8 @@ Milliseconds milliseconds(double seconds) {
 rush::RushOptions options_of(const RushWords& words) {
   rush::RushOptions options = words.rush;
   auto targets = rush::parse_targets(words.targets);
-  if (!targets) wrong("--target", "must be http://HOST:PORT[,http://HOST:PORT...]: " + targets.error());
+  if (!targets)
+    wrong("--target", "must be http[s]://HOST[:PORT][/PATH], several with commas between them: " + targets.error());
   options.targets = std::move(*targets);
   auto units = rush::parse_units_each(words.units_each);
   if (!units) wrong("--units-each", units.error());
@@ -127,7 +128,7 @@ void add_rush_command(CLI::App& app, Run& run) {
   command->footer(
       "Exit codes: 0 fine, 1 a threshold missed, 2 a promise broken, 3 the run is invalid: the generator was late.");
   command->add_option("--target", words->targets,
-                      "http://HOST:PORT of a server, or several with commas between (required)");
+                      "http[s]://HOST[:PORT][/PATH] of a server, or several with commas between (required)");
   command->add_option("--sale", words->rush.sale, "Id of the sale (required)");
   add_crowd_options(*command, *words);
   command->add_option("--timeout", words->timeout_s, "Seconds to wait for one answer")->capture_default_str();

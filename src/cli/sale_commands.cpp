@@ -225,7 +225,9 @@ struct SaleCommand {
 SaleCommand add(CLI::App& sale, Run& run, std::pair<const char*, const char*> name_and_help, Act act) {
   const auto options = std::make_shared<SaleOptions>();
   CLI::App* command = sale.add_subcommand(name_and_help.first, name_and_help.second);
-  command->add_option("--server", options->server, "Whom to ask")->capture_default_str()->envname("FIRSTCOME_SERVER");
+  command->add_option("--server", options->server, "Whom to ask: http[s]://HOST[:PORT][/PATH]")
+      ->capture_default_str()
+      ->envname("FIRSTCOME_SERVER");
   command->add_flag("--json", options->json, "Print what the server said, as JSON");
   command->callback([options, &run, act = std::move(act)] {
     const SaleRequest request = request_of(*options);

@@ -1,14 +1,15 @@
 #include "cli/serve.hpp"
 
 #include "api/api.hpp"
-#include "api/sale_body.hpp"
 #include "cli/delivery.hpp"
 #include "cli/dependencies.hpp"
 #include "cli/engines.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/process.hpp"
+#include "cli/sales_file.hpp"
 #include "engine/engine_with_locks.hpp"
 #include "engine/sql/sql_session.hpp"
+#include "net/http_origin.hpp"
 #include "net/http_server.hpp"
 #include "net/redis/connection.hpp"
 #include "payment/payment_service.hpp"
@@ -18,6 +19,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <optional>
@@ -62,53 +64,15 @@ class EngineTurn final : public net::Driven {
   const std::function<void()> meanwhile_;
 };
 
-struct OneOperation final : Operation {
-  void completed() noexcept override { done = true; }
-  bool done = false;
-};
-
-/// Asks the engine before anybody serves, taking its turns here.
-std::expected<Answer, Failure> ask_now(engine::DrivenEngine& engine, Command command) {
-  OneOperation operation;
-  std::binary_semaphore ready{0};
-  engine.on_ready([&ready] { ready.release(); });
-  operation.command = std::move(command);
-  engine.submit(operation);
-  while (!operation.done) {
-    ready.try_acquire_for(std::chrono::milliseconds{10});
-    engine.turn();
-  }
-  engine.on_ready([] {});
-  return std::move(operation.answer);
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) throw std::runtime_error("cannot read " + path);
-  return text.str();
-}
-
-/// Creates those of `path` that are missing. Returns an exit code.
-int create_sales(engine::DrivenEngine& engine, const std::string& path) {
-  auto sales = api::sales_from_json(read_file(path));
-  if (!sales) {
-    spdlog::error("{}: {}", path, sales.error());
-    return exit_usage;
-  }
-  for (SaleTerms& terms : *sales) {
-    std::string id = terms.id;
-    auto present = ask_now(engine, GetSale{id});
-    if (present && std::get<SaleAnswer>(*present).outcome == Outcome::done) continue;
-    auto answer = ask_now(engine, CreateSale{std::move(terms)});
-    if (!answer) {
-      spdlog::error("sale {} was not created: {}", id, answer.error().detail);
-      return exit_unavailable;
-    }
-    spdlog::info("sale {} created", id);
-  }
-  return exit_fine;
+/// Throws CLI::ValidationError where the file's first line cannot be sent as a field of HTTP.
+std::string read_credentials(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  const auto printable = [](char c) { return c >= 0x20 && c < 0x7F; };
+  if (line.empty() || !std::ranges::all_of(line, printable))
+    throw CLI::ValidationError("--gateway-credentials", "the first line of " + path + " must be visible characters");
+  return line;
 }
 
 /// Throws CLI::ValidationError where an option is wrong.
@@ -118,10 +82,11 @@ payment::MakeGateway choose_gateway(const ServeOptions& options) {
     if (!simulation) throw CLI::ValidationError("--simulate-payment", simulation.error());
     return payment::simulated(*simulation);
   }
-  auto origin = net::parse_origin(options.gateway);
+  auto origin = net::parse_origin(options.gateway, options.gateway_ca);
   if (!origin) throw CLI::ValidationError("--gateway", origin.error());
   payment::HttpGatewayOptions provider;
   provider.origin = *origin;
+  if (!options.gateway_credentials.empty()) provider.authorization = read_credentials(options.gateway_credentials);
   provider.timeout = std::chrono::milliseconds{options.gateway_timeout_ms};
   return payment::over_http(provider);
 }
@@ -215,15 +180,14 @@ class Program {
     const StopOnSignals signals(server_);
     payments_.start();
     delivery_.start();
-    std::printf("listening on http://%s:%u\n", host_.c_str(), static_cast<unsigned>(server_.port()));
+    std::printf("listening on http://%s\n", net::authority(host_, server_.port()).c_str());
     std::fflush(stdout);
     server_.run();
     if (with_locks_) with_locks_->close();
     engine_->stop();
     engine_->turn();
     spdlog::info("stopping");
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{1};
-    payments_.stop(deadline, [this] { engine_->turn(); });
+    payments_.stop(server_.drain_end(), [this] { engine_->turn(); });
     delivery_.stop([this] { engine_->turn(); });
     spdlog::info("stopped");
   }
@@ -276,6 +240,8 @@ class Program {
     metrics.add_gauge("firstcome_http_connections", "Connections open", from(&Counters::connections));
     metrics.add_counter("firstcome_http_accept_errors_total", "Connections that could not be accepted",
                         from(&Counters::accept_errors));
+    metrics.add_counter("firstcome_http_cut_off_total", "Answers cut off: too much waits for slow readers",
+                        from(&Counters::cut_off));
     metrics.add_counter("firstcome_http_refused_total", "Requests refused before they were read",
                         from(&Counters::refused));
   }
@@ -294,6 +260,8 @@ class Program {
                         from(&Counters::settled));
     metrics.add_counter("firstcome_payments_refunds_total", "Charges paid back", from(&Counters::refunds));
     metrics.add_gauge("firstcome_payments_running", "Payments and refunds under way", from(&Counters::running));
+    metrics.add_gauge("firstcome_payments_waiting", "Holds whose charge failed and is tried again later",
+                      [this] { return static_cast<double>(payments_.charges_waiting()); });
   }
 
   std::unique_ptr<engine::DrivenEngine> engine_;
@@ -325,6 +293,13 @@ int serve(const ServeOptions& given, const ListenAddress& address) {
   if (locks.space && !options.locks.empty()) {
     if (const auto warning = eviction_warning(options.locks)) spdlog::warn("{}", *warning);
   }
+  make_files_private(options.data);
+  if (plan.has_events && !plan.delivers() && options.outbox_limit > 0) {
+    spdlog::warn(
+        "with {} events in the outbox nothing more is sold (503 outbox-full), for good: name --orders or --events, or "
+        "give --outbox-limit 0",
+        options.outbox_limit);
+  }
   EngineParts parts;
   if (plan.delivers()) parts.deliveries = engine::Deliveries::expected;
   if (!locks.space) parts.observer = locks.metrics;
@@ -337,7 +312,8 @@ int serve(const ServeOptions& given, const ListenAddress& address) {
   engine::DrivenEngine& opened = **engine;
   Program program(std::move(*engine), options, address, gateway, plan, std::move(locks));
   if (!options.sales.empty()) {
-    if (int code = create_sales(opened, options.sales); code != exit_fine) return code;
+    const OtherTerms other_terms = options.sales_strict ? OtherTerms::refuse_the_start : OtherTerms::are_warned_of;
+    if (int code = create_sales(opened, options.sales, other_terms); code != exit_fine) return code;
   }
   program.run();
   return exit_fine;

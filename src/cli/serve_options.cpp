@@ -4,6 +4,8 @@
 #include "cli/time_option.hpp"
 #include "engine/guarded/guarded_options.hpp"
 
+#include <boost/asio/ip/address.hpp>
+
 #include <charconv>
 #include <memory>
 
@@ -59,12 +61,17 @@ ListenAddress parse_listen(const std::string& text) {
   std::size_t colon = text.rfind(':');
   if (colon == std::string::npos) throw fail("must be HOST:PORT");
   ListenAddress address{text.substr(0, colon), 0};
+  const bool in_brackets = address.host.starts_with('[') && address.host.ends_with(']');
+  if (in_brackets) address.host = address.host.substr(1, address.host.size() - 2);
+  if (!in_brackets && address.host.find(':') != std::string::npos) throw fail("an IPv6 address must be in brackets");
   const char* end = text.data() + text.size();
   auto [stop, error] = std::from_chars(text.data() + colon + 1, end, address.port);
   if (error != std::errc{} || stop != end) throw fail("PORT must be 0 to 65535");
   if (address.host == "localhost") address.host = "127.0.0.1";
-  if (!address.host.starts_with("127."))
-    throw fail("HOST must be a loopback address: there are no tokens yet that say who may do what");
+  boost::system::error_code not_an_address;
+  const auto parsed = boost::asio::ip::make_address(address.host, not_an_address);
+  if (not_an_address || !parsed.is_loopback() || parsed.is_v6() != in_brackets)
+    throw fail("HOST must be a loopback address (127.0.0.1, [::1]) or localhost, which is 127.0.0.1");
   return address;
 }
 
@@ -72,7 +79,9 @@ void add_serve_command(CLI::App& app, Run& run) {
   auto options = std::make_shared<ServeOptions>();
   CLI::App* command = app.add_subcommand("serve", "Serve sales over HTTP until SIGTERM or SIGINT");
   command->set_config("--config", "", "Read options from a TOML file");
-  command->add_option("--listen", options->listen, "HOST:PORT; port 0 picks a free one")
+  command
+      ->add_option("--listen", options->listen,
+                   "HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080; port 0 picks a free one")
       ->capture_default_str()
       ->envname("FIRSTCOME_LISTEN");
   command->add_option("--data", options->data, "Folder of the sales; made if missing")
@@ -80,6 +89,8 @@ void add_serve_command(CLI::App& app, Run& run) {
       ->envname("FIRSTCOME_DATA");
   command->add_option("--sales", options->sales, "JSON array of sales; those that are missing are created at start")
       ->check(CLI::ExistingFile);
+  command->add_flag("--sales-strict", options->sales_strict,
+                    "Refuse to start where --sales says other terms than the store has; else each is a warning");
   command
       ->add_option("--engine", options->engine,
                    "How reservations are decided: embedded, or by many servers together in redis://HOST:PORT, "
@@ -103,9 +114,19 @@ void add_serve_command(CLI::App& app, Run& run) {
       ->capture_default_str();
   auto* simulate = command->add_option("--simulate-payment", options->simulate_payment,
                                        "Charges that fail by themselves: before=0.2,during=0.2,delay_ms=50,seed=1");
-  command->add_option("--gateway", options->gateway, "http://HOST:PORT of a payment provider")
-      ->envname("FIRSTCOME_GATEWAY")
-      ->excludes(simulate);
+  auto* gateway =
+      command->add_option("--gateway", options->gateway, "http[s]://HOST[:PORT][/PATH] of a payment provider")
+          ->envname("FIRSTCOME_GATEWAY")
+          ->excludes(simulate);
+  command
+      ->add_option("--gateway-credentials", options->gateway_credentials,
+                   "File whose first line is sent to the provider as Authorization, as in: Bearer 1234")
+      ->check(CLI::ExistingFile)
+      ->needs(gateway);
+  command
+      ->add_option("--gateway-ca", options->gateway_ca, "PEM file of who signs the certificate of an https:// provider")
+      ->check(CLI::ExistingFile)
+      ->needs(gateway);
   command
       ->add_option("--events", options->events,
                    "Where events go: none (no further than the orders here and the feed) or kafka://HOST:PORT")

@@ -18,13 +18,16 @@ struct ServeOptions {
   std::string listen = "127.0.0.1:8080";
   std::filesystem::path data = "firstcome-data";
   std::string sales;                  ///< a file of sales to create at start; empty: none
+  bool sales_strict = false;          ///< other terms in that file than in the store are an error
   std::string engine = "embedded";    ///< or guarded, or the URL of a Redis
   std::string durability = "memory";  ///< on Redis: memory, aof or replicated
   std::int64_t wait_for_ms = 0;       ///< for the servers that it needs, at start; 0: not
   RedisConnectionOptions redis;       ///< of every Redis that a URL names
   bool redis_unchecked = false;       ///< settings that it does not tell are trusted
   std::string simulate_payment;       ///< as SimulatedGateway reads it; empty: never fails
-  std::string gateway;                ///< http://host:port of a payment provider; empty: simulated
+  std::string gateway;                ///< http[s]://host[:port][/path] of a payment provider; empty: simulated
+  std::string gateway_credentials;    ///< file whose first line is sent as Authorization; empty: none
+  std::string gateway_ca;             ///< PEM, for https; empty: what the system trusts
   std::string locks;  ///< embedded, or the URL of a Redis; empty: where the sales are. Guarded: where the guard's are
   std::string lock_kind = "fifo";
   std::string events = "none";              ///< or the URL of a Kafka

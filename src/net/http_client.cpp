@@ -1,25 +1,24 @@
 #include "net/http_client.hpp"
 
 #include "net/find_host.hpp"
+#include "net/redis/tls.hpp"
+#include "net/response_reader.hpp"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/string.hpp>
-#include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cassert>
 #include <charconv>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 namespace firstcome::net {
@@ -38,8 +37,9 @@ using Kind = ClientFailure::Kind;
 
 constexpr asio::as_tuple_t<asio::use_awaitable_t<IoExecutor>> use_task;
 constexpr std::size_t first_read_bytes = 2'048;  // thousands of clients: most answers are small
-constexpr std::size_t read_bytes = 16'384;       // more than Beast allows a head
-constexpr std::uint64_t answer_bytes = 64U << 20U;
+constexpr std::size_t read_bytes = response_read_bytes;
+/// What is left of a chunked body has at least this size.
+constexpr std::size_t last_chunk_bytes = std::string_view{"0\r\n\r\n"}.size();
 
 std::string_view text_of(Method method) {
   switch (method) {
@@ -75,11 +75,12 @@ void append_number(std::string& out, std::size_t number) {
 }
 
 /// Writes the request as it is sent.
-void compose(const ClientRequest& request, std::string_view authority, std::string& out) {
+void compose(const ClientRequest& request, const HttpOrigin& origin, std::string_view authority, std::string& out) {
   assert(request.target.starts_with('/') && printable(request.target));
   out.clear();
   out.append(text_of(request.method))
       .append(" ")
+      .append(origin.prefix)
       .append(request.target)
       .append(" HTTP/1.1\r\nHost: ")
       .append(authority);
@@ -113,45 +114,10 @@ std::string_view ClientResponse::field(std::string_view name) const {
   return {};
 }
 
-/// What is left of a chunked body has at least this size.
-constexpr std::size_t last_chunk_bytes = std::string_view{"0\r\n\r\n"}.size();
-
-/// Beast's parser, filling a ClientResponse.
-class ResponseReader final : public http::basic_parser<false> {
- public:
-  ResponseReader() {
-    eager(true);
-    body_limit(answer_bytes);
-  }
-
-  ClientResponse response;
-
- private:
-  using View = boost::beast::string_view;
-
-  void on_request_impl(http::verb, View, View, int, error_code&) override {}
-  void on_response_impl(int code, View, int, error_code&) override { response.status = static_cast<unsigned>(code); }
-  void on_field_impl(http::field, View name, View value, error_code&) override {
-    response.fields_.append(name.data(), name.size()).append(1, ':').append(value.data(), value.size()).append(1, '\n');
-  }
-  void on_header_impl(error_code&) override {}
-  void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override {
-    if (length) response.body.reserve(std::min<std::uint64_t>(*length, read_bytes));
-  }
-  std::size_t on_body_impl(View body, error_code&) override {
-    response.body.append(body.data(), body.size());
-    return body.size();
-  }
-  void on_chunk_header_impl(std::uint64_t, View, error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, View body, error_code& ec) override { return on_body_impl(body, ec); }
-  void on_finish_impl(error_code&) override {}
-};
-
 // Shared with the timer's handler, which may run after the client has gone.
 struct HttpClient::Impl : std::enable_shared_from_this<HttpClient::Impl> {
   Impl(IoExecutor executor, HttpOrigin where) : origin(std::move(where)), socket(executor), watchdog(executor) {
-    authority = origin.host.find(':') == std::string::npos ? origin.host : "[" + origin.host + "]";
-    authority += ":" + std::to_string(origin.port);
+    authority = net::authority(origin.host, origin.port);
     in.resize(first_read_bytes);
   }
 
@@ -171,7 +137,11 @@ struct HttpClient::Impl : std::enable_shared_from_this<HttpClient::Impl> {
   void on_watchdog();
 
   bool closed_by_peer();
+  bool tls_closed_by_peer();
   Task<std::optional<ClientFailure>> connect();
+  Task<std::optional<ClientFailure>> shake_hands();
+  Task<error_code> receive_encrypted();
+  Task<std::pair<error_code, std::size_t>> read_decrypted(asio::mutable_buffer space);
   Task<error_code> connect_to(Tcp::endpoint endpoint);
   Task<std::optional<ClientFailure>> send();
   Task<ClientResult> receive(Method method);
@@ -185,6 +155,10 @@ struct HttpClient::Impl : std::enable_shared_from_this<HttpClient::Impl> {
   std::string out;          // the request as sent
   std::string in;           // what was read and not parsed yet: [0, pending)
   std::size_t pending = 0;  // bytes of `in`
+
+  std::optional<RedisTlsStream> tls;  // of https, since the first connection
+  std::string encrypted;              // the request as sent, or the last bytes that came
+  std::string decrypted;              // what came and is not in `in` yet
 
   Timer watchdog;
   bool watching = false;
@@ -222,10 +196,81 @@ void HttpClient::Impl::on_watchdog() {
 
 /// Whether an idle connection is of no use any more: closed, or bytes came that nobody asked for.
 bool HttpClient::Impl::closed_by_peer() {
+  if (tls) return tls_closed_by_peer();
   char byte;
   error_code ec;
   socket.receive(asio::buffer(&byte, 1), Socket::message_peek, ec);
   return ec != asio::error::would_block;
+}
+
+/// What TLS itself sends meanwhile, such as session tickets, is no answer.
+bool HttpClient::Impl::tls_closed_by_peer() {
+  for (;;) {
+    std::array<char, 4'096> bytes;
+    error_code ec;
+    const std::size_t size = socket.receive(asio::buffer(bytes), 0, ec);
+    if (ec) return ec != asio::error::would_block;
+    tls->received({bytes.data(), size});
+    std::string to_send;
+    const auto progress = tls->read(decrypted, to_send);
+    if (!progress || *progress == RedisTlsStream::Progress::done || !decrypted.empty() || !to_send.empty()) return true;
+  }
+}
+
+Task<error_code> HttpClient::Impl::receive_encrypted() {
+  encrypted.resize(read_bytes);
+  const asio::mutable_buffer space = asio::buffer(encrypted);
+  auto [ec, size] = co_await socket.async_read_some(space, use_task);
+  if (!ec) tls->received({encrypted.data(), size});
+  co_return ec;
+}
+
+/// Waits until something can be decrypted.
+Task<std::pair<error_code, std::size_t>> HttpClient::Impl::read_decrypted(asio::mutable_buffer space) {
+  while (decrypted.empty()) {
+    std::string to_send;
+    const auto progress = tls->read(decrypted, to_send);
+    error_code ec;
+    if (!to_send.empty()) {
+      const asio::const_buffer all = asio::buffer(to_send);
+      std::tie(ec, std::ignore) = co_await asio::async_write(socket, all, use_task);
+    }
+    if (!progress) ec = asio::error::connection_aborted;
+    if (!ec && decrypted.empty()) {
+      if (*progress == RedisTlsStream::Progress::done) {
+        ec = asio::error::eof;
+      } else {
+        ec = co_await receive_encrypted();
+        if (ec == asio::error::eof) ec = asio::error::connection_reset;  // cut off: TLS did not say goodbye
+      }
+    }
+    if (ec) co_return std::pair(ec, std::size_t{0});
+  }
+  const std::size_t size = asio::buffer_copy(space, asio::buffer(decrypted));
+  decrypted.erase(0, size);
+  co_return std::pair(error_code(), size);
+}
+
+Task<std::optional<ClientFailure>> HttpClient::Impl::shake_hands() {
+  tls.emplace(origin.tls, origin.host);
+  decrypted.clear();
+  for (;;) {
+    encrypted.clear();
+    const auto progress = tls->shake_hands(encrypted);
+    error_code ec;
+    if (!encrypted.empty()) {
+      const asio::const_buffer all = asio::buffer(encrypted);
+      std::tie(ec, std::ignore) = co_await asio::async_write(socket, all, use_task);
+    }
+    if (!progress || ec || *progress == RedisTlsStream::Progress::more) {
+      if (progress && !ec) ec = co_await receive_encrypted();
+      if (progress && !ec) continue;
+      close();
+      const std::string why = timed_out ? " in time" : ": " + (progress ? ec.message() : progress.error());
+      co_return ClientFailure{Kind::connect, "cannot connect to " + authority + why};
+    }
+    co_return std::nullopt;
+  }
 }
 
 Task<error_code> HttpClient::Impl::connect_to(Tcp::endpoint endpoint) {
@@ -265,6 +310,7 @@ Task<std::optional<ClientFailure>> HttpClient::Impl::connect() {
     co_return ClientFailure{Kind::connect, "cannot connect to " + authority + " in time"};
   }
   if (ec) co_return ClientFailure{Kind::connect, "cannot connect to " + authority + ": " + ec.message()};
+  if (origin.tls) co_return co_await shake_hands();
   co_return std::nullopt;
 }
 
@@ -277,13 +323,20 @@ std::unexpected<ClientFailure> HttpClient::Impl::lost(error_code ec) {
 /// Fails with `connect` where the kernel took no byte of the request.
 Task<std::optional<ClientFailure>> HttpClient::Impl::send() {
   error_code ec;
-  const asio::const_buffer all = asio::buffer(out);
+  if (tls) {
+    encrypted.clear();
+    if (const auto written = tls->write(out, encrypted); !written) {
+      close();
+      co_return ClientFailure{Kind::connect, "cannot send to " + authority + ": " + written.error()};
+    }
+  }
+  const asio::const_buffer all = asio::buffer(tls ? encrypted : out);
   std::size_t sent = socket.write_some(all, ec);
   if (ec && ec != asio::error::would_block) {
     close();
     co_return ClientFailure{Kind::connect, "cannot send to " + authority + ": " + ec.message()};
   }
-  if (sent == out.size()) co_return std::nullopt;
+  if (sent == all.size()) co_return std::nullopt;
   const asio::const_buffer rest = all + sent;
   std::tie(ec, sent) = co_await asio::async_write(socket, rest, use_task);
   if (!ec) co_return std::nullopt;
@@ -319,7 +372,13 @@ Task<ClientResult> HttpClient::Impl::receive(Method method) {
   for (;;) {
     if (pending == in.size()) co_return lost(http::error::header_limit);
     const asio::mutable_buffer space = asio::buffer(in.data() + pending, in.size() - pending);
-    auto [ec, size] = co_await socket.async_read_some(space, use_task);
+    error_code ec;
+    std::size_t size = 0;
+    if (tls) {
+      std::tie(ec, size) = co_await read_decrypted(space);
+    } else {
+      std::tie(ec, size) = co_await socket.async_read_some(space, use_task);
+    }
     if (ec == asio::error::eof && reader->got_some() && !reader->is_done()) {
       error_code end;
       reader->put_eof(end);
@@ -336,7 +395,7 @@ Task<ClientResult> HttpClient::Impl::receive(Method method) {
       in.resize(grown);
       continue;
     }
-    if (!reader->keep_alive() || pending != 0) close();
+    if (!reader->keep_alive() || pending != 0 || !decrypted.empty()) close();
     co_return std::move(reader->response);
   }
 }
@@ -362,7 +421,7 @@ void HttpClient::close() { impl_->close(); }
 
 Task<ClientResult> HttpClient::request(const ClientRequest& request, steady_clock::time_point deadline) {
   const std::shared_ptr<Impl> impl = impl_;
-  compose(request, impl->authority, impl->out);
+  compose(request, impl->origin, impl->authority, impl->out);
   impl->begin(deadline);
   const Impl::Running running{*impl};
   bool fresh = false;
@@ -378,49 +437,6 @@ Task<ClientResult> HttpClient::request(const ClientRequest& request, steady_cloc
   }
   if (unsent) co_return std::unexpected(std::move(*unsent));
   co_return co_await impl->receive(request.method);
-}
-
-namespace {
-
-Task<void> fetch_into(HttpClient& client, const ClientRequest& request, steady_clock::time_point deadline,
-                      ClientResult& result) {
-  result = co_await client.request(request, deadline);
-}
-
-}  // namespace
-
-ClientResult fetch(const HttpOrigin& origin, const ClientRequest& request, std::chrono::milliseconds timeout) {
-  asio::io_context io(1);
-  ClientResult result;
-  HttpClient client(io.get_executor(), origin);
-  const auto stop = [&io](std::exception_ptr failed) {
-    io.stop();  // or it would wait for the client's timer
-    if (failed) std::rethrow_exception(failed);
-  };
-  asio::co_spawn(io.get_executor(), fetch_into(client, request, steady_clock::now() + timeout, result), stop);
-  io.run();
-  return result;
-}
-
-std::expected<HttpOrigin, std::string> parse_origin(std::string_view text) {
-  const std::string shown = "\"" + std::string(text) + "\"";
-  const auto parsed = boost::urls::parse_uri(boost::urls::string_view(text.data(), text.size()));
-  if (!parsed) return std::unexpected(shown + " is not a URL; give one like http://127.0.0.1:8080");
-  const boost::urls::url_view url = *parsed;
-  if (url.scheme_id() != boost::urls::scheme::http) return std::unexpected(shown + " does not begin with http://");
-  if (url.encoded_host().empty()) return std::unexpected(shown + " names no host");
-  if (url.has_userinfo()) return std::unexpected(shown + " carries a user name, which is not supported");
-  if (url.has_query() || url.has_fragment() || (!url.encoded_path().empty() && url.encoded_path() != "/")) {
-    return std::unexpected(shown + " must end after the port");
-  }
-  HttpOrigin origin;
-  const auto host = url.host_address();
-  origin.host.assign(host.data(), host.size());
-  if (url.has_port()) {
-    if (url.port_number() == 0) return std::unexpected(shown + " has a port that is not in 1-65535");
-    origin.port = url.port_number();
-  }
-  return origin;
 }
 
 }  // namespace firstcome::net

@@ -8,6 +8,7 @@
 // Coroutines here run on the concrete executor of an io_context, not on a type-erased one: `Task<T>`.
 #pragma once
 
+#include "net/http_origin.hpp"
 #include "net/http_server.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -28,17 +29,6 @@ using IoExecutor = boost::asio::io_context::executor_type;
 /// A coroutine of this house. Start one with `boost::asio::co_spawn(io_executor, named_function(arguments), handler)`.
 template <typename T>
 using Task = boost::asio::awaitable<T, IoExecutor>;
-
-/// Where a server listens.
-struct HttpOrigin {
-  std::string host;  ///< a name or an address, IPv6 without brackets
-  std::uint16_t port = 80;
-
-  bool operator==(const HttpOrigin&) const = default;
-};
-
-/// Reads `http://host[:port][/]`. The error says in one sentence what is wrong with it.
-std::expected<HttpOrigin, std::string> parse_origin(std::string_view url);
 
 struct ClientField {
   std::string name;

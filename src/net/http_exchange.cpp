@@ -171,7 +171,13 @@ void HttpServer::Impl::send_answer(Connection& connection) {
   if (sent < 0 && !would_block()) return release(connection);
   if (sent < 0) sent = 0;
   if (static_cast<std::size_t>(sent) == answer.size()) return finish(connection);
-  connection.unsent = answer.substr(static_cast<std::size_t>(sent));
+  const std::string_view rest = answer.substr(static_cast<std::size_t>(sent));
+  if (rest.size() > options_.unsent_bytes - unsent_bytes_) {
+    ++counters_.cut_off;
+    return release(connection);
+  }
+  unsent_bytes_ += rest.size();
+  connection.unsent = rest;
   connection.unsent_begin = 0;
   connection.phase = Phase::writing;
   write_deadlines_.add(connection, now_);
@@ -190,7 +196,7 @@ void HttpServer::Impl::send_rest(Connection& connection) {
   connection.unsent_begin += static_cast<std::size_t>(sent);
   if (connection.unsent_begin < connection.unsent.size()) return;
   connection.cancel();
-  std::string{}.swap(connection.unsent);
+  forget_unsent(connection);
   finish(connection);
 }
 
@@ -250,7 +256,13 @@ void HttpServer::Impl::lost(Connection& connection) {
   if (accept_again_) resume_accept();
 }
 
+void HttpServer::Impl::forget_unsent(Connection& connection) {
+  unsent_bytes_ -= connection.unsent.size();
+  std::string{}.swap(connection.unsent);
+}
+
 void HttpServer::Impl::release(Connection& connection) {
+  forget_unsent(connection);
   give_back_input(connection);
   connections_.close(connection);
   if (accept_again_) resume_accept();

@@ -4,7 +4,10 @@
 
 #include <firstcome/limits.hpp>
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <ctime>
 #include <utility>
 
 namespace firstcome::net {
@@ -15,8 +18,9 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t listener_token = Poller::wake_token - 1;
 constexpr int accepts_per_round = 64;
-constexpr auto accept_pause = 100ms;       // after the kernel had no file descriptor left for us
-constexpr auto linger_deadline = 1s;       // for a client to read why it was refused
+constexpr auto accept_pause = 100ms;  // after the kernel had no file descriptor left for us
+constexpr auto linger_deadline = 1s;  // for a client to read why it was refused
+constexpr std::size_t unsent_default = std::size_t{256} << 20;
 constexpr std::size_t refusal_slots = 64;  // for clients beyond `connections` that are being told so
 
 }  // namespace
@@ -26,11 +30,14 @@ HttpServerOptions::HttpServerOptions()
       header_bytes(limits::header_bytes),
       target_bytes(limits::target_bytes),
       body_bytes(limits::body_bytes),
+      unsent_bytes(unsent_default),
       header_deadline(limits::header_deadline),
       body_deadline(limits::body_deadline),
       idle_deadline(limits::idle_deadline),
       write_deadline(limits::write_deadline),
       drain_deadline(limits::drain_deadline) {}
+
+LateAnswer HttpHandler::give_up(const HttpRequest& /*request*/) noexcept { return {}; }
 
 HttpServer::Impl::Impl(HttpServerOptions options, HttpHandler& handler, Driven& driven)
     : options_(std::move(options)),
@@ -180,8 +187,23 @@ void HttpServer::Impl::begin_drain() {
 bool HttpServer::Impl::drained() const { return drain_until_ && (connections_.count() == 0 || *drain_until_ <= now_); }
 
 void HttpServer::Impl::abandon_the_rest() {
-  for (Connection& connection : connections_.slots())
-    if (connection.phase != Connection::Phase::unused) lost(connection);
+  for (Connection& connection : connections_.slots()) {
+    if (connection.phase == Connection::Phase::unused) continue;
+    if (connection.phase == Connection::Phase::handling && !connection.gone) say_last_words(connection);
+    lost(connection);
+  }
+}
+
+void HttpServer::Impl::say_last_words(Connection& connection) {
+  const LateAnswer answer = handler_.give_up(connection.request());
+  Response response{answer.status, answer.content_type, answer.body, answer.fields, date_.at(std::time(nullptr))};
+  response.connection = Response::Connection::closes;
+  if (connection.request().method == Method::head) response.send_body = Response::Body::head_only;
+  out_.clear();
+  append(out_, response);
+  // Once: a client that does not take it now cannot be waited for.
+  const std::string_view text = out_.view(0, out_.size());
+  [[maybe_unused]] const ssize_t sent = ::send(connection.fd.get(), text.data(), text.size(), MSG_NOSIGNAL);
 }
 
 // --- from any thread ---
@@ -221,6 +243,8 @@ std::uint16_t HttpServer::port() const { return impl_->port(); }
 HttpServerCounters HttpServer::counters() const { return impl_->counters(); }
 
 void HttpServer::run() { impl_->run(); }
+
+std::chrono::steady_clock::time_point HttpServer::drain_end() const { return impl_->drain_end(); }
 
 void HttpServer::post(std::move_only_function<void()> task) { impl_->post(std::move(task)); }
 

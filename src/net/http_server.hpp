@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace firstcome::net {
 
@@ -24,11 +25,12 @@ enum class Method : std::uint8_t { get, head, post, put, patch, del, options, ot
 /// A request as parsed; views are valid until the exchange is answered.
 struct HttpRequest {
   Method method = Method::other;
-  std::string_view target;           ///< as sent
-  std::string_view path;             ///< before '?', still percent-encoded
-  std::string_view query;            ///< after '?'
-  std::string_view content_type;     ///< empty: none
-  std::string_view idempotency_key;  ///< as sent; see `idempotency_keys` for how often
+  std::string_view target;            ///< as sent
+  std::string_view path;              ///< before '?', still percent-encoded
+  std::string_view query;             ///< after '?'
+  std::string_view content_type;      ///< empty: none
+  std::string_view content_encoding;  ///< empty: none
+  std::string_view idempotency_key;   ///< as sent; see `idempotency_keys` for how often
   std::string_view authorization;
   unsigned idempotency_keys = 0;  ///< how many such fields came
   std::string_view body;
@@ -48,6 +50,14 @@ enum class BadRequest : std::uint8_t {
   header_too_large,      // 431
   not_implemented,       // 501: a transfer coding we do not speak
   too_many_connections,  // 503
+};
+
+/// An answer that owns its text.
+struct LateAnswer {
+  unsigned status = 503;
+  std::string content_type;
+  std::string body;
+  std::vector<HttpField> fields;  ///< of static text
 };
 
 /// What a handler keeps per connection and uses for every request of it.
@@ -83,6 +93,9 @@ class HttpHandler {
   /// Writes what is answered to a request that is refused before `handle`: status and body are the handler's choice.
   /// `exchange.request()` is empty then.
   virtual void refuse(BadRequest why, Exchange& exchange) noexcept = 0;
+  /// Returns what is told to a client whose request is still unanswered when the server has to end. The work on the
+  /// request goes on, and what it answers is dropped.
+  virtual LateAnswer give_up(const HttpRequest& request) noexcept;
 };
 
 /// What is done once per round, between reading and writing.
@@ -100,6 +113,7 @@ struct HttpServerOptions {
   std::size_t header_bytes;
   std::size_t target_bytes;
   std::size_t body_bytes;
+  std::size_t unsent_bytes;  ///< of answers that wait for slow readers, in all; one that does not fit is cut off
   std::chrono::milliseconds header_deadline;
   std::chrono::milliseconds body_deadline;
   std::chrono::milliseconds idle_deadline;
@@ -115,6 +129,7 @@ struct HttpServerCounters {
   std::uint64_t requests = 0;
   std::uint64_t accept_errors = 0;
   std::uint64_t refused = 0;
+  std::uint64_t cut_off = 0;  ///< answers that found no room among those that wait for slow readers
 };
 
 /// Thread safety: `post`, `wake` and `stop` from any thread; everything else from the thread that runs it.
@@ -128,9 +143,12 @@ class HttpServer {
   HttpServerCounters counters() const;
 
   /// Serves until `stop`, then drains: accepts no more, answers what is under way or has arrived, at most
-  /// `drain_deadline` long. Exchanges that are unanswered even then stay valid until the server is destroyed, and what
-  /// they are answered is dropped: destroy it after whatever may still answer them. REQUIRES: not run before.
+  /// `drain_deadline` long. Clients whose requests are unanswered even then are told what `HttpHandler::give_up` says;
+  /// their exchanges stay valid until the server is destroyed, and what they are answered is dropped: destroy it after
+  /// whatever may still answer them. REQUIRES: not run before.
   void run();
+  /// Returns when draining had to be over at the latest. REQUIRES: `run` has returned.
+  std::chrono::steady_clock::time_point drain_end() const;
 
   /// Runs `task` on the server's thread, soon; never, if the server has ended before.
   void post(std::move_only_function<void()> task);

@@ -29,6 +29,7 @@ struct HttpServer::Impl final : Responder {
   std::uint16_t port() const { return listener_.port(); }
   HttpServerCounters counters() const;
   void run();
+  TimePoint drain_end() const { return drain_until_.value(); }
   void post(std::move_only_function<void()> task);
   void wake() noexcept;
   void stop() noexcept;
@@ -51,6 +52,7 @@ struct HttpServer::Impl final : Responder {
   void begin_drain();
   bool drained() const;
   void abandon_the_rest();
+  void say_last_words(Connection& connection);
 
   // --- one connection: http_exchange.cpp ---
   void on_event(Connection& connection, std::uint32_t events);
@@ -69,6 +71,7 @@ struct HttpServer::Impl final : Responder {
   void end(Connection& connection);
   void discard(Connection& connection);
   void lost(Connection& connection);
+  void forget_unsent(Connection& connection);
   void release(Connection& connection);
   void queue(Connection& connection);
   void give_back_input(Connection& connection);
@@ -88,6 +91,7 @@ struct HttpServer::Impl final : Responder {
   std::vector<Connection*> answers_;          // to be sent at the end of this round
   OutputBuffer out_;                          // what they are
   DateField date_;
+  std::size_t unsent_bytes_ = 0;  // of all connections
 
   TimePoint now_;
   std::optional<TimePoint> driven_due_;

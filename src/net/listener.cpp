@@ -1,5 +1,7 @@
 #include "net/listener.hpp"
 
+#include "net/http_origin.hpp"
+
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -55,7 +57,7 @@ Listener::Listener(const std::string& host, std::uint16_t port) {
     set_option(fd_.get(), IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
   }
   if (!fd_ || ::bind(fd_.get(), address->ai_addr, address->ai_addrlen) != 0 || ::listen(fd_.get(), backlog) != 0)
-    throw std::system_error(errno, std::generic_category(), "cannot listen on " + host + ":" + std::to_string(port));
+    throw std::system_error(errno, std::generic_category(), "cannot listen on " + authority(host, port));
   port_ = port_of(fd_.get());
 }
 

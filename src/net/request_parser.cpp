@@ -100,6 +100,7 @@ HttpRequest RequestParser::request(const char* data) const {
   request.path = bare_authority_ ? std::string_view{"/"} : view(path_);
   request.query = view(query_);
   request.content_type = view(content_type_);
+  request.content_encoding = view(content_encoding_);
   request.idempotency_key = view(idempotency_key_);
   request.authorization = view(authorization_);
   request.idempotency_keys = idempotency_keys_;
@@ -209,6 +210,9 @@ void RequestParser::keep_field(http::field field, View name, View value, ErrorCo
       break;
     case http::field::content_type:
       keep_once(content_type_, value, error);
+      break;
+    case http::field::content_encoding:
+      keep_once(content_encoding_, value, error);
       break;
     case http::field::authorization:
       keep_once(authorization_, value, error);

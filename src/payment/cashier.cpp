@@ -1,6 +1,8 @@
 #include "payment/cashier.hpp"
 
+#include "payment/counted.hpp"
 #include "payment/engine_caller.hpp"
+#include "payment/turnstile.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <spdlog/spdlog.h>
@@ -53,20 +55,23 @@ struct Cashier::Impl : std::enable_shared_from_this<Cashier::Impl> {
         ids(std::move(ids_)),
         executor(executor_),
         options(options_),
-        pauses(executor_) {}
+        pauses(executor_),
+        charges_again(executor_, options_.asking_again),
+        refunds_again(executor_, options_.asking_again) {}
 
   /// Whether an earlier request with the same key may have reached the gateway.
   enum class Earlier { none, possible };
 
   static Task<void> serve(std::shared_ptr<Impl> self, ReservationRef ref, BeginPayment::By by, CustomerPtr customer);
-  static Task<PaymentResult> charge(std::shared_ptr<Impl> self, ReservationRef ref, BeginPayment::By by);
-  static Task<void> settle(std::shared_ptr<Impl> self, ReservationRef ref);
-  static Task<void> refund(std::shared_ptr<Impl> self, ReservationRef ref);
+  static Task<PaymentResult> charge(std::shared_ptr<Impl> self, ReservationRef ref, BeginPayment::By by,
+                                    OnTrouble trouble);
+  static Task<void> settle(std::shared_ptr<Impl> self, ReservationRef ref, OnTrouble trouble);
+  static Task<void> refund(std::shared_ptr<Impl> self, ReservationRef ref, OnTrouble trouble);
 
   void welcome(const CustomerPtr& customer);
-  Task<PaymentResult> finish(ReservationView reservation, Earlier earlier);
-  Task<std::optional<ChargeResult>> charge_until_known(ChargeRequest request, Earlier earlier);
-  Task<bool> refund_until_done(std::string key);
+  Task<PaymentResult> finish(ReservationView reservation, Earlier earlier, OnTrouble trouble);
+  Task<std::optional<ChargeResult>> charge_until_known(ChargeRequest request, Earlier earlier, OnTrouble trouble);
+  Task<bool> refund_until_done(std::string key, OnTrouble trouble);
   template <typename C>
   Task<std::optional<typename C::Answer>> ask_until_answered(C command);
   void count(Charge charge);
@@ -78,6 +83,7 @@ struct Cashier::Impl : std::enable_shared_from_this<Cashier::Impl> {
   IoExecutor executor;
   CashierOptions options;
   Pauses pauses;
+  Turnstile charges_again, refunds_again;
 
   std::set<CustomerPtr> customers;     // not answered yet
   std::multiset<ReservationRef> busy;  // claims that are being charged here
@@ -92,18 +98,6 @@ struct Cashier::Impl : std::enable_shared_from_this<Cashier::Impl> {
 
 namespace {
 
-/// Counts what is under way while it lives.
-class Counted {
- public:
-  explicit Counted(std::atomic<std::uint64_t>& count) : count_(count) { ++count_; }
-  ~Counted() { --count_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-
- private:
-  std::atomic<std::uint64_t>& count_;
-};
-
 template <typename Set>
 class Member {
  public:
@@ -116,6 +110,14 @@ class Member {
   Set& set_;
   ReservationRef ref_;
 };
+
+}  // namespace
+
+namespace {
+
+void tell_once(Cashier::OnTrouble& trouble) {
+  if (trouble) std::exchange(trouble, nullptr)();
+}
 
 }  // namespace
 
@@ -145,8 +147,10 @@ Task<std::optional<typename C::Answer>> Cashier::Impl::ask_until_answered(C comm
 }
 
 /// Nothing where everything is being abandoned.
-Task<std::optional<ChargeResult>> Cashier::Impl::charge_until_known(ChargeRequest request, Earlier earlier) {
+Task<std::optional<ChargeResult>> Cashier::Impl::charge_until_known(ChargeRequest request, Earlier earlier,
+                                                                    OnTrouble trouble) {
   Retry retry(pauses, options.gateway);
+  std::optional<Turnstile::Place> place;
   for (;;) {
     const auto reply = std::make_shared<OneShot<ChargeResult>>(executor);
     gateway.charge(request, [reply](ChargeResult result) { reply->set(std::move(result)); });
@@ -158,13 +162,18 @@ Task<std::optional<ChargeResult>> Cashier::Impl::charge_until_known(ChargeReques
     earlier = Earlier::possible;
     if (retry.notable()) spdlog::warn("payments: charge {} is unknown, asking again: {}", request.key, result->detail);
     ++asked_again;
+    tell_once(trouble);
+    place.reset();
     if (!co_await retry.wait()) co_return std::nullopt;
+    place = co_await charges_again.enter();
+    if (!place) co_return std::nullopt;
   }
 }
 
 /// False where everything is being abandoned.
-Task<bool> Cashier::Impl::refund_until_done(std::string key) {
+Task<bool> Cashier::Impl::refund_until_done(std::string key, OnTrouble trouble) {
   Retry retry(pauses, options.gateway);
+  std::optional<Turnstile::Place> place;
   for (;;) {
     const auto reply = std::make_shared<OneShot<RefundOutcome>>(executor);
     gateway.refund(key, [reply](RefundOutcome outcome) { reply->set(outcome); });
@@ -172,19 +181,23 @@ Task<bool> Cashier::Impl::refund_until_done(std::string key) {
     if (outcome == RefundOutcome::refunded) co_return true;
     if (retry.notable()) spdlog::warn("payments: refund {} failed, asking again", key);
     ++asked_again;
+    tell_once(trouble);
+    place.reset();
     if (!co_await retry.wait()) co_return false;
+    place = co_await refunds_again.enter();
+    if (!place) co_return false;
   }
 }
 
 /// Ends a claim: charges and stores the outcome.
-Task<PaymentResult> Cashier::Impl::finish(ReservationView reservation, Earlier earlier) {
+Task<PaymentResult> Cashier::Impl::finish(ReservationView reservation, Earlier earlier, OnTrouble trouble) {
   const ReservationRef ref = reservation.ref;
   const Member member(busy, ref);
   ChargeRequest request;
   request.key = key_of(ref);
   request.amount = reservation.amount;
   request.currency = reservation.currency;
-  std::optional<ChargeResult> result = co_await charge_until_known(std::move(request), earlier);
+  std::optional<ChargeResult> result = co_await charge_until_known(std::move(request), earlier, std::move(trouble));
   if (!result) co_return std::unexpected(still_unknown());
 
   FinishPayment command;
@@ -203,22 +216,24 @@ Task<PaymentResult> Cashier::Impl::finish(ReservationView reservation, Earlier e
                        (answer->outcome == Outcome::unchanged && !answer->reservation.payment);
   if (charge == Charge::charged && nobodys) {
     spdlog::error("payments: {} was charged and has no claim; paying it back", key_of(ref));
-    if (co_await refund_until_done(key_of(ref))) ++refunds;
+    OnTrouble nobody_waits;
+    if (co_await refund_until_done(key_of(ref), std::move(nobody_waits))) ++refunds;
   }
   co_return std::move(*answer);
 }
 
-Task<PaymentResult> Cashier::Impl::charge(std::shared_ptr<Impl> self, ReservationRef ref, BeginPayment::By by) {
+Task<PaymentResult> Cashier::Impl::charge(std::shared_ptr<Impl> self, ReservationRef ref, BeginPayment::By by,
+                                          OnTrouble trouble) {
   const Counted counted(self->running);
   BeginPayment command;
   command.ref = ref;
   command.by = by;
   PaymentResult begun = co_await self->caller.ask(std::move(command));
   if (!begun || begun->outcome != Outcome::done) co_return begun;
-  co_return co_await self->finish(std::move(begun->reservation), Earlier::none);
+  co_return co_await self->finish(std::move(begun->reservation), Earlier::none, std::move(trouble));
 }
 
-Task<void> Cashier::Impl::settle(std::shared_ptr<Impl> self, ReservationRef ref) {
+Task<void> Cashier::Impl::settle(std::shared_ptr<Impl> self, ReservationRef ref, OnTrouble trouble) {
   if (self->busy.contains(ref)) co_return;  // not left behind: we are at it
   const Counted counted(self->running);
   GetReservation command;
@@ -227,16 +242,17 @@ Task<void> Cashier::Impl::settle(std::shared_ptr<Impl> self, ReservationRef ref)
   if (!found || found->outcome == Outcome::reservation_not_found || self->busy.contains(ref)) co_return;
   const ReservationState state = found->reservation.state;
   if (state != ReservationState::held && state != ReservationState::expired) co_return;  // ended meanwhile
-  const PaymentResult result = co_await self->finish(std::move(found->reservation), Earlier::possible);
+  const PaymentResult result =
+      co_await self->finish(std::move(found->reservation), Earlier::possible, std::move(trouble));
   if (result) ++self->settled;
 }
 
-Task<void> Cashier::Impl::refund(std::shared_ptr<Impl> self, ReservationRef ref) {
+Task<void> Cashier::Impl::refund(std::shared_ptr<Impl> self, ReservationRef ref, OnTrouble trouble) {
   if (self->refunding.contains(ref)) co_return;
   const Counted counted(self->running);
   const Member member(self->refunding, ref);
   std::string key = self->key_of(ref);
-  if (!co_await self->refund_until_done(std::move(key))) co_return;
+  if (!co_await self->refund_until_done(std::move(key), std::move(trouble))) co_return;
   FinishRefund command;
   command.ref = ref;
   const std::optional<ReservationAnswer> stored = co_await self->ask_until_answered(std::move(command));
@@ -256,7 +272,8 @@ void Cashier::Impl::welcome(const CustomerPtr& customer) {
 Task<void> Cashier::Impl::serve(std::shared_ptr<Impl> self, ReservationRef ref, BeginPayment::By by,
                                 CustomerPtr customer) {
   self->welcome(customer);
-  PaymentResult result = co_await charge(self, ref, by);
+  OnTrouble nobody_counts;
+  PaymentResult result = co_await charge(self, ref, by, std::move(nobody_counts));
   --self->payments;
   self->customers.erase(customer);
   customer->answer(std::move(result));
@@ -283,17 +300,25 @@ void Cashier::pay(ReservationRef ref, BeginPayment::By by, std::move_only_functi
   asio::co_spawn(impl_->executor, Impl::serve(impl_, ref, by, std::move(customer)), rethrow);
 }
 
-Task<PaymentResult> Cashier::charge(ReservationRef ref, BeginPayment::By by) { return Impl::charge(impl_, ref, by); }
+Task<PaymentResult> Cashier::charge(ReservationRef ref, BeginPayment::By by, OnTrouble trouble) {
+  return Impl::charge(impl_, ref, by, std::move(trouble));
+}
 
-Task<void> Cashier::settle(ReservationRef ref) { return Impl::settle(impl_, ref); }
+Task<void> Cashier::settle(ReservationRef ref, OnTrouble trouble) {
+  return Impl::settle(impl_, ref, std::move(trouble));
+}
 
-Task<void> Cashier::refund(ReservationRef ref) { return Impl::refund(impl_, ref); }
+Task<void> Cashier::refund(ReservationRef ref, OnTrouble trouble) {
+  return Impl::refund(impl_, ref, std::move(trouble));
+}
 
 void Cashier::stop() { impl_->stopped = true; }
 
 void Cashier::abandon() {
   impl_->caller.stop();
   impl_->pauses.end();
+  impl_->charges_again.end();
+  impl_->refunds_again.end();
   for (const CustomerPtr& customer : std::exchange(impl_->customers, {})) {
     customer->answer(std::unexpected(still_unknown()));
   }

@@ -32,6 +32,7 @@ struct CashierOptions {
   std::chrono::milliseconds answer_within{10'000};  ///< then the customer is told `outcome_unknown`
   Backoff gateway;                                  ///< while an outcome is unknown, or a refund fails
   Backoff store;                                    ///< while an outcome cannot be stored
+  std::size_t asking_again = 16;  ///< charges, and as many refunds, that are tried another time at once
 };
 
 /// What has happened since the start.
@@ -64,15 +65,18 @@ class Cashier {
   /// Pays for a hold. `done` is called exactly once, on the executor's thread, never before this returns.
   void pay(ReservationRef ref, BeginPayment::By by, std::move_only_function<void(PaymentResult)> done);
 
+  /// Called once, when a first attempt has failed and the rest goes on in the background, where few are tried at once.
+  using OnTrouble = std::move_only_function<void()>;
+
   /// The same for the worker, without a bound or a time-out: ends when the outcome is known and stored.
   /// Outcome `gateway_unavailable` leaves the hold as it was. Failure: nothing was begun.
-  Task<PaymentResult> charge(ReservationRef ref, BeginPayment::By by);
+  Task<PaymentResult> charge(ReservationRef ref, BeginPayment::By by, OnTrouble trouble);
 
   /// Asks the gateway how a charge ended that a crash left behind, and stores it.
-  Task<void> settle(ReservationRef ref);
+  Task<void> settle(ReservationRef ref, OnTrouble trouble);
 
   /// Pays back what we charged, and stores that.
-  Task<void> refund(ReservationRef ref);
+  Task<void> refund(ReservationRef ref, OnTrouble trouble);
 
   /// Takes no more customers' payments: `stopping`. What runs goes on.
   void stop();

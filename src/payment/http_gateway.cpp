@@ -41,11 +41,16 @@ struct Job {
   steady_clock::time_point deadline;
 };
 
-ClientRequest request_of(const ChargeRequest& charge) {
+void add_fields(ClientRequest& request, const std::string& key, const std::string& authorization) {
+  request.fields.push_back({"Idempotency-Key", '"' + key + '"'});
+  if (!authorization.empty()) request.fields.push_back({"Authorization", authorization});
+}
+
+ClientRequest request_of(const ChargeRequest& charge, const std::string& authorization) {
   ClientRequest request;
   request.method = net::Method::post;
   request.target = "/charges";
-  request.fields.push_back({"Idempotency-Key", '"' + charge.key + '"'});
+  add_fields(request, charge.key, authorization);
   net::JsonWriter json(request.body);
   json.begin_object();
   json.key("key");
@@ -58,11 +63,11 @@ ClientRequest request_of(const ChargeRequest& charge) {
   return request;
 }
 
-ClientRequest refund_request_of(const std::string& key) {
+ClientRequest refund_request_of(const std::string& key, const std::string& authorization) {
   ClientRequest request;
   request.method = net::Method::post;
   request.target = "/refunds";
-  request.fields.push_back({"Idempotency-Key", '"' + key + '"'});
+  add_fields(request, key, authorization);
   net::JsonWriter json(request.body);
   json.begin_object();
   json.key("key");
@@ -114,7 +119,7 @@ ChargeResult read_charge(const ClientResult& answer) {
   const std::string detail = "the provider answered " + std::to_string(status);
   if (status == 200) return read_charged(answer->body);
   if (status == 402) return outcome_only(ChargeOutcome::declined, detail);
-  const bool refused = status >= 400 && status < 500 && status != 408 && status != 409;
+  const bool refused = status >= 300 && status < 500 && status != 408 && status != 409;
   return outcome_only(refused ? ChargeOutcome::unreachable : ChargeOutcome::unknown, detail);
 }
 
@@ -130,12 +135,14 @@ struct HttpGateway::Impl : std::enable_shared_from_this<HttpGateway::Impl> {
 
   void take(Job job);
   static Task<void> work(std::shared_ptr<Impl> self);
-  static Task<void> perform(HttpClient& client, Job job);
+  Task<void> perform(HttpClient& client, Job job);
   static void refuse(Job& job, std::string why);
 
   IoExecutor executor;
   HttpGatewayOptions options;
-  std::deque<Job> line;
+  std::optional<Job> next_job();
+
+  std::deque<Job> charges, refunds;
   std::vector<HttpClient> idle;
   std::size_t working = 0;
 };
@@ -149,11 +156,21 @@ void HttpGateway::Impl::refuse(Job& job, std::string why) {
 }
 
 void HttpGateway::Impl::take(Job job) {
+  auto& line = std::holds_alternative<RefundJob>(job.what) ? refunds : charges;
   if (line.size() >= options.waiting) return refuse(job, "too many requests wait for the payment provider");
   line.push_back(std::move(job));
   if (working >= options.connections) return;
   ++working;
   asio::co_spawn(executor, work(shared_from_this()), rethrow);
+}
+
+/// Refunds come first: they are few, and whoever waits for one has paid.
+std::optional<Job> HttpGateway::Impl::next_job() {
+  auto& line = refunds.empty() ? charges : refunds;
+  if (line.empty()) return std::nullopt;
+  std::optional<Job> job = std::move(line.front());
+  line.pop_front();
+  return job;
 }
 
 /// One connection at work, until nothing waits.
@@ -165,14 +182,12 @@ Task<void> HttpGateway::Impl::work(std::shared_ptr<Impl> self) {
   } else {
     client.emplace(self->executor, self->options.origin);
   }
-  while (!self->line.empty()) {
-    Job job = std::move(self->line.front());
-    self->line.pop_front();
-    if (job.deadline <= steady_clock::now()) {
-      refuse(job, "the payment provider's connections were busy for too long");
+  while (std::optional<Job> job = self->next_job()) {
+    if (job->deadline <= steady_clock::now()) {
+      refuse(*job, "the payment provider's connections were busy for too long");
       continue;
     }
-    co_await perform(*client, std::move(job));
+    co_await self->perform(*client, std::move(*job));
   }
   self->idle.push_back(std::move(*client));
   --self->working;
@@ -180,13 +195,13 @@ Task<void> HttpGateway::Impl::work(std::shared_ptr<Impl> self) {
 
 Task<void> HttpGateway::Impl::perform(HttpClient& client, Job job) {
   if (auto* charge = std::get_if<ChargeJob>(&job.what)) {
-    const ClientRequest request = request_of(charge->request);
+    const ClientRequest request = request_of(charge->request, options.authorization);
     const ClientResult answer = co_await client.request(request, job.deadline);
     charge->done(read_charge(answer));
     co_return;
   }
   auto& refund = std::get<RefundJob>(job.what);
-  const ClientRequest request = refund_request_of(refund.key);
+  const ClientRequest request = refund_request_of(refund.key, options.authorization);
   const ClientResult answer = co_await client.request(request, job.deadline);
   refund.done(answer && answer->status == 200 ? RefundOutcome::refunded : RefundOutcome::failed);
 }

@@ -1,7 +1,8 @@
 // The gateway of a real provider, over HTTP. What it expects of the provider: docs/payment-gateway.md.
 //
 //   POST /charges {"key","amount","currency"}, Idempotency-Key: "key" -> 200 {"payment_id","account_number"}: charged;
-//     402: declined; another 4xx but 408 and 409: surely not charged; anything else, or no answer in time: unknown
+//     402: declined; 3xx and another 4xx but 408 and 409: surely not charged; anything else, or no answer in time:
+//     unknown
 //   POST /refunds {"key"} -> 200: refunded; anything else: failed
 //
 // A few kept-alive connections; what finds none free waits in a bounded line.
@@ -15,11 +16,13 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <string>
 
 namespace firstcome::payment {
 
 struct HttpGatewayOptions {
   net::HttpOrigin origin;
+  std::string authorization = {};            ///< sent with each request, as in `Bearer 1234`; empty: none
   std::chrono::milliseconds timeout{5'000};  ///< of a charge or a refund, its time in the line included
   std::size_t connections = 64;
   std::size_t waiting = 10'000;  ///< one more is `unreachable` (`failed`)

@@ -28,8 +28,6 @@ struct PaymentService::Impl {
   std::thread thread;
 };
 
-namespace {}  // namespace
-
 MakeGateway simulated(SimulatedGatewayOptions options) {
   return [options](IoExecutor executor) { return std::make_unique<SimulatedGateway>(executor, options); };
 }
@@ -80,5 +78,7 @@ void PaymentService::stop(steady_clock::time_point deadline, const std::function
 }
 
 PaymentCounters PaymentService::counters() const { return impl_->cashier.counters(); }
+
+std::size_t PaymentService::charges_waiting() const { return impl_->worker.waiting(); }
 
 }  // namespace firstcome::payment

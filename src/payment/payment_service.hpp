@@ -52,6 +52,8 @@ class PaymentService {
 
   /// Thread-safe.
   PaymentCounters counters() const;
+  /// Returns the number of holds whose charge failed and that the worker tries again. Thread-safe.
+  std::size_t charges_waiting() const;
 
  private:
   struct Impl;

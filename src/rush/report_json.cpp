@@ -1,3 +1,4 @@
+#include "net/http_origin.hpp"
 #include "rush/report.hpp"
 
 #include <boost/json/array.hpp>
@@ -36,15 +37,11 @@ json::object latencies_json(const Latencies& latencies) {
   return object;
 }
 
-std::string url_of(const net::HttpOrigin& target) {
-  return "http://" + target.host + ":" + std::to_string(target.port);
-}
-
 json::array targets_json(const RushResult& result) {
   json::array targets;
   for (std::size_t i = 0; i < result.figures.targets.size(); ++i) {
     const TargetFigures& figures = result.figures.targets[i];
-    targets.push_back(json::object{{"url", url_of(result.options.targets[i])},
+    targets.push_back(json::object{{"url", net::to_string(result.options.targets[i])},
                                    {"requests", figures.requests},
                                    {"unanswered", figures.unanswered},
                                    {"failed", figures.failed}});
@@ -55,7 +52,7 @@ json::array targets_json(const RushResult& result) {
 json::object options_json(const RushResult& result) {
   const RushOptions& options = result.options;
   json::array targets;
-  for (const net::HttpOrigin& target : options.targets) targets.emplace_back(url_of(target));
+  for (const net::HttpOrigin& target : options.targets) targets.emplace_back(net::to_string(target));
   return {{"targets", std::move(targets)},
           {"sale", options.sale},
           {"customers", options.customers},

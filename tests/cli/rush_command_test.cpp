@@ -54,7 +54,7 @@ std::string url_of(std::uint16_t port) { return fmt::format("http://127.0.0.1:{}
 
 TEST_F(RushCommand, NamesTheOptionAndTheRuleOfAWrongValue) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> wrong{
-      {{"--target", "127.0.0.1:1"}, "--target must be http://HOST:PORT"},
+      {{"--target", "127.0.0.1:1"}, "--target must be http[s]://HOST[:PORT]"},
       {{"--sale", "A Sale"}, "--sale must be"},
       {{"--customers", "0"}, "--customers must be 1 to"},
       {{"--customers", "many"}, "--customers"},

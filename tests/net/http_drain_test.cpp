@@ -90,8 +90,14 @@ TEST(HttpDrain, WaitsNoLongerThanItsDeadline) {
   server.stop();
   EXPECT_GE(Clock::now() - begin, 90ms);
   EXPECT_LT(Clock::now() - begin, 3s);
-  EXPECT_EQ(never_answered.reply().status, 0U);
+  const Reply reply = never_answered.reply();
+  EXPECT_EQ(reply.status, 503U);
+  EXPECT_EQ(reply.body, "given up: /later");
+  EXPECT_TRUE(reply.has("Retry-After: 1\r\n"));
+  EXPECT_TRUE(reply.has("Connection: close\r\n"));
+  EXPECT_TRUE(never_answered.ended());
   EXPECT_EQ(never_sent.reply().status, 0U);
+  EXPECT_LE(server.server.drain_end(), Clock::now());
   server.handler.answer_later();  // too late, and dropped
 }
 

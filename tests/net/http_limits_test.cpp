@@ -67,6 +67,24 @@ TEST(HttpLimits, TellsOneConnectionTooManySoAndServesTheOthers) {
   EXPECT_EQ(first.reply().status, 200U);
 }
 
+TEST(HttpLimits, KeepsNoMoreForSlowReadersThanFits) {
+  constexpr std::size_t size = 40'000'000;
+  HttpServerOptions options;
+  options.unsent_bytes = 50'000'000;
+  TestServer server{options};
+  RawClient slow{server.port(), 4096};
+  ASSERT_TRUE(slow.send(get("/big?" + std::to_string(size))));
+  ASSERT_TRUE(slow.readable_within(patience));
+  RawClient one_too_many{server.port(), 4096};
+  ASSERT_TRUE(one_too_many.send(get("/big?" + std::to_string(size))));
+  EXPECT_EQ(one_too_many.reply().status, 0U) << "cut off";
+  EXPECT_EQ(server.counters().cut_off, 1U);
+  EXPECT_EQ(slow.reply().body.size(), size);
+  RawClient next{server.port(), 4096};
+  ASSERT_TRUE(next.send(get("/big?" + std::to_string(size))));
+  EXPECT_EQ(next.reply().body.size(), size) << "the room is given back";
+}
+
 TEST(HttpLimits, AcceptsAgainAfterThereWereNoFileDescriptors) {
   TestServer server;
   RawClient early{server.port()};

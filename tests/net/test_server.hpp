@@ -35,6 +35,10 @@ class TestHandler final : public HttpHandler, public Driven {
     exchange.respond(status[static_cast<std::size_t>(why)], "text/plain", "refused");
   }
 
+  LateAnswer give_up(const HttpRequest& request) noexcept override {
+    return {503, "text/plain", "given up: " + std::string{request.path}, {{"Retry-After", "1"}}};
+  }
+
   std::optional<std::chrono::steady_clock::time_point> turn() noexcept override {
     ++turns;
     std::deque<Exchange*> now;

@@ -113,6 +113,24 @@ TEST_F(HttpGatewayTest, KnowsThatARefusedRequestChargedNothing) {
   EXPECT_EQ(caller.charge("k1", 999).outcome, ChargeOutcome::unreachable);  // 422: another amount
 }
 
+TEST_F(HttpGatewayTest, ARedirectChargedNothing) {
+  Caller caller(provider.port());
+  provider.behave(Behaviour::moved);
+  EXPECT_EQ(caller.charge("k1").outcome, ChargeOutcome::unreachable);
+  provider.behave(Behaviour::good);
+  EXPECT_EQ(caller.charge("k1").outcome, ChargeOutcome::charged);
+}
+
+TEST_F(HttpGatewayTest, SendsItsCredentialsWithEveryRequest) {
+  HttpGatewayOptions options;
+  options.authorization = "Bearer 1234";
+  Caller caller(provider.port(), options);
+  EXPECT_EQ(caller.charge("k1").outcome, ChargeOutcome::charged);
+  EXPECT_EQ(provider.last_authorization(), "Bearer 1234");
+  EXPECT_EQ(Caller(provider.port()).charge("k2").outcome, ChargeOutcome::charged);
+  EXPECT_EQ(provider.last_authorization(), "");
+}
+
 TEST_F(HttpGatewayTest, IsPatientWithASlowProvider) {
   ProviderOptions options;
   options.ledger = folder.path() / "slow";

@@ -52,7 +52,8 @@ inline PaymentOptions quick() {
   PaymentOptions options;
   options.cashier.gateway = {1ms, 5ms};
   options.cashier.store = {1ms, 5ms};
-  options.worker.retry = {1ms, 5ms};
+  options.worker.charges = {{1ms, 5ms}, {1ms, 5ms}};
+  options.worker.engine = {1ms, 5ms};
   return options;
 }
 
@@ -73,9 +74,10 @@ class PaymentHouse {
     open();
   }
 
-  void create_sale(Units stock, PaymentMode mode = PaymentMode::client, Standby standby = Standby::no) {
+  void create_sale(Units stock, PaymentMode mode = PaymentMode::client, Standby standby = Standby::no,
+                   const std::string& id = "sale") {
     CreateSale command;
-    command.terms.id = "sale";
+    command.terms.id = id;
     command.terms.name = "Sale";
     command.terms.stock = stock;
     command.terms.unit_price = 150;
@@ -84,9 +86,9 @@ class PaymentHouse {
     ASSERT_EQ(engine.ask(command).outcome, Outcome::done);
   }
 
-  ReserveAnswer reserve(const std::string& customer) {
+  ReserveAnswer reserve(const std::string& customer, const std::string& sale = "sale") {
     Reserve command;
-    command.sale = "sale";
+    command.sale = sale;
     command.customer = customer;
     return engine.ask(command);
   }
@@ -106,7 +108,7 @@ class PaymentHouse {
   }
 
   ReservationView reservation(ReservationRef ref) { return engine.ask(GetReservation{ref}).reservation; }
-  SaleView sale() { return engine.ask(GetSale{"sale"}).sale; }
+  SaleView sale(const std::string& id = "sale") { return engine.ask(GetSale{id}).sale; }
   bool idle() const { return payments->counters().running == 0; }
 
   std::string key(ReservationRef ref) {

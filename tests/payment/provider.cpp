@@ -32,7 +32,7 @@ const std::map<std::string, Behaviour>& behaviours() {
   static const std::map<std::string, Behaviour> all{
       {"good", Behaviour::good},     {"decline", Behaviour::decline}, {"slow", Behaviour::slow},
       {"silent", Behaviour::silent}, {"closing", Behaviour::closing}, {"garbage", Behaviour::garbage},
-      {"error", Behaviour::error},   {"busy", Behaviour::busy},
+      {"error", Behaviour::error},   {"busy", Behaviour::busy},       {"moved", Behaviour::moved},
   };
   return all;
 }
@@ -91,6 +91,7 @@ struct Provider::Impl {
   std::set<std::string> refunds;
   std::size_t requests = 0;
   std::size_t accepted = 0;
+  std::string last_authorization;
   std::uint64_t recorded_charges = 0;
   std::list<Connection> connections;
 };
@@ -187,6 +188,10 @@ bool Provider::Impl::serve_payment(HttpPeer& peer, bool is_charge, const json::o
   ++requests;
   changed.notify_all();
   const Behaviour behaviour = options.behaviour;
+  if (behaviour == Behaviour::moved) {
+    peer.answer("", "301 Moved Permanently");
+    return true;
+  }
   if (behaviour == Behaviour::error || behaviour == Behaviour::busy) {
     peer.answer("{}", behaviour == Behaviour::error ? "500 Internal Server Error" : "429 Too Many Requests");
     return true;
@@ -210,6 +215,14 @@ void Provider::Impl::serve(HttpPeer& peer) {
     const std::string body = request.substr(request.find("\r\n\r\n") + 4);
     const bool is_charge = line == "POST /charges HTTP/1.1";
     if (is_charge || line == "POST /refunds HTTP/1.1") {
+      {
+        constexpr std::string_view name = "\r\nAuthorization: ";
+        const std::size_t at = request.find(name);
+        const std::lock_guard lock(mutex);
+        last_authorization.clear();
+        if (at != std::string::npos)
+          last_authorization = request.substr(at + name.size(), request.find('\r', at + 2) - at - name.size());
+      }
       boost::system::error_code ec;
       const json::value value = json::parse(body, ec);
       const bool right = !ec && value.is_object() &&
@@ -256,6 +269,11 @@ std::size_t Provider::charges() const {
 std::size_t Provider::refunds() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->refunds.size();
+}
+
+std::string Provider::last_authorization() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->last_authorization;
 }
 
 std::size_t Provider::requests() const {

@@ -27,6 +27,7 @@ enum class Behaviour : std::uint8_t {
   garbage,  ///< records, answers 200 with what is not JSON
   error,    ///< records nothing, answers 500
   busy,     ///< records nothing, answers 429
+  moved,    ///< records nothing, answers 301
 };
 
 struct ProviderOptions {
@@ -54,10 +55,11 @@ class Provider {
   std::uint16_t port() const;
   void behave(Behaviour behaviour);
 
-  std::size_t charges() const;      ///< keys charged
-  std::size_t refunds() const;      ///< keys refunded
-  std::size_t requests() const;     ///< charges and refunds that were asked for, repeated ones too
-  std::size_t connections() const;  ///< accepted so far
+  std::size_t charges() const;             ///< keys charged
+  std::size_t refunds() const;             ///< keys refunded
+  std::size_t requests() const;            ///< charges and refunds that were asked for, repeated ones too
+  std::size_t connections() const;         ///< accepted so far
+  std::string last_authorization() const;  ///< of the last charge or refund; empty: none was sent
   /// Waits until `requests` is at least that. False after ten seconds.
   bool wait_for_requests(std::size_t count) const;
 

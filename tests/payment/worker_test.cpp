@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <set>
+#include <string>
 
 namespace firstcome::payment {
 namespace {
@@ -122,18 +124,119 @@ TEST(PaymentWorker, LosesNoHoldWhenTheEngineIsBusyOrItsStoreAway) {
 
 TEST(PaymentWorker, StopsAtOnceWhileTheGatewayIsUnreachable) {
   PaymentOptions options = quick();
-  options.worker.retry = {1h, 1h};
+  options.worker.charges = {{1h, 1h}, {1h, 1h}};
   PaymentHouse house(options);
   house.gateway.say(ChargeOutcome::unreachable);
   house.create_sale(5, PaymentMode::automatic);
   for (int i = 0; i < 5; ++i) house.reserve(std::to_string(i));
-  ASSERT_TRUE(house.gateway.wait_for_requests(5));
+  ASSERT_TRUE(house.gateway.wait_for_requests(1));
   const auto start = std::chrono::steady_clock::now();
   house.payments->stop(start + 1h, nullptr);
   EXPECT_LT(std::chrono::steady_clock::now() - start, 10s);
   house.gateway.say(ChargeOutcome::charged);
   house.restart();
   EXPECT_TRUE(eventually([&] { return house.sale().sold == 5; }));
+}
+
+/// Keys of the first `count` reservations of a sale.
+std::set<std::string> reserve_many(PaymentHouse& house, const std::string& sale, int count) {
+  std::set<std::string> keys;
+  for (int i = 0; i < count; ++i) keys.insert(house.key(house.reserve(std::to_string(i), sale).ref));
+  return keys;
+}
+
+PaymentOptions few_places() {
+  PaymentOptions options = quick();
+  options.worker.concurrency = 4;
+  options.worker.others = 2;
+  options.worker.charges = {{1ms, 1h}, {1ms, 1h}};
+  options.cashier.gateway = {1h, 1h};
+  return options;
+}
+
+TEST(PaymentWorker, ChargesTheOtherSalesWhileOneIsRefused) {
+  PaymentHouse house(few_places());
+  house.create_sale(400, PaymentMode::automatic, Standby::no, "refused");
+  house.create_sale(400, PaymentMode::automatic, Standby::no, "fine");
+  house.gateway.say(ChargeOutcome::unreachable);
+  const std::set<std::string> refused = reserve_many(house, "refused", 300);
+  house.gateway.say([refused](const std::string& key, int) {
+    return refused.contains(key) ? ChargeOutcome::unreachable : ChargeOutcome::charged;
+  });
+  const ReservationRef fine = house.reserve("ann", "fine").ref;
+  EXPECT_TRUE(eventually([&] { return house.reservation(fine).state == ReservationState::confirmed; }));
+  EXPECT_EQ(house.sale("refused").held, 300);
+}
+
+TEST(PaymentWorker, ChargesTheOtherSalesWhileTheOutcomesOfOneAreUnknown) {
+  PaymentHouse house(few_places());
+  house.create_sale(400, PaymentMode::automatic, Standby::no, "unknown");
+  house.create_sale(400, PaymentMode::automatic, Standby::no, "fine");
+  house.gateway.say(ChargeOutcome::unknown);
+  const std::set<std::string> unknown = reserve_many(house, "unknown", 300);
+  house.gateway.say([unknown](const std::string& key, int) {
+    return unknown.contains(key) ? ChargeOutcome::unknown : ChargeOutcome::charged;
+  });
+  const ReservationRef fine = house.reserve("ann", "fine").ref;
+  EXPECT_TRUE(eventually([&] { return house.reservation(fine).state == ReservationState::confirmed; }));
+  house.payments->stop(std::chrono::steady_clock::now(), nullptr);  // what is unknown would be waited for
+}
+
+TEST(PaymentWorker, PaysBackWhileNothingCanBeCharged) {
+  PaymentHouse house(few_places());
+  // Paid too late, and no unit is left: we owe it back.
+  house.create_sale(1, PaymentMode::client, Standby::no, "late");
+  const ReservationRef late = house.reserve("ann", "late").ref;
+  house.gateway.hold_back();
+  std::future<PaymentResult> paying = house.pay(late);
+  ASSERT_TRUE(house.gateway.wait_for_requests(1));
+  house.engine.advance(61s);
+  house.reserve("bob", "late");
+  house.create_sale(400, PaymentMode::automatic, Standby::no, "refused");
+  const std::string key = house.key(late);
+  house.gateway.say([key](const std::string& asked, int) {
+    return asked == key ? ChargeOutcome::charged : ChargeOutcome::unreachable;
+  });
+  reserve_many(house, "refused", 300);
+  house.gateway.release();
+  ASSERT_TRUE(paying.get());
+  EXPECT_TRUE(eventually([&] { return house.gateway.refunds().contains(key); }));
+}
+
+TEST(PaymentWorker, AsksSeldomWhileNothingOfASaleCanBeCharged) {
+  PaymentOptions options = quick();
+  options.worker.charges = {{1ms, 1ms}, {1h, 1h}};
+  PaymentHouse house(options);
+  house.gateway.say(ChargeOutcome::unreachable);
+  house.create_sale(300, PaymentMode::automatic, Standby::no, "refused");
+  reserve_many(house, "refused", 300);
+  ASSERT_TRUE(house.gateway.wait_for_requests(1));
+  // What the worker would do wrong it does before this one is tried.
+  house.create_sale(1, PaymentMode::automatic, Standby::no, "later");
+  const std::string key = house.key(house.reserve("ann", "later").ref);
+  ASSERT_TRUE(eventually([&] { return house.gateway.attempts().contains(key); }));
+  EXPECT_THAT(house.gateway.attempts(), Each(Pair(::testing::_, 1)));
+}
+
+TEST(PaymentWorker, LooksForTasksThoughNobodyRings) {
+  PaymentOptions options = quick();
+  options.worker.poll = 5ms;
+  PaymentHouse house(options);
+  house.engine.on_payment_work([] {});  // the bell is broken
+  house.create_sale(1, PaymentMode::automatic);
+  const ReservationRef ref = house.reserve("ann").ref;
+  EXPECT_TRUE(eventually([&] { return house.reservation(ref).state == ReservationState::confirmed; }));
+}
+
+TEST(PaymentWorker, TellsHowManyHoldsWaitToBeChargedAgain) {
+  PaymentOptions options = quick();
+  options.worker.charges = {{1h, 1h}, {1h, 1h}};
+  PaymentHouse house(options);
+  house.gateway.say(ChargeOutcome::unreachable);
+  house.create_sale(1, PaymentMode::automatic);
+  EXPECT_EQ(house.payments->charges_waiting(), 0U);
+  house.reserve("ann");
+  EXPECT_TRUE(eventually([&] { return house.payments->charges_waiting() == 1; }));
 }
 
 }  // namespace

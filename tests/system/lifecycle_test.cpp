@@ -85,6 +85,31 @@ TEST(Lifecycle, SigtermAnswersWhatIsUnderWayAndExitsWithZero) {
   EXPECT_EQ(text_of(parse_json(kept->body), "state"), "confirmed");
 }
 
+TEST(Lifecycle, SigtermAnswersAPaymentWhoseProviderIsTooSlow) {
+  TemporaryFolder folder;
+  ServerProcess server(folder.path() / "data", {"--simulate-payment", "delay_ms=60000"});
+  BlockingClient client(server.port());
+  create_ticket(client);
+  auto held = client.request("POST", "/v1/sales/ticket/reservations", R"({"customer":"a"})");
+  ASSERT_TRUE(held);
+  const std::string id = text_of(parse_json(held->body), "id");
+  ASSERT_TRUE(client.send("POST", "/v1/reservations/" + id + "/payment"));
+  BlockingClient watcher(server.port());
+  const auto begun = [&] {
+    auto answer = watcher.request("GET", "/v1/events");
+    return answer && answer->body.find("payment-begun") != std::string::npos;
+  };
+  ASSERT_TRUE(testing::eventually(begun));
+  const auto told = SteadyClock::now();
+  server.process().signal(SIGTERM);
+  auto paid = client.receive();
+  ASSERT_TRUE(paid) << "the payment under way was not answered";
+  EXPECT_EQ(paid->status, 503U);
+  EXPECT_EQ(code_of(*paid), "outcome-unknown");
+  EXPECT_EQ(server.process().wait(25s), 0);
+  EXPECT_LT(SteadyClock::now() - told, 25s);
+}
+
 TEST(Lifecycle, SigtermUnderLoadKeepsEveryAnswer) {
   TemporaryFolder folder;
   Witness witness;
