@@ -4,8 +4,8 @@
 --         6 the store that the sale must be of, 7 how many undelivered events make the outbox full (0: none do), then
 --         each command: its letter and its arguments
 --   Reply: a text, see `head`; kept under the node until its next call, unless nothing but reads was asked. The same
---          call again gives the same text and has no effect; reads are read again. An error: NOSALE, no such keys; LATER, written by a later release; STALE, an older call than
---          one that was answered.
+--          call again gives the same text and has no effect; reads are read again. An error: NOSALE, no such keys; LATER,
+--          written by a later release; STALE, an older call than one that was answered.
 local arguments_of = {
   R = 4, K = 4,            -- reserve, and one that was refused here before: customer, quantity, reference, key
   G = 1, B = 2, F = 4,     -- get, begin and finish payment: number; by; charge, id, account

@@ -1,7 +1,7 @@
 -- A sale as scripts see it: two keys, made with the sale, of which nothing ever expires.
 --   KEYS[1], a hash: 'm' its counters, 't' its terms, 'r'NUMBER a reservation, 'c'CUSTOMER their counts, 'j'CHUNK:CUSTOMER
---     the numbers of every 64th of their reservations, 'k'KEY the number that an idempotency key made, 'n'NODE the last call of a node and its answers, 'd' and 'D' who left the line out
---     of turn, 'g' the rate of the last minute, 'x' and 'y' running charges and refunds, in the order of their beginning,
+--     the numbers of every 64th of their reservations, 'k'KEY the number that an idempotency key made, 'n'NODE the last
+--     call of a node and its answers, 'd' and 'D' who left the line out of turn, 'g' the rate of the last minute, 'x' and 'y' running charges and refunds, in the order of their beginning,
 --     'w' the watermark: up to which event all were delivered, and the highest token of a relay (none: nothing was)
 --   KEYS[2], a stream: the outbox, one entry per call that changed something; its id is the last event's number
 -- Mechanism: everything is read through `get`, changed in memory, and written by `save` in one HSET and one XADD at the
