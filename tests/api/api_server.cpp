@@ -82,7 +82,9 @@ ServerThread::~ServerThread() {
   thread_.join();
 }
 
-ApiServer::ApiServer(Instant start) : now_(start.time_since_epoch().count()) {
+ApiServer::ApiServer(Instant start) : now_(start.time_since_epoch().count()) { open(); }
+
+void ApiServer::open() {
   engine::EmbeddedOptions options;
   options.data = folder_.path();
   options.clock = [this] { return now(); };
@@ -118,6 +120,15 @@ ApiServer::ApiServer(Instant start) : now_(start.time_since_epoch().count()) {
 }
 
 ApiServer::~ApiServer() { thread_.reset(); }
+
+void ApiServer::restart() {
+  thread_.reset();
+  server_ = nullptr;
+  api_.reset();
+  payments_.reset();
+  engine_.reset();
+  open();
+}
 
 void ApiServer::advance(Milliseconds by) {
   now_ += by.count();

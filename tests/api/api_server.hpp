@@ -83,10 +83,13 @@ class ApiServer final : private net::Driven {
   ObedientGateway& gateway() { return gateway_; }
   Metrics& metrics() { return api_->metrics(); }
   Instant now() const { return Instant{Milliseconds{now_.load()}}; }
+  /// Ends everything and starts it again on the same folder, at the same time, on another port.
+  void restart();
   /// Moves the clock. What is due is done before the next request is.
   void advance(Milliseconds by);
 
  private:
+  void open();
   std::optional<std::chrono::steady_clock::time_point> turn() noexcept override { return engine_->turn(); }
 
   firstcome::testing::TemporaryFolder folder_;
