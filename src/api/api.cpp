@@ -27,7 +27,9 @@ struct Api::Impl {
       : metrics(metric_labels()),
         context{
             engine,           std::move(ids), cashier, hooks.orders, std::move(hooks.post), std::move(hooks.held_back),
-            hooks.steady_now, metrics} {}
+            hooks.steady_now, metrics} {
+    context.order_path = hooks.order_path;
+  }
 
   Call& call_of(net::Exchange& exchange) {
     if (!exchange.attachment) exchange.attachment = std::make_unique<Call>(context, exchange);

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "api/metrics.hpp"
+#include "api/order_path.hpp"
 #include "engine/reservation_id.hpp"
 #include "net/http_server.hpp"
 
@@ -41,6 +42,7 @@ struct ApiHooks {
   /// Says what beside the decisions is held back, as the delivery of events: a sentence, empty where nothing is. May be
   /// empty itself. Called on the server's thread.
   std::function<std::string()> held_back = {};
+  OrderPath order_path = OrderPath::written_by_relay;
   /// For latencies only; tests give their own.
   std::chrono::steady_clock::time_point (*steady_now)() = [] { return std::chrono::steady_clock::now(); };
 };

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::string_view json_type = "application/json";
 constexpr std::size_t kept_bytes = 4'096;
+constexpr std::size_t fields_max = 4;  // of one answer, beside those that every answer has
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -78,6 +79,7 @@ void Call::route_and_handle() {
   const net::HttpRequest& asked = request();
   const Destination destination = find_route(asked.method, asked.path, decoded_path);
   route_ = destination.route.value_or(route_unmatched());
+  if (asked.method == net::Method::options) return answer_options(destination.path_known);
   if (!destination.path_known) return refuse(Code::not_found);
   if (!destination.route) {
     const std::string allowed = allowed_methods(asked.path);
@@ -89,6 +91,15 @@ void Call::route_and_handle() {
     if (const auto bad = read_query(asked.query, route.query, query)) return refuse(*bad);
   parameter = destination.parameter;
   route.handle(*this);
+}
+
+/// Load balancers ask for `/` or `*` to see whether the server lives.
+void Call::answer_options(bool path_known) {
+  const std::string_view path = request().path;
+  if (!path_known && path != "/" && path != "*") return refuse(Code::not_found);
+  const std::string allowed = path == "*" ? "GET, HEAD, POST, PATCH, DELETE, OPTIONS" : allowed_methods(path);
+  const net::HttpField allow{"Allow", allowed};
+  respond_with(204, {}, {&allow, 1});
 }
 
 void Call::completed() noexcept {
@@ -132,6 +143,9 @@ void Call::confess(std::string_view what) noexcept {
 std::optional<BadInput> Call::look_at_body(std::span<const MemberRule> rules, EmptyBody empty) {
   const std::string_view body = request().body;
   if (!body.empty() && !is_json(request().content_type)) return BadInput{Code::unsupported_media_type, {}, {}};
+  const std::string_view encoding = request().content_encoding;
+  if (!body.empty() && !encoding.empty() && !same_ignoring_case(encoding, "identity"))
+    return BadInput{Code::unsupported_media_type, {}, "A body must be sent as it is, without a Content-Encoding."};
   const bool nothing = body.empty() && empty == EmptyBody::is_empty_object;
   return members.read(nothing ? "{}" : body, rules);
 }
@@ -156,7 +170,17 @@ void Call::respond_with(unsigned status, std::string_view content_type, std::spa
   context_.metrics.count_request(route_, status, context_.steady_now() - began_);
   // What is large does not stay with the connection. After the answer this may be gone.
   const std::string large = out.capacity() > kept_bytes ? std::exchange(out, {}) : std::string();
-  exchange_.respond(status, content_type, large.empty() ? out : large, fields);
+  members.shrink();
+  sale_audit.reset();
+  const std::string_view body = large.empty() ? out : large;
+  const bool looks = request().method == net::Method::get || request().method == net::Method::head;
+  if (!looks) return exchange_.respond(status, content_type, body, fields);
+  // Numbers of a sale are of this instant: no cache may show them later.
+  std::array<net::HttpField, fields_max + 1> all;
+  assert(fields.size() <= fields_max);
+  std::copy(fields.begin(), fields.end(), all.begin());
+  all[fields.size()] = {"Cache-Control", "no-store"};
+  exchange_.respond(status, content_type, body, std::span(all).first(fields.size() + 1));
 }
 
 void Call::refuse(Code code, const Refusal& refusal, std::span<const net::HttpField> fields) {
@@ -168,7 +192,7 @@ void Call::refuse(Code code, const Refusal& refusal, std::span<const net::HttpFi
   if (seconds == 0) return respond_with(row.status, problem_type, fields);
   std::array<char, 24> digits;
   const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), seconds).ptr;
-  std::array<net::HttpField, 4> all;
+  std::array<net::HttpField, fields_max> all;
   assert(fields.size() < all.size());
   std::copy(fields.begin(), fields.end(), all.begin());
   all[fields.size()] = {"Retry-After", {digits.data(), end}};

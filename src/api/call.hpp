@@ -9,6 +9,7 @@
 
 #include "api/json_members.hpp"
 #include "api/metrics.hpp"
+#include "api/order_path.hpp"
 #include "api/problem.hpp"
 #include "api/query.hpp"
 #include "engine/reservation_id.hpp"
@@ -21,6 +22,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,6 +38,8 @@ class OrderLookup;
 
 namespace firstcome::api {
 
+struct SaleAudit;
+
 /// What all calls share. Not thread-safe: the server's thread only.
 struct Context {
   Engine& engine;
@@ -46,7 +50,9 @@ struct Context {
   std::function<std::string()> held_back;  ///< as ApiHooks says
   std::chrono::steady_clock::time_point (*steady_now)() = nullptr;
   Metrics& metrics;
-  std::uint64_t last_mistake = 0;  ///< numbers the ids of requests that met a bug
+  OrderPath order_path = OrderPath::written_by_relay;
+  std::weak_ptr<SaleAudit> comparing = {};  ///< the one audit that compares orders; expired: none
+  std::uint64_t last_mistake = 0;           ///< numbers the ids of requests that met a bug
 };
 
 enum class EmptyBody : std::uint8_t { refused, is_empty_object };
@@ -79,7 +85,7 @@ class Call final : public net::Attachment, public Operation {
   std::string decoded_path;  ///< where the path had escapes
   std::string decoded_key;   ///< where the idempotency key had escapes
   Query query;
-  std::optional<std::uint64_t> orders;  ///< of the sale that an audit is about
+  std::shared_ptr<SaleAudit> sale_audit;  ///< of an audit that compares orders; goes with the answer
 
   /// Reads the JSON body into `members`; what is wrong with it, if anything.
   std::optional<BadInput> look_at_body(std::span<const MemberRule> rules, EmptyBody empty);
@@ -131,6 +137,7 @@ class Call final : public net::Attachment, public Operation {
 
  private:
   void route_and_handle();
+  void answer_options(bool path_known);
   void start();
 
   /// The border at which exceptions end.

@@ -8,6 +8,7 @@
 #include <cassert>
 #include <cstring>
 #include <functional>
+#include <utility>
 
 namespace firstcome::api {
 
@@ -16,11 +17,12 @@ namespace json = boost::json;
 namespace {
 
 constexpr int none = -1;
-constexpr std::size_t unknown_compared = 32;  // one more unknown member is an unknown member all the same
-constexpr std::size_t key_kept = 80;          // longer than any member that we know
+constexpr std::size_t key_kept = 80;       // longer than any member that we know
+constexpr std::size_t kept_bytes = 4'096;  // of memory that stays with the reader
 
-std::uint64_t hash_of(std::string_view text, int object) {
-  std::uint64_t hash = 14695981039346656037ULL ^ static_cast<std::uint64_t>(object + 1);
+/// FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/), which can go on with the next part of a text.
+constexpr std::uint64_t hash_begin = 14695981039346656037ULL;
+std::uint64_t hash_on(std::uint64_t hash, json::string_view text) {
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   return hash;
 }
@@ -48,13 +50,14 @@ class JsonMembers::Handler {
 
   bool not_an_object() const { return not_an_object_; }
   bool duplicate() const { return duplicate_; }
-  bool unknown() const { return unknown_count_ > 0; }
+  bool unknown() const { return unknown_; }
   const std::string& named() const { return named_; }
 
   bool on_document_begin(json::error_code&) { return true; }
   bool on_document_end(json::error_code&) { return true; }
 
   bool on_object_begin(json::error_code&) {
+    begin_keys();
     if (skipped_ > 0) {
       ++skipped_;
     } else if (!open_) {
@@ -68,13 +71,13 @@ class JsonMembers::Handler {
     }
     return true;
   }
-  bool on_object_end(std::size_t, json::error_code&) {
+  bool on_object_end(std::size_t, json::error_code& error) {
     if (skipped_ > 0) {
       --skipped_;
     } else {
       object_ = none;
     }
-    return true;
+    return end_keys(error);
   }
   bool on_array_begin(json::error_code&) {
     if (skipped_ == 0) refuse_value();
@@ -87,16 +90,23 @@ class JsonMembers::Handler {
   }
 
   bool on_key_part(json::string_view part, std::size_t, json::error_code&) {
+    key_hash_ = hash_on(key_hash_, part);
     if (skipped_ == 0 && key_.size() < 2 * key_kept) key_.append(part.data(), part.size());
     return true;
   }
   bool on_key(json::string_view part, std::size_t size, json::error_code& error) {
-    if (skipped_ > 0) return true;
-    if (part.size() == size) return take_key({part.data(), part.size()}, error);
-    on_key_part(part, size, error);
-    const bool taken = take_key(key_, error);
+    const bool whole = part.size() == size;
+    if (!whole) on_key_part(part, size, error);
+    const std::uint64_t hash = whole ? 0 : std::exchange(key_hash_, hash_begin);
+    if (skipped_ > 0) {
+      keep_key(whole ? hash_on(hash_begin, part) : hash);
+      return true;
+    }
+    const std::string_view key = whole ? std::string_view{part.data(), part.size()} : std::string_view{key_};
+    const Taken taken = take_key(key, error);
+    if (taken == Taken::unknown) keep_key(whole ? hash_on(hash_begin, part) : hash);
     key_.clear();
-    return taken;
+    return taken != Taken::twice;
   }
 
   bool on_string_part(json::string_view part, std::size_t, json::error_code&) {
@@ -177,30 +187,38 @@ class JsonMembers::Handler {
            rule.path[object.size()] == '.' && rule.path.ends_with(key);
   }
 
-  bool take_key(std::string_view key, json::error_code& error) {
+  enum class Taken : std::uint8_t { known, unknown, twice };
+
+  Taken take_key(std::string_view key, json::error_code& error) {
     current_ = none;
     for (std::size_t i = 0; i < rules_.size(); ++i) {
       if (!matches(rules_[i], key)) continue;
       if (members_.values_[i].present()) return refuse_duplicate(key, error);
       current_ = static_cast<int>(i);
-      return true;
+      return Taken::known;
     }
-    return take_unknown(key, error);
+    if (!std::exchange(unknown_, true)) name(key);
+    return Taken::unknown;
   }
 
-  bool take_unknown(std::string_view key, json::error_code& error) {
-    const std::uint64_t hash = hash_of(key, object_);
-    const auto end = unknown_.begin() + static_cast<std::ptrdiff_t>(std::min(unknown_count_, unknown_compared));
-    if (std::find(unknown_.begin(), end, hash) != end) return refuse_duplicate(key, error);
-    if (unknown_count_ == 0) name(key);
-    if (unknown_count_ < unknown_compared) unknown_[unknown_count_] = hash;
-    ++unknown_count_;
-    return true;
-  }
-
-  bool refuse_duplicate(std::string_view key, json::error_code& error) {
+  Taken refuse_duplicate(std::string_view key, json::error_code& error) {
     duplicate_ = true;
     name(key);
+    error = json::error::syntax;
+    return Taken::twice;
+  }
+
+  // Keys of objects that are not read, and unknown ones of those that are, are compared when their object ends.
+  void begin_keys() { keys_of_.at(depth_++) = members_.keys_.size(); }
+  void keep_key(std::uint64_t hash) { members_.keys_.push_back(hash); }
+  bool end_keys(json::error_code& error) {
+    const auto begin = members_.keys_.begin() + static_cast<std::ptrdiff_t>(keys_of_.at(--depth_));
+    std::sort(begin, members_.keys_.end());
+    const bool twice = std::adjacent_find(begin, members_.keys_.end()) != members_.keys_.end();
+    members_.keys_.erase(begin, members_.keys_.end());
+    if (!twice) return true;
+    duplicate_ = true;
+    named_.clear();
     error = json::error::syntax;
     return false;
   }
@@ -222,8 +240,10 @@ class JsonMembers::Handler {
   bool duplicate_ = false;
   bool decoding_ = false;
   std::size_t decoding_from_ = 0;
-  std::size_t unknown_count_ = 0;
-  std::array<std::uint64_t, unknown_compared> unknown_;
+  bool unknown_ = false;
+  std::size_t depth_ = 0;
+  std::array<std::size_t, limits::json_depth + 1> keys_of_{};  // where the keys of each open object begin
+  std::uint64_t key_hash_ = hash_begin;
   std::string key_;    // of a key that comes in parts, which is rare
   std::string named_;  // the member that is wrong
 };
@@ -235,6 +255,7 @@ std::optional<BadInput> JsonMembers::read(std::string_view text, std::span<const
   assert(rules.size() <= members_max);
   std::fill_n(values_.begin(), rules.size(), JsonValue{});
   decoded_.clear();
+  keys_.clear();
   json::parse_options options;
   options.max_depth = limits::json_depth;
   json::basic_parser<Handler> parser(options, *this, text, rules);
@@ -242,7 +263,8 @@ std::optional<BadInput> JsonMembers::read(std::string_view text, std::span<const
   const std::size_t read = parser.write_some(false, text.data(), text.size(), error);
   const Handler& handler = parser.handler();
   if (handler.duplicate()) {
-    detail_ = "The member '" + handler.named() + "' stands there twice.";
+    detail_ = handler.named().empty() ? std::string("A member stands there twice.")
+                                      : "The member '" + handler.named() + "' stands there twice.";
     return BadInput{Code::malformed_json, {}, detail_};
   }
   if (!error && text.find_first_not_of(" \t\r\n", read) != text.npos) error = json::error::extra_data;
@@ -257,6 +279,12 @@ std::optional<BadInput> JsonMembers::read(std::string_view text, std::span<const
     return BadInput{Code::unknown_field, field_, "There is no such member; is it a typing mistake?"};
   }
   return judge(rules);
+}
+
+void JsonMembers::shrink() {
+  if (decoded_.capacity() > kept_bytes) std::string().swap(decoded_);
+  if (detail_.capacity() > kept_bytes) std::string().swap(detail_);
+  if (keys_.capacity() * sizeof(keys_.front()) > kept_bytes) std::vector<std::uint64_t>().swap(keys_);
 }
 
 namespace {

@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace firstcome::api {
 
@@ -69,6 +70,9 @@ class JsonMembers {
   /// Reads one object. REQUIRES: at most `members_max` rules.
   std::optional<BadInput> read(std::string_view text, std::span<const MemberRule> rules);
 
+  /// Gives the memory back that an unusually large text needed. Ends the validity of all views.
+  void shrink();
+
   /// The value of the rule with that index.
   const JsonValue& operator[](std::size_t rule) const { return values_[rule]; }
 
@@ -78,7 +82,8 @@ class JsonMembers {
 
   std::array<JsonValue, members_max> values_;
   std::string decoded_;  // strings with escapes; never grows beyond the text, so that views into it stay valid
-  std::string field_;    // of the last BadInput
+  std::vector<std::uint64_t> keys_;  // hashes of keys of the objects that are open
+  std::string field_;                // of the last BadInput
   std::string detail_;
 };
 

@@ -53,7 +53,8 @@ constexpr Milliseconds default_lease{10'000};
 /// False: no lock has such a name, and that was answered.
 bool read_name(Call& call) {
   if (fits_lock_name(call.parameter)) return true;
-  call.refuse(BadInput{Code::invalid_field, "name", "name must be 1 to 512 bytes without '{' and '}'"});
+  call.refuse(BadInput{Code::invalid_field, "name",
+                       "name must be 1 to 512 bytes of UTF-8 without '{', '}' and control characters"});
   return false;
 }
 

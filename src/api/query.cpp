@@ -1,6 +1,7 @@
 #include "api/query.hpp"
 
 #include "api/text_rules.hpp"
+#include "net/utf8.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -108,6 +109,11 @@ std::optional<BadInput> read_query(std::string_view text, unsigned allowed, Quer
       query.name = pair.substr(0, equals);
       return bad(query, "The query has a percent sign that is not followed by two hexadecimal digits.");
     }
+    if (!net::is_utf8(query.name)) {
+      query.name = "?";
+      return bad(query, "The query has a name that is not UTF-8.");
+    }
+    if (!net::is_utf8(value)) return bad(query, "The value is not UTF-8.");
     if (auto wrong = take(value, allowed, seen, query)) return wrong;
   }
   return std::nullopt;

@@ -150,6 +150,7 @@ std::string allowed_methods(std::string_view path) {
     if (!allowed.empty()) allowed.append(", ");
     allowed.append(name_of(method));
   }
+  allowed.append(allowed.empty() ? "OPTIONS" : ", OPTIONS");
   return allowed;
 }
 

@@ -43,7 +43,7 @@ struct Destination {
 /// `decoded` holds them where there are escapes. Allocates only then.
 Destination find_route(net::Method method, std::string_view path, std::string& decoded);
 
-/// The methods that a path has, as Allow lists them.
+/// The methods that a path has, as Allow lists them. OPTIONS is always one of them.
 std::string allowed_methods(std::string_view path);
 
 }  // namespace firstcome::api

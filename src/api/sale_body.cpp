@@ -56,7 +56,7 @@ constexpr auto rules_of_a_sale = std::to_array<MemberRule>({
      .type = JsonType::integer,
      .rule = "an integer from 0 to 1000000000000, in the currency's minor unit",
      .max = limits::unit_price},
-    {.path = "currency", .rule = "three capital letters, as in ISO 4217", .fits = fits_currency},
+    {.path = "currency", .rule = "three capital letters that ISO 4217 lists", .fits = fits_currency},
     {.path = "limit_per_customer",
      .type = JsonType::integer,
      .null = Null::accepted,

@@ -1,6 +1,8 @@
 #include "api/text_rules.hpp"
 
+#include "api/currencies.hpp"
 #include "net/rfc3339.hpp"
+#include "net/utf8.hpp"
 
 #include <firstcome/limits.hpp>
 
@@ -42,12 +44,11 @@ bool fits_reference(std::string_view text) { return plain(text, limits::referenc
 
 bool fits_payment_id(std::string_view text) { return !text.empty() && plain(text, limits::payment_id_bytes); }
 
-bool fits_currency(std::string_view text) {
-  return text.size() == 3 && std::ranges::all_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
-}
+bool fits_currency(std::string_view text) { return is_currency(text); }
 
 bool fits_lock_name(std::string_view text) {
-  return !text.empty() && text.size() <= limits::lock_name_bytes && text.find_first_of("{}") == text.npos;
+  return !text.empty() && plain(text, limits::lock_name_bytes) && text.find_first_of("{}") == text.npos &&
+         net::is_utf8(text);
 }
 
 bool fits_lease(std::string_view text) {

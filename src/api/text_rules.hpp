@@ -17,9 +17,9 @@ bool fits_customer(std::string_view text);
 bool fits_reference(std::string_view text);
 /// 1 to 128 bytes, no control characters.
 bool fits_payment_id(std::string_view text);
-/// Three capital letters.
+/// A current code of ISO 4217, in capital letters.
 bool fits_currency(std::string_view text);
-/// 1 to 512 bytes without braces.
+/// 1 to 512 bytes of UTF-8 without braces and control characters.
 bool fits_lock_name(std::string_view text);
 /// 16 to 64 letters, digits, `-`, `_` and `.`.
 bool fits_lease(std::string_view text);

@@ -42,9 +42,6 @@ void write_event(net::JsonWriter& json, const EventView& event, engine::Reservat
 
 void write_order(net::JsonWriter& json, const events::Order& order);
 
-/// Compares what an audit found with the orders of the sale, counted before.
-void compare_orders(AuditAnswer& audit, std::uint64_t orders);
-
 void write_audit(net::JsonWriter& json, const AuditAnswer& audit);
 
 }  // namespace firstcome::api

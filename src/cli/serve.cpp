@@ -162,7 +162,7 @@ class Program {
         payments_(*engine_, engine::ReservationIds(engine_->secret()), gateway),
         delivery_(*engine_, plan, relay_locks(options, plan)),
         api_(with_locks_ ? static_cast<Engine&>(*with_locks_) : *engine_, engine::ReservationIds(engine_->secret()),
-             &payments_.cashier(), hooks()),
+             &payments_.cashier(), hooks(plan)),
         turn_(*engine_, [this] { stop_early(); }),
         server_(http_options(options, address), api_, turn_),
         host_(address.host) {
@@ -198,10 +198,11 @@ class Program {
     if (server_.is_stopping()) delivery_.request_stop();
   }
 
-  api::ApiHooks hooks() {
+  api::ApiHooks hooks(const DeliveryPlan& plan) {
     api::ApiHooks hooks;
     hooks.post = [this](std::move_only_function<void()> task) { server_.post(std::move(task)); };
     hooks.orders = delivery_.orders();
+    if (plan.kafka) hooks.order_path = api::OrderPath::through_kafka;
     hooks.held_back = [this] { return delivery_.trouble(); };
     return hooks;
   }

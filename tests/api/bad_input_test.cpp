@@ -19,6 +19,13 @@ class BadInput : public ApiTest {
   }
 };
 
+/// `"m0":0,"m1":0...`
+std::string many_members(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += (i == 0 ? "\"m" : ",\"m") + std::to_string(i) + "\":0";
+  return text;
+}
+
 TEST_F(BadInput, MalformedJson) {
   for (const std::string& body :
        std::vector<std::string>{"",
@@ -46,6 +53,10 @@ TEST_F(BadInput, MalformedJson) {
                                 "{\"customer\":\"c\",\"customer\":\"d\"}",
                                 "{\"customer\":\"c\",\"\\u0063ustomer\":\"d\"}",
                                 "{\"customer\":\"c\",\"x\":1,\"x\":2}",
+                                "{\"customer\":\"c\",\"x\":{\"y\":1,\"y\":2}}",
+                                "{\"customer\":\"c\",\"x\":[{\"y\":1},{\"z\":{\"y\":1,\"\\u0079\":2}}]}",
+                                "{\"customer\":{\"y\":1,\"y\":2}}",
+                                "{\"customer\":\"c\"," + many_members(100) + ",\"m99\":0}",
                                 "{\"customer\":\"\x01\"}",
                                 "{\"customer\":\"a\nb\"}",
                                 "{\"customer\":\"\\ud800\"}",
@@ -60,6 +71,40 @@ TEST_F(BadInput, MalformedJson) {
                                 "{\"a\":" + std::string(5, '{') + "}"}) {
     expect_problem(send(body), 400, "malformed-json");
   }
+}
+
+TEST_F(BadInput, TheSameMemberMayStandInSeveralObjects) {
+  expect_problem(send(R"({"customer":"c","x":{"x":{"x":1},"y":[{"x":1},{"x":2}]},"y":{"x":1}})"), 422, "unknown-field");
+  expect_problem(send("{\"customer\":\"c\"," + many_members(4'000) + "}"), 422, "unknown-field");
+}
+
+TEST_F(BadInput, ABodyThatIsEncodedIsRefused) {
+  for (const char* encoding : {"gzip", "br", "identity, gzip"}) {
+    const Reply reply =
+        client.post("/v1/sales/s/reservations", R"({"customer":"c"})", {"Content-Encoding: " + std::string(encoding)});
+    expect_problem(reply, 415, "unsupported-media-type");
+    EXPECT_NE(reply.string("detail").find("Content-Encoding"), std::string::npos);
+  }
+  expect_problem(client.post("/v1/sales/none/reservations", R"({"customer":"c"})", {"Content-Encoding: Identity"}), 404,
+                 "sale-not-found");
+}
+
+TEST_F(BadInput, QueriesMustBeUtf8) {
+  for (const char* target : {"/v1/sales?%ff=1", "/v1/sales?after=%ff", "/v1/sales/s/reservations?customer=%c0%af",
+                             "/v1/orders?customer=%ED%A0%80", "/v1/events?sale=%80"}) {
+    const Reply reply = client.get(target);
+    expect_problem(reply, 422, "invalid-field");
+    EXPECT_FALSE(reply.string("field").empty()) << target;
+  }
+}
+
+TEST_F(BadInput, NamesOfLocksAreTextWithoutControlCharacters) {
+  for (const char* name : {"%ff", "a%00b", "a%0ab", "%7f", "%ed%a0%80"}) {
+    for (const char* what : {"/acquire", "/renew", "/release"})
+      expect_problem(client.post("/v1/locks/" + std::string(name) + what), 422, "invalid-field");
+    expect_problem(client.get("/v1/locks/" + std::string(name)), 422, "invalid-field");
+  }
+  EXPECT_EQ(client.get("/v1/locks/%EC%9D%B4%EC%88%9C%EC%8B%A0").status, 200U);
 }
 
 TEST_F(BadInput, AMemberThatStandsTwiceIsNamed) {
@@ -191,6 +236,8 @@ TEST_F(BadInput, SaleBodies) {
       {R"({"id":"n","stock":1,"unit_price":1000000000001})", "unit_price"},
       {R"({"id":"n","stock":1,"currency":"krw"})", "currency"},
       {R"({"id":"n","stock":1,"currency":"KRWW"})", "currency"},
+      {R"({"id":"n","stock":1,"currency":"ZZZ"})", "currency"},
+      {R"({"id":"n","stock":1,"currency":"HRK"})", "currency"},
       {R"({"id":"n","stock":1,"limit_per_customer":0})", "limit_per_customer"},
       {R"({"id":"n","stock":1,"max_open":0})", "max_open"},
       {R"({"id":"n","stock":1,"max_open":4294967296})", "max_open"},
@@ -288,13 +335,13 @@ TEST_F(BadInput, PathsAndMethods) {
     expect_problem(reply, 405, "method-not-allowed");
     return reply.field("allow");
   };
-  EXPECT_EQ(allowed("PUT", "/v1/sales"), "GET, HEAD, POST");
-  EXPECT_EQ(allowed("DELETE", "/v1/sales"), "GET, HEAD, POST");
-  EXPECT_EQ(allowed("POST", "/v1/sales/s"), "GET, HEAD, PATCH, DELETE");
-  EXPECT_EQ(allowed("GET", "/v1/reservations/x/cancel"), "POST");
-  EXPECT_EQ(allowed("PATCH", "/v1/sales/s/reservations"), "GET, HEAD, POST");
-  EXPECT_EQ(allowed("OPTIONS", "/v1/events"), "GET, HEAD");
-  EXPECT_EQ(allowed("BREW", "/healthz"), "GET, HEAD");
+  EXPECT_EQ(allowed("PUT", "/v1/sales"), "GET, HEAD, POST, OPTIONS");
+  EXPECT_EQ(allowed("DELETE", "/v1/sales"), "GET, HEAD, POST, OPTIONS");
+  EXPECT_EQ(allowed("POST", "/v1/sales/s"), "GET, HEAD, PATCH, DELETE, OPTIONS");
+  EXPECT_EQ(allowed("GET", "/v1/reservations/x/cancel"), "POST, OPTIONS");
+  EXPECT_EQ(allowed("PATCH", "/v1/sales/s/reservations"), "GET, HEAD, POST, OPTIONS");
+  EXPECT_EQ(allowed("DELETE", "/v1/events"), "GET, HEAD, OPTIONS");
+  EXPECT_EQ(allowed("BREW", "/healthz"), "GET, HEAD, OPTIONS");
 }
 
 TEST_F(BadInput, AnIdIsNotGuessed) {

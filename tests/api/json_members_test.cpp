@@ -90,7 +90,7 @@ TEST(JsonMembers, TellsMalformedBeforeUnknownBeforeWrong) {
 
 TEST(JsonMembers, SkipsWhatAnUnknownMemberHolds) {
   JsonMembers members;
-  const auto bad = members.read(R"({"x":{"name":1,"name":{"a":[{"name":2}]}},"name":"n"})", rules);
+  const auto bad = members.read(R"({"x":{"name":1,"x":{"a":[{"name":2}]}},"name":"n"})", rules);
   ASSERT_TRUE(bad);
   EXPECT_EQ(bad->code, Code::unknown_field);
   EXPECT_EQ(bad->field, "x");

@@ -20,6 +20,22 @@ TEST_F(Operations, HeadIsGetWithoutABody) {
   EXPECT_TRUE(all.ends_with("\r\n\r\n")) << all;
 }
 
+TEST_F(Operations, LoadBalancersMayAskWithOptions) {
+  for (const char* target : {"/", "*"}) EXPECT_EQ(client.ask("OPTIONS", target).status, 204U) << target;
+  const Reply reply = client.ask("OPTIONS", "/v1/sales/any");
+  EXPECT_EQ(reply.status, 204U);
+  EXPECT_EQ(reply.field("allow"), "GET, HEAD, PATCH, DELETE, OPTIONS");
+  expect_problem(client.ask("OPTIONS", "/nothing"), 404, "not-found");
+  client.send_raw("OPTIONS / HTTP/1.0\r\n\r\n");  // as HAProxy does
+  EXPECT_TRUE(client.receive_raw().starts_with("HTTP/1.1 204 "));
+}
+
+TEST_F(Operations, NoCacheMayKeepWhatChanges) {
+  create("s", 2);
+  for (const char* target : {"/v1/sales/s", "/v1/sales", "/v1/sales/none", "/v1/events", "/healthz", "/metrics"})
+    EXPECT_EQ(client.get(target).field("cache-control"), "no-store") << target;
+}
+
 TEST_F(Operations, TheContractIsServed) {
   const Reply reply = client.get("/openapi.yaml");
   EXPECT_EQ(reply.status, 200U);

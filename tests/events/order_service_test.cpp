@@ -129,6 +129,7 @@ struct FakeStore final : OrderStore {
   Result<std::uint64_t> retry_now(const std::optional<std::string>&) override { return 0; }
   Result<std::uint64_t> discard(const std::string&, const Discard&) override { return 0; }
   Result<std::optional<Order>> order(const std::string&) override { return std::optional<Order>{}; }
+  Result<std::vector<Order>> orders_with(std::span<const std::string>) override { return std::vector<Order>{}; }
   Result<OrderPage> orders_of(const std::string&, const std::string&, std::size_t) override { return OrderPage{}; }
   Result<void> export_orders(const std::string&, const std::function<bool(const Order&)>&) override { return {}; }
   Result<void> summaries(const std::optional<std::string>&, const std::function<bool(const OrderSummary&)>&) override {

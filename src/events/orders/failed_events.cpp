@@ -2,6 +2,7 @@
 
 #include "engine/sql/sql_values.hpp"
 #include "net/json_writer.hpp"
+#include "net/utf8.hpp"
 
 #include <fmt/format.h>
 
@@ -20,30 +21,7 @@ constexpr std::string_view columns =
     " source, body_form";
 constexpr std::size_t column_count = 13;
 
-/// Bytes of the character at the front; 0: it is not UTF-8.
-std::size_t character(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  // Forms that are too long, surrogates, beyond the last character.
-  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f)) return 0;
-  if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) return 0;
-  return length;
-}
-
-bool is_text(std::string_view body) {
-  while (!body.empty()) {
-    const std::size_t length = character(body);
-    if (length == 0 || body.front() == '\0') return false;
-    body.remove_prefix(length);
-  }
-  return true;
-}
+bool is_text(std::string_view body) { return net::is_utf8(body) && body.find('\0') == body.npos; }
 
 std::string body_from(std::string text, std::string_view form) {
   if (form != "hex") return text;
@@ -98,7 +76,7 @@ StoredBody body_for_storing(std::string_view body) {
 std::string error_for_storing(std::string_view error) {
   std::string out;
   while (!error.empty() && out.size() < 996) {
-    const std::size_t length = character(error);
+    const std::size_t length = net::utf8_character(error);
     const bool printable = length > 1 || (length == 1 && static_cast<unsigned char>(error.front()) >= 0x20);
     if (printable) {
       out += error.substr(0, length);

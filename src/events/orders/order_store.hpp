@@ -198,6 +198,8 @@ class OrderStore {
   // --- orders ---
 
   virtual Result<std::optional<Order>> order(const std::string& reservation) = 0;
+  /// Returns the orders that there are of these reservations, in any order. REQUIRES: at most 1000 reservations.
+  virtual Result<std::vector<Order>> orders_with(std::span<const std::string> reservations) = 0;
   /// By reservation. REQUIRES: 1 <= limit <= 1000.
   virtual Result<OrderPage> orders_of(const std::string& customer, const std::string& after, std::size_t limit) = 0;
   /// Calls `each` with every order of the sale, by number, read in pages: memory stays small, and an order that is

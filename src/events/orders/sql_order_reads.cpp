@@ -70,6 +70,15 @@ SqlOrderStore::Result<std::optional<Order>> SqlOrderStore::order(const std::stri
   });
 }
 
+SqlOrderStore::Result<std::vector<Order>> SqlOrderStore::orders_with(std::span<const std::string> reservations) {
+  if (reservations.empty()) return std::vector<Order>{};
+  return with_session([&](SqlSession& session) {
+    std::string list;
+    for (const std::string& reservation : reservations) list += (list.empty() ? "" : ",") + literal(reservation);
+    return select(session, "o.reservation IN (" + list + ")");
+  });
+}
+
 SqlOrderStore::Result<OrderPage> SqlOrderStore::orders_of(const std::string& customer, const std::string& after,
                                                           std::size_t limit) {
   return with_session([&](SqlSession& session) {

@@ -31,6 +31,7 @@ class SqlOrderStore final : public OrderStore {
   Result<std::uint64_t> retry_now(const std::optional<std::string>& id) override;
   Result<std::uint64_t> discard(const std::string& id, const Discard& why) override;
   Result<std::optional<Order>> order(const std::string& reservation) override;
+  Result<std::vector<Order>> orders_with(std::span<const std::string> reservations) override;
   Result<OrderPage> orders_of(const std::string& customer, const std::string& after, std::size_t limit) override;
   Result<void> export_orders(const std::string& sale, const std::function<bool(const Order&)>& each) override;
   Result<void> summaries(const std::optional<std::string>& sale,
