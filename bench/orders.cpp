@@ -259,6 +259,9 @@ class Timed final : public OrderStore {
   Result<std::uint64_t> retry_now(const std::optional<std::string>& id) override { return below_->retry_now(id); }
   Result<std::uint64_t> discard(const std::string& id, const Discard& why) override { return below_->discard(id, why); }
   Result<std::optional<Order>> order(const std::string& reservation) override { return below_->order(reservation); }
+  Result<std::vector<Order>> orders_with(std::span<const std::string> reservations) override {
+    return below_->orders_with(reservations);
+  }
   Result<OrderPage> orders_of(const std::string& customer, const std::string& after, std::size_t limit) override {
     return below_->orders_of(customer, after, limit);
   }

@@ -124,8 +124,7 @@ needed() {
 groups_for() {
   case "$1" in
     net) echo redis java ;;
-    lock | cli) echo redis sql ;;
-    engine) echo redis ;;
+    lock | cli | engine) echo redis sql ;;
     events) echo sql java ;;
     interop) echo redis java ;;
     system) echo redis sql java http ;;

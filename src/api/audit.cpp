@@ -105,11 +105,11 @@ void take_ids(Call& call, std::vector<std::string> ids) {
 }
 
 OrderStore::Result<std::vector<std::string>> ids_of(OrderStore& store, const std::string& sale,
-                                                    const std::string& prefix) {
+                                                    const std::string& prefix, const OrderAudit& known) {
   std::vector<std::string> ids;
   const auto read = store.summaries(sale, [&](const events::OrderSummary& order) {
-    if (order.reservation.starts_with(prefix)) ids.push_back(order.reservation);
-    return true;
+    if (order.reservation.starts_with(prefix) && !known.knows(order.reservation)) ids.push_back(order.reservation);
+    return ids.size() < 2 * OrderAudit::doubts_max;
   });
   if (!read) return std::unexpected(read.error());
   return ids;
@@ -121,8 +121,8 @@ void take_count(Call& call, std::uint64_t count) {
   if (count <= audit.orders.orders_found()) return judge_doubts(call);
   look_up<std::vector<std::string>>(
       call,
-      [sale = std::string(call.parameter), prefix = audit.prefix](OrderStore& store) {
-        return ids_of(store, sale, prefix);
+      [sale = std::string(call.parameter), prefix = audit.prefix, kept = call.sale_audit](OrderStore& store) {
+        return ids_of(store, sale, prefix, kept->orders);  // the call waits meanwhile, and touches none of it
       },
       take_ids);
 }

@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,9 @@ class OrderAudit {
   void add_order(std::string id, std::optional<ReservationRef> ref);
   /// REQUIRES: called once, after the last page and before `add_order`.
   void end_pages();
+
+  /// Returns whether an order with this id was seen with its reservation. REQUIRES: `end_pages` was called.
+  bool knows(std::string_view id) const;
 
   std::vector<Doubt>& doubts() { return doubts_; }
   /// Orders that belong to reservations of the pages.

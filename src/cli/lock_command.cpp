@@ -21,7 +21,8 @@ void add_shares(CLI::App& command, LockOptionsGiven& given) {
   CLI::Option* exclusive =
       command.add_flag("--exclusive", given.exclusive, "Write: alone, of those with --shared as well");
   CLI::Option* permits = command.add_option("--permits", given.permits, "So many permits of a semaphore, see --of");
-  CLI::Option* of = command.add_option("--of", given.of, "How many permits there are; the first who asks fixes it");
+  CLI::Option* of = command.add_option("--of", given.of, "How many permits there are; the first who asks fixes it")
+                        ->check(CLI::PositiveNumber);
   exclusive->excludes(shared);
   permits->needs(of)->excludes(shared)->excludes(exclusive);
   of->needs(permits);

@@ -26,6 +26,9 @@ OrderFacts facts_of(const Order& order);
 /// Returns nothing where the reservation was never confirmed: then there must be no order.
 std::optional<OrderFacts> facts_of(const ReservationView& reservation);
 
+/// Returns whether the order is what its reservation says. The customer of an order that was erased is not compared.
+bool agree(const OrderFacts& reservation, const OrderFacts& order);
+
 /// Names the members that differ, with both values, as in `quantity is 2 in the reservation and 1 in the order`. Empty:
 /// none differs.
 std::string differing_facts(const OrderFacts& reservation, const OrderFacts& order);

@@ -114,6 +114,8 @@ void ChargeLines::unknown(SaleHandle sale, TimePoint now) {
 void ChargeLines::recovered(SaleHandle sale) {
   const auto line = lines_.find(sale);
   if (line == lines_.end()) return;
+  const auto is_this = [&](const auto& one) { return one.second == sale; };
+  if (!line->second.healthy() && std::erase_if(resting_, is_this) > 0) line->second.listed = false;
   heal(line->second);
   list(line->second, sale);
   forget_if_empty(line);

@@ -42,6 +42,7 @@ struct Ledger::Impl {
   Entry* recent = nullptr;                           // most requests of a batch ask for the same sale
   std::uint64_t last_handle = 0;
   Instant latest = Instant::min();
+  Instant advanced = Instant::min();  ///< when `advance` last did what was due
 
   void begin(Instant now) {
     assert(now >= latest);
@@ -262,9 +263,13 @@ SalesAnswer Ledger::apply(const ListSales& command, Instant now) {
       break;
     }
     Impl::Entry& entry = *at->second;
-    // A list does not wait for a sale that has more due than a turn does: it shows how far that has come.
-    entry.sale->run_due(now, impl_->context.steps);
-    impl_->plan(entry);
+    // A list does not wait for a sale that has more due than a turn does: it shows how far that has come. Nor does it
+    // help: requests that wait for that sale must not be overtaken by those that come behind the list.
+    const bool is_behind = impl_->advanced == now && entry.planned <= now;
+    if (!is_behind) {
+      entry.sale->run_due(now, impl_->context.steps);
+      impl_->plan(entry);
+    }
     answer.items.push_back(entry.sale->view(now));
   }
   return answer;
@@ -299,6 +304,7 @@ SaleAnswer Ledger::apply(const DeleteSale& command, Instant now) {
 
 Ledger::Due Ledger::advance(Instant now, std::size_t limit) {
   impl_->begin(now);
+  impl_->advanced = now;
   impl_->removed.clear();
   impl_->context.steps = limit;
   const std::size_t most_of_a_sale = std::max<std::size_t>(limit / 4, 1);

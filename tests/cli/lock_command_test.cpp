@@ -83,7 +83,7 @@ TEST_F(LockCommand, StopsTheCommandWhenTheLeaseIsLost) {
 
 TEST_F(LockCommand, StopsACommandByForceThatDoesNotWantTo) {
   const auto child =
-      start({"run", "job", "--lease", "300ms", "--", "sh", "-c", "trap '' TERM; echo in; while :; do sleep 1; done"});
+      start({"run", "job", "--lease", "2s", "--", "sh", "-c", "trap '' TERM; echo in; while :; do sleep 1; done"});
   EXPECT_EQ(child->wait(patience), lease_lost);
   EXPECT_THAT(error(), HasSubstr("ended with " + std::to_string(128 + SIGKILL)));
 }

@@ -35,6 +35,7 @@ class LockCommand : public ::testing::Test {
     options.arguments = std::move(arguments);
     options.error_log = folder.path() / "error.log";
     options.environment = {"FIRSTCOME_LOCK_BACKEND=" + backend()};
+    options.group = ChildOptions::Group::own;
     return std::make_unique<ChildProcess>(std::move(options));
   }
   std::string backend() { return "redis://" + redis().address(); }

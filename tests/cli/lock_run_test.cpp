@@ -62,7 +62,7 @@ TEST_F(LockRun, KeepsTheLockForWhatTheCommandLeftRunning) {
 TEST_F(LockRun, StopsEverythingThatTheCommandStartedWhenTheLeaseIsLost) {
   for (const std::string starter : {"", "setsid ", "timeout 100 "}) {
     const std::string script = starter + "sh -c 'echo $$; exec sleep 100' & wait; sleep 100";
-    const auto child = start({"run", "job", "--lease", "1s", "--", "sh", "-c", script});
+    const auto child = start({"run", "job", "--lease", "2s", "--", "sh", "-c", script});
     const auto descendant = read_pid(*child);
     ASSERT_TRUE(descendant) << error();
     EXPECT_EQ(child->wait(patience), lease_lost) << error();
@@ -71,7 +71,7 @@ TEST_F(LockRun, StopsEverythingThatTheCommandStartedWhenTheLeaseIsLost) {
 }
 
 TEST_F(LockRun, StopsACommandThatIsSuspendedWhenTheLeaseIsLost) {
-  const auto child = start({"run", "job", "--lease", "1s", "--", "sh", "-c", "echo $$; kill -STOP $$; sleep 100"});
+  const auto child = start({"run", "job", "--lease", "2s", "--", "sh", "-c", "echo $$; kill -STOP $$; sleep 100"});
   const auto command = read_pid(*child);
   ASSERT_TRUE(command) << error();
   EXPECT_EQ(child->wait(patience), lease_lost) << error();
@@ -80,7 +80,7 @@ TEST_F(LockRun, StopsACommandThatIsSuspendedWhenTheLeaseIsLost) {
 
 TEST_F(LockRun, SaysThatTheLeaseWasLostThoughTheCommandSucceeds) {
   const auto child = start(
-      {"run", "job", "--lease", "500ms", "--", "sh", "-c", "trap 'exit 0' TERM; echo in; while :; do sleep 0.1; done"});
+      {"run", "job", "--lease", "2s", "--", "sh", "-c", "trap 'exit 0' TERM; echo in; while :; do sleep 0.1; done"});
   EXPECT_EQ(child->wait(patience), lease_lost);
   EXPECT_THAT(error(), HasSubstr("ended with 0"));
 }

@@ -257,6 +257,10 @@ struct RefusingSpace final : LockSpace {
   void inspect(std::string name, std::move_only_function<void(std::expected<LockView, LockFailure>)> done) override {
     below->inspect(std::move(name), std::move(done));
   }
+  void force_release(std::string name, std::uint64_t token,
+                     std::move_only_function<void(std::expected<FreeOutcome, LockFailure>)> done) override {
+    below->force_release(std::move(name), token, std::move(done));
+  }
   const LockTraits& traits() const override { return below->traits(); }
 
   std::unique_ptr<LockSpace> below = make_in_process_locks();
@@ -336,6 +340,10 @@ struct SharedSpace final : LockSpace {
   }
   void inspect(std::string name, std::move_only_function<void(std::expected<LockView, LockFailure>)> done) override {
     below.inspect(std::move(name), std::move(done));
+  }
+  void force_release(std::string name, std::uint64_t token,
+                     std::move_only_function<void(std::expected<FreeOutcome, LockFailure>)> done) override {
+    below.force_release(std::move(name), token, std::move(done));
   }
   const LockTraits& traits() const override { return below.traits(); }
   LockSpace& below;

@@ -366,7 +366,7 @@ TEST(Rush, SaysNothingOfASaleInWhichNothingWasLeftFromTheBeginning) {
 TEST(Rush, TellsCustomersWhoGaveUpFromAServerThatUndersells) {
   FakeTerms terms = ticket();
   terms.standby = Standby::no;
-  terms.hold = seconds{2};
+  terms.hold = seconds{5};
   terms.declines_one_in = 0;
   FakeShop shop(terms);
   RushOptions options = crowd_for(shop);
@@ -396,7 +396,7 @@ TEST(Rush, CatchesALimitThatNobodyHasReached) {
 
 TEST(Rush, CatchesAnOversellThatHeals) {
   FakeTerms terms = ticket(Lie::sells_twice_at_once);
-  terms.hold = seconds{1};
+  terms.hold = seconds{5};
   FakeShop shop(terms);
   RushOptions options = crowd_for(shop);
   options.abandon = 1;

@@ -26,6 +26,7 @@ int milliseconds_left(SteadyClock::time_point deadline) {
 
 [[noreturn]] void run_child(const ChildOptions& options, int output) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (options.group == ChildOptions::Group::own) setpgid(0, 0);
   dup2(output, STDOUT_FILENO);
   if (!options.error_log.empty()) {
     int log = open(options.error_log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -85,7 +86,7 @@ std::optional<std::string> ChildProcess::read_line(std::chrono::milliseconds tim
 void ChildProcess::signal(int number) const {
   if (status_) return;
   ::kill(pid_, number);
-  if (number != SIGSTOP) return;
+  if (number != SIGSTOP && number != SIGTSTP) return;
   siginfo_t stopped{};
   waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WEXITED | WNOWAIT);  // leaves its end to `wait`
 }

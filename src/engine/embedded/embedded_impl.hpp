@@ -132,6 +132,8 @@ struct EmbeddedEngine::Impl {
   Milliseconds
       clock_shift{};          ///< what was added to it then, so that it is not before the last commit of an earlier run
   Milliseconds wall_ahead{};  ///< as the ledger knows it
+  Milliseconds shift_seen{};  ///< of the engine's time against its clock, when it was last looked at
+  Milliseconds caught_up{};   ///< by how much the clock has caught up since the ledger was last told of the wall clock
   Instant last_now;
   std::vector<Operation*> batch;
   std::vector<Operation*> held_back;  ///< not decided yet: their sale has more due than a turn does, or lists are long
@@ -149,6 +151,7 @@ struct EmbeddedEngine::Impl {
   };
   std::deque<Removal> removals;
   SteadyTime next_removal{};
+  bool removal_locked_out = false;  ///< another program had the file's write lock when rows were last to be removed
   FailureCode batch_failure = FailureCode::store_unavailable;
   std::optional<SteadyTime> locked_out_since;
   SteadyTime next_probe{};

@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace firstcome::engine {
 namespace {
@@ -29,6 +30,7 @@ void EmbeddedEngine::Impl::start_clock() {
         "the clock has caught up",
         clock_shift.count());
   }
+  shift_seen = clock_shift;
   last_now = std::max(last_now, started_at);
   const Instant wall = options.wall_clock ? options.wall_clock() : started_at;
   wall_ahead = wall - last_now;
@@ -39,6 +41,7 @@ void EmbeddedEngine::Impl::start_clock() {
 Instant EmbeddedEngine::Impl::present() {
   const Instant clock = options.clock();
   const Milliseconds shift = std::max(clock_shift - (clock - started_at) / slower_by, Milliseconds{0});
+  caught_up += std::exchange(shift_seen, shift) - shift;
   last_now = std::max(last_now, clock + shift);
   watch_wall();
   return last_now;
@@ -48,9 +51,11 @@ void EmbeddedEngine::Impl::watch_wall() {
   const Instant wall = options.wall_clock ? options.wall_clock() : options.clock();
   const Milliseconds moved = wall - last_now - wall_ahead;
   if (moved < worth_following && moved > -worth_following) return;
-  if (moved >= worth_telling || moved <= -worth_telling) {
+  // What the engine's own slower time has made up is no step of the wall clock.
+  const Milliseconds stepped = moved - std::exchange(caught_up, Milliseconds{0});
+  if (stepped >= worth_telling || stepped <= -worth_telling) {
     counted.clock_steps.fetch_add(1, std::memory_order_relaxed);
-    spdlog::warn("the wall clock was moved by {} ms; opening hours follow it, holds do not", moved.count());
+    spdlog::warn("the wall clock was moved by {} ms; opening hours follow it, holds do not", stepped.count());
   }
   wall_ahead += moved;
   counted.wall_ahead_ms = wall_ahead.count();

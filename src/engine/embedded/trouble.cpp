@@ -45,7 +45,7 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::refuse_and
   if (condition == Condition::rebuilding) {
     if (rebuilding.wait_for(std::chrono::seconds{0}) == std::future_status::ready) finish_rebuild();
   }
-  if (!queue.idle()) return now;
+  if (!queue.idle() || more_finished_reads) return now;
   switch (condition) {
     case Condition::serving:
     case Condition::locked_out:
@@ -92,7 +92,9 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::try_again(
   if (waited >= options.patience) {
     if (readiness().ready)
       set_trouble("another program has locked the store for writing: end it, or wait until it has finished");
-    refuse_submitted({FailureCode::store_unavailable, readiness().reason});
+    const Failure failure{FailureCode::store_unavailable, readiness().reason};
+    refuse(held_back, failure);
+    refuse_submitted(failure);
   }
   if (waited >= 5 * options.patience) {  // decided, and committed as soon as that is possible: ask again
     batch_failure = FailureCode::outcome_unknown;

@@ -152,18 +152,20 @@ void EmbeddedEngine::Impl::remove_deleted() {
   if (removals.empty()) return;
   const auto now = std::chrono::steady_clock::now();
   const bool idle = queue.idle() && held_back.empty();
-  if (now < next_removal && !idle) return;
+  if (now < next_removal && (!idle || removal_locked_out)) return;
   Removal& removal = removals.front();
   if (removal.last == 0) {
     const auto last = store.last_number(removal.sale);
-    removal.last = last.value_or(0);
+    if (!last) return handle_failed_write({Fate::not_committed, last.error()});
+    removal.last = *last;
   }
   const bool more = removal.next <= removal.last;
   const std::uint64_t count = idle ? removed_when_idle : removed_under_load;
   const Written written =
       more ? store.remove_reservations(removal.sale, removal.next, count) : store.finish_removal(removal.sale);
   next_removal = now + removal_pause;
-  if (written.fate == Fate::locked_out) return;
+  removal_locked_out = written.fate == Fate::locked_out;
+  if (removal_locked_out) return;
   if (written.fate != Fate::committed) return handle_failed_write(written);
   checkpointer.committed(store.log_frames());
   if (more) {
@@ -175,14 +177,17 @@ void EmbeddedEngine::Impl::remove_deleted() {
 
 std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::next_turn() const {
   const auto now = std::chrono::steady_clock::now();
-  if (!queue.idle() || !held_back.empty() || more_finished_reads || !removals.empty()) return now;
+  if (!queue.idle() || !held_back.empty() || more_finished_reads) return now;
+  if (!removals.empty() && !removal_locked_out) return now;
   auto deadline = ledger.next_deadline();
   if (const auto end = locks.next_deadline(); end && (!deadline || *end < *deadline)) deadline = end;
-  if (!deadline) return std::nullopt;
+  const auto removal = removals.empty() ? std::nullopt : std::optional(std::max(now, next_removal));
+  if (!deadline) return removal;
   if (*deadline <= last_now) return now;
   // A look at the clocks every second: the wall clock may be moved, and the machine may sleep, which the steady clock
   // of whoever waits does not see.
-  return now + std::min<Milliseconds>(*deadline - last_now, limits::clock_look);
+  const SteadyTime look = now + std::min<Milliseconds>(*deadline - last_now, limits::clock_look);
+  return removal ? std::min(look, *removal) : look;
 }
 
 }  // namespace firstcome::engine

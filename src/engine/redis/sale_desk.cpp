@@ -21,7 +21,9 @@ constexpr unsigned batch_weight = 64;  // commands that cost as much as a Reserv
 constexpr int steps_of_time = 128;     // ends of holds and grants that a call may make
 constexpr milliseconds pause_when_refused{50};
 constexpr milliseconds pause_when_in_trouble{250};
-constexpr milliseconds longest_wait{50};    // a WAIT holds up all that is sent behind it
+constexpr milliseconds longest_wait{50};  // a WAIT holds up all that is sent behind it
+constexpr std::chrono::hours farthest_due{
+    24};                                    // later things are planned by then; nanoseconds hold no more than 292 years
 constexpr milliseconds busy_peek{1'000};    // what other nodes began is found by then where units are held
 constexpr milliseconds quiet_peek{10'000};  // where nothing is held and nobody waits
 constexpr milliseconds over_peek{30'000};   // where nothing can happen any more
@@ -60,7 +62,8 @@ void SaleDesk::enter(Entry entry) {
     complete(entry, std::unexpected(Failure{trouble_code_, trouble_}));
     return office_.flush();
   }
-  if (pace_.wait_behind(line_.size(), batch_weight) > office_.patience) {
+  // Where no call is under way the next one measures the pace anew, whatever the last one took.
+  if (calling_ && pace_.wait_behind(line_.size(), batch_weight) > office_.patience) {
     refuse(entry, "more requests wait for the sale than can be decided in time");
     return office_.flush();
   }
@@ -382,7 +385,7 @@ SaleDesk::Given SaleDesk::tell_refusal(const Entry& entry, ReserveAnswer& answer
 }
 
 void SaleDesk::plan(SteadyTime now) {
-  due_at_ = head_.due_in ? now + *head_.due_in : SteadyTime::max();
+  due_at_ = head_.due_in ? now + std::min<milliseconds>(*head_.due_in, farthest_due) : SteadyTime::max();
   next_poll_ = trouble_.empty() ? std::min(due_at_, next_peek(now)) : now + pause_when_in_trouble;
   office_.changed(sale_->handle);
 }

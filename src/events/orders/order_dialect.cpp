@@ -21,7 +21,8 @@ std::string_view OrderDialect::order_conflict() const {
 std::string_view OrderDialect::payment_conflict() const {
   return " ON CONFLICT (reservation) DO UPDATE SET"
          " payment_id = CASE WHEN payments.payment_id = '' THEN excluded.payment_id ELSE payments.payment_id END,"
-         " account_number = COALESCE(payments.account_number, excluded.account_number),"
+         " account_number = CASE WHEN payments.customer LIKE 'erased:%' THEN payments.account_number"
+         " ELSE COALESCE(payments.account_number, excluded.account_number) END,"
          " state = CASE WHEN excluded.sequence > payments.sequence THEN excluded.state ELSE payments.state END,"
          " updated_at = CASE WHEN excluded.sequence > payments.sequence THEN excluded.updated_at"
          " ELSE payments.updated_at END,"
@@ -66,7 +67,8 @@ class Mariadb final : public OrderDialect {
            " state = IF(VALUES(sequence) > payments.sequence, VALUES(state), state),"
            " updated_at = IF(VALUES(sequence) > payments.sequence, VALUES(updated_at), updated_at),"
            " payment_id = IF(payment_id = '', VALUES(payment_id), payment_id),"
-           " account_number = COALESCE(account_number, VALUES(account_number)),"
+           " account_number = IF(payments.customer LIKE 'erased:%', account_number,"
+           " COALESCE(account_number, VALUES(account_number))),"
            " sequence = GREATEST(payments.sequence, VALUES(sequence))";
   }
   std::string_view keep_existing() const override { return " ON DUPLICATE KEY UPDATE event_id = VALUES(event_id)"; }

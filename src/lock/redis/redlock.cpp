@@ -152,6 +152,8 @@ class RedlockClaim : public std::enable_shared_from_this<RedlockClaim> {
 void RedlockClaim::attempt(Answer<AttemptAnswer> done) {
   assert(!asking_);
   asking_ = std::move(done);
+  // The release of an earlier attempt that was not answered leaves that attempt's value behind, perhaps.
+  for (At& at : at_) at.doubtful = at.doubtful || at.maybe;
   look_for_doubtful();
   value_ = owner_ + before_attempt + std::to_string(++attempt_);
   for (At& at : at_) {

@@ -138,8 +138,10 @@ TEST_F(Turn, DeletesASaleThatWasChangedInTheSameTurn) {
 /// A program that has the file's write lock.
 class LockedOut : public Turn {
  protected:
-  LockedOut() {
-    harness.patience = 20ms;
+  LockedOut() { lock_out(60s); }
+  void lock_out(std::chrono::milliseconds patience) {
+    program = Connection();
+    harness.patience = patience;
     harness.reopen();
     harness.ask(CreateSale{terms_of("s", 10)}).value();
     program = Connection::open(harness.file(), Access::read_write, {}).value();
@@ -173,6 +175,7 @@ TEST_F(LockedOut, TheSameWriteIsTriedAgainAndNothingIsThrownAway) {
 }
 
 TEST_F(LockedOut, WhoeverComesLaterIsRefusedOnceItTakesLong) {
+  lock_out(20ms);
   const Several first = submit(1, Reserve{"s", "a", 1, {}, {}});
   turn();
   turn_until([&] { return !harness.engine().readiness().ready; });

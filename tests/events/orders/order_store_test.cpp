@@ -223,6 +223,7 @@ TEST_P(OrderStores, ForgetACustomerWhoIsErased) {
   EXPECT_EQ(page.items[0].payment, (OrderPayment{"p-2", "", PaymentState::charged}));
   EXPECT_EQ(store->orders_of("c-1", "", 10).value().items.at(0).payment->account_number, "110-1");
   EXPECT_EQ(must_store(events).parked, 0U) << "a repetition is no other reservation";
+  EXPECT_EQ(store->orders_of("erased:1", "", 10).value().items.at(0).payment->account_number, "");
   EXPECT_EQ(rows("orders"), 5U);
   EXPECT_TRUE(store->orders_of("kim@example.org", "", 10).value().items.empty()) << "and brings nobody back";
 }

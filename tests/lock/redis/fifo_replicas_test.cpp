@@ -109,7 +109,7 @@ TEST_F(FifoReplicas, ReplicasThatAreAwayHoldUpNothingButNewGrants) {
   for (int i = 0; i < 20; ++i) waiting.push_back(ask(*one, "free-" + std::to_string(i), {.wait = 6s}));
   const BootTime begin = BootClock::now();
   EXPECT_EQ(release_blocking(std::move(given)), ReleaseOutcome::released);
-  EXPECT_LT(BootClock::now() - begin, 5 * 100ms);
+  EXPECT_LT(BootClock::now() - begin, 1s) << "20 waits of 500 ms are under way";
   EXPECT_FALSE(stops_within(kept.stop_token(), 5s));  // its renewals come through
   for (Box<Acquired>& none : waiting) EXPECT_FALSE(none.take());
   replicas[0]->resume();

@@ -201,14 +201,14 @@ TEST(RedisConnection, ALateAnswerCostsNobodyElseTheConnection) {
   FIRSTCOME_NEEDS_REDIS();
   RedisServer server;
   Loop loop;
-  RedisConnection connection(loop.executor(), at_port(server.port()));
+  RedisConnection connection(loop.executor(), at_port(server.port()), {.silence_limit = 60s});
   ASSERT_TRUE(loop.ask(connection, RedisCommand("PING")));
   const RedisScript busy(
       "local function now() local t = redis.call('TIME') return t[1] * 1000 + t[2] / 1000 end\n"
-      "local from = now() while now() < from + 500 do end return 'late'");
+      "local from = now() while now() < from + 1500 do end return 'late'");
   std::string late;
   std::string next;
-  connection.execute(RedisCommand(busy, {}), in(100ms), [&](RedisResult result) { late = text_of(result); });
+  connection.execute(RedisCommand(busy, {}), in(50ms), [&](RedisResult result) { late = text_of(result); });
   connection.execute(RedisCommand("ECHO", "next"), in(20s), [&](RedisResult result) { next = text_of(result); });
   ASSERT_TRUE(loop.run_until([&] { return !late.empty() && !next.empty(); }));
   EXPECT_THAT(late, StartsWith("timed_out: no answer from "));
