@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// ISO 4217, list one, as of January 2026. XTS is for tests and XXX for what has no currency.
+// ISO 4217, list one, as of January 2026. XTS is for tests. The code for "no currency" is left out: a price has one.
 constexpr std::array codes{
     "AED"sv, "AFN"sv, "ALL"sv, "AMD"sv, "AOA"sv, "ARS"sv, "AUD"sv, "AWG"sv, "AZN"sv, "BAM"sv, "BBD"sv, "BDT"sv, "BHD"sv,
     "BIF"sv, "BMD"sv, "BND"sv, "BOB"sv, "BOV"sv, "BRL"sv, "BSD"sv, "BTN"sv, "BWP"sv, "BYN"sv, "BZD"sv, "CAD"sv, "CDF"sv,
@@ -24,7 +24,7 @@ constexpr std::array codes{
     "SVC"sv, "SYP"sv, "SZL"sv, "THB"sv, "TJS"sv, "TMT"sv, "TND"sv, "TOP"sv, "TRY"sv, "TTD"sv, "TWD"sv, "TZS"sv, "UAH"sv,
     "UGX"sv, "USD"sv, "USN"sv, "UYI"sv, "UYU"sv, "UYW"sv, "UZS"sv, "VED"sv, "VES"sv, "VND"sv, "VUV"sv, "WST"sv, "XAD"sv,
     "XAF"sv, "XAG"sv, "XAU"sv, "XBA"sv, "XBB"sv, "XBC"sv, "XBD"sv, "XCD"sv, "XCG"sv, "XDR"sv, "XOF"sv, "XPD"sv, "XPF"sv,
-    "XPT"sv, "XSU"sv, "XTS"sv, "XUA"sv, "XXX"sv, "YER"sv, "ZAR"sv, "ZMW"sv, "ZWG"sv,
+    "XPT"sv, "XSU"sv, "XTS"sv, "XUA"sv, "YER"sv, "ZAR"sv, "ZMW"sv, "ZWG"sv,
 };
 static_assert(std::ranges::is_sorted(codes));
 

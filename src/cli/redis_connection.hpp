@@ -10,12 +10,12 @@
 namespace firstcome::cli {
 
 struct RedisConnectionOptions {
-  std::string ca;                      ///< PEM; empty: what the system trusts
-  std::string certificate;             ///< PEM, our own
-  std::string key;                     ///< PEM, of that certificate
-  std::string password_file;           ///< its first line is the password
-  std::string sentinel_user;           ///< for the sentinels themselves
-  std::string sentinel_password_file;  ///< likewise
+  std::string ca = {};                      ///< PEM; empty: what the system trusts
+  std::string certificate = {};             ///< PEM, our own
+  std::string key = {};                     ///< PEM, of that certificate
+  std::string password_file = {};           ///< its first line is the password
+  std::string sentinel_user = {};           ///< for the sentinels themselves
+  std::string sentinel_password_file = {};  ///< likewise
 };
 
 /// Adds --redis-ca and its like.

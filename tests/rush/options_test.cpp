@@ -29,8 +29,8 @@ TEST(RushOptions, ReadsSeveralTargets) {
 }
 
 TEST(RushOptions, RefusesTargetsThatAreNone) {
-  for (const char* text : {"", "127.0.0.1:8080", "https://127.0.0.1", "http://", "http://a:0", "http://a:1,",
-                           "http://a:70000", "http://a/path"})
+  for (const char* text : {"", "127.0.0.1:8080", "ftp://127.0.0.1", "http://", "http://a:0", "http://a:1,",
+                           "http://a:70000", "http://a/?query", "http://user@a"})
     EXPECT_FALSE(parse_targets(text).has_value()) << text;
 }
 
