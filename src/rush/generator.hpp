@@ -28,7 +28,7 @@ struct GeneratorFigures {
 std::optional<std::string> problem_of(const GeneratorFigures& figures);
 
 /// Returns why the latencies of a closed-loop run are the generator's rather than the server's: its thread was busy for
-/// more than 95 % of the time. Nothing where they are the server's, and for an open loop.
+/// more than 95 % of the time, and of a second at least. Nothing where they are the server's, and for an open loop.
 std::optional<std::string> problem_of_closed_loop(const GeneratorFigures& figures);
 
 /// Measures the calling thread between two moments.

@@ -1,10 +1,13 @@
 // What `serve`, `orders` and `audit` say to options that cannot be.
+#include "engine/sql/database_url.hpp"
+#include "events/orders/order_store.hpp"
 #include "support/run_program.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -58,8 +61,12 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Audit, OfAServerThatIsNotThereSaysSo) {
   const TemporaryFolder folder;
-  const Ran ran = run_program(
-      {"audit", "--engine", "http://127.0.0.1:1", "--database", "sqlite://" + (folder.path() / "orders.db").string()});
+  const std::filesystem::path database = folder.path() / "orders.db";
+  events::OrderStoreOptions options;
+  options.database = engine::parse_database_url("sqlite://" + database.string(), "order database").value();
+  ASSERT_TRUE(events::OrderStore::open(options)) << "makes the tables";
+  const Ran ran =
+      run_program({"audit", "--engine", "http://127.0.0.1:1", "--database", "sqlite://" + database.string()});
   EXPECT_EQ(ran.code, 69);
   EXPECT_THAT(ran.error, HasSubstr("http://127.0.0.1:1/v1/sales"));
 }

@@ -119,7 +119,8 @@ TEST_F(RushCommand, EndsWithTheVerdictAsExitCode) {
   const Ran broken = rush_at(oversells, {"--customers", "100"});
   EXPECT_EQ(broken.code, 2) << broken.output;
   EXPECT_THAT(broken.output, HasSubstr("oversold              3\n"));
-  const Ran machine = rush_at(honest, {"--customers", "10", "--json", "-"});
+  FakeShop fresh(FakeTerms{});
+  const Ran machine = rush_at(fresh, {"--customers", "10", "--json", "-"});
   EXPECT_EQ(text_of(parse_json(machine.output), "verdict"), "fine") << machine.output;
 }
 

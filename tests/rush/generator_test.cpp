@@ -65,5 +65,18 @@ TEST(Generator, MetersItsThread) {
   EXPECT_GT(figures.busy(), 0);
 }
 
+TEST(Generator, OfAClosedLoopWhoseCoreWasFullSpoilsALatency) {
+  GeneratorFigures figures = good();
+  figures.rate_asked.reset();
+  EXPECT_EQ(problem_of_closed_loop(figures), std::nullopt);
+  figures.ran = milliseconds{9'600};
+  EXPECT_TRUE(problem_of_closed_loop(figures).has_value());
+  figures.ran = figures.elapsed = milliseconds{900};
+  EXPECT_EQ(problem_of_closed_loop(figures), std::nullopt) << "one burst";
+  figures = good();
+  figures.ran = milliseconds{9'600};
+  EXPECT_EQ(problem_of_closed_loop(figures), std::nullopt) << "an open loop has its own rule";
+}
+
 }  // namespace
 }  // namespace firstcome::rush

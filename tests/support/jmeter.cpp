@@ -41,9 +41,8 @@ JmeterCounts count(const fs::path& result) {
 }  // namespace
 
 std::string fetch_jmeter() {
-  return build_with_maven({.pom = project_folder() / "tests/support/jmeter/pom.xml",
-                           .goals = {"package"},
-                           .folder = jmeter_folder});
+  return build_with_maven(
+      {.pom = project_folder() / "tests/support/jmeter/pom.xml", .goals = {"package"}, .folder = jmeter_folder});
 }
 
 JmeterCounts run_jmeter(const fs::path& plan, const std::vector<std::string>& properties, const fs::path& folder) {

@@ -51,7 +51,7 @@ std::unique_ptr<LockSpace> fifo_space(std::uint16_t port, FifoOptions options, L
 FifoScripts with_tickets_written(const FifoScripts& scripts) {
   const FifoScripts granted = altered(scripts, "  tail = tail + 1\n  head = tail\n",
                                       "  tail = tail + 1\n  head = tail\n  call('RPUSH', 'tickets', me)\n");
-  constexpr std::string_view queued = "outcome, ticket, before = 'queued', tail, tail - head - 1\n";
+  constexpr std::string_view queued = "outcome, ticket, before = 'queued', tail, waiting - 1\n";
   return altered(granted, queued, std::string(queued) + "  call('RPUSH', 'tickets', me)\n");
 }
 

@@ -123,7 +123,9 @@ TEST_F(FifoScriptsFaults, WorkPerCallIsBounded) {
   const PulseReply reached = pulse(c);
   ASSERT_EQ(reached.grants.size(), 1U);
   EXPECT_EQ(reached.grants[0].ticket, 1'202U);
-  EXPECT_THAT(fields(), UnorderedElementsAre("s", "p" + b.process, "p" + c.process));
+  // One grant in 64 sweeps what b left behind, and tokens begin with the time of day.
+  EXPECT_THAT(fields(), ::testing::AnyOf(UnorderedElementsAre("s", "p" + c.process),
+                                         UnorderedElementsAre("s", "p" + b.process, "p" + c.process)));
 }
 
 TEST_F(FifoScriptsFaults, TheKeyOutlivesTheLongestLeaseByWhatIsKept) {
