@@ -175,7 +175,7 @@ class RandomApi {
     command.sale = one_of_sales();
     if (chance(60)) command.stock = one_of<Units>({0, 1, 5, 1'000, limits::stock});
     if (chance(30)) command.closes_at = instant();
-    if (chance(5)) command.close = PatchSale::Close::now;
+    if (chance(5)) command.state = PatchSale::State::closed;
     ask(command);
   }
 

@@ -30,6 +30,7 @@ ReservationView view_of(const OrderRow& order, const GuardedSale& sale) {
   view.reference = order.reference;
   view.state = order.paid ? ReservationState::confirmed : ReservationState::held;
   view.amount = order.quantity * sale.terms.unit_price;
+  view.charged = view.amount;
   view.currency = sale.terms.currency;
   view.created_at = order.at;
   return view;
@@ -48,6 +49,7 @@ std::optional<std::string> unsupported_member(const SaleTerms& terms) {
   if (terms.max_open) return no("max_open", "has no open reservations: it sells at once or not at all.");
   if (terms.opens_at) return no("opens_at", "sells from the sale's creation on.");
   if (terms.closes_at) return no("closes_at", "sells as long as there is stock.");
+  if (terms.extend.count() > 0) return no("extend_ms", "extends no holds.");
   if (terms.hold.count() > 0 && terms.payment == PaymentMode::client) {
     return no("payment",
               "holds nothing for clients: it charges within the request (payment 'auto') or not at all "

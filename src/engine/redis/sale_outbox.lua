@@ -13,7 +13,7 @@ local lease_lost = 81
 
 fetch({'f', 'm', 't', 'w', 'clock', 'store'})
 if not raw.m or raw.store ~= ARGV[1] then return redis.error_reply('NOSALE there is no such sale') end
-if raw.f ~= format then return redis.error_reply('LATER the sale was written by a release with another format') end
+if not is_readable(raw.f) then return redis.error_reply('LATER the sale was written by a release with another format') end
 load_sale()
 
 local function id_of(event) return string.format('%.0f', event) end
@@ -52,7 +52,7 @@ local function read(after, limit)
       for event = first, math.min(reached, upto) do
         local kind, number
         kind, number, at = parse('<BI4', text, at)
-        if kind == 2 then at = at + 6 end
+        if has_value(kind) then at = at + 6 end
         if kind >= 16 and event > after and not seen[number] then
           seen[number] = true
           fields[#fields + 1] = 'r' .. number

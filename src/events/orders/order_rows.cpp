@@ -13,7 +13,7 @@ void apply_order(OrderUnit& unit, const Event& event, OrderState state) {
   OrderRow row = unit.order.value_or(OrderRow{});
   row.event = &event;
   row.state = state;
-  if (state == OrderState::confirmed) row.confirmed_at = event.at;
+  if (event.type == EventType::reservation_confirmed) row.confirmed_at = event.at;
   unit.order = row;
 }
 
@@ -30,6 +30,10 @@ void apply(OrderUnit& unit, const Event& event) {
     case EventType::reservation_confirmed:
       apply_order(unit, event, OrderState::confirmed);
       if (event.payment) apply_payment(unit, event, PaymentState::charged);
+      break;
+    case EventType::reservation_amended:
+    case EventType::reservation_transferred:
+      apply_order(unit, event, OrderState::confirmed);
       break;
     case EventType::reservation_returned:
       apply_order(unit, event, OrderState::returned);
