@@ -41,7 +41,8 @@ Outcome SaleLedger::patch(const PatchSale& command, Instant now) {
   set_stock(stock_after(command), now);
   change_terms(command, now);
   pause_or_resume(command.state, now);
-  const bool close_now = command.state == PatchSale::State::closed || (terms_.closes_at && when(*terms_.closes_at) <= now);
+  const bool close_now =
+      command.state == PatchSale::State::closed || (terms_.closes_at && when(*terms_.closes_at) <= now);
   if (close_now && !closed_) close(now);
   const bool changed = events_ != events_before;
   if (changed) ++revision_;
