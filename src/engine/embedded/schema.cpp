@@ -94,7 +94,8 @@ CREATE VIEW events AS SELECT o.seq, s.id AS sale, o.sale_seq,
     WHEN 16 THEN 'reservation_queued' WHEN 17 THEN 'reservation_held' WHEN 18 THEN 'reservation_confirmed' WHEN 19 THEN 'reservation_cancelled'
     WHEN 20 THEN 'reservation_expired' WHEN 21 THEN 'reservation_refused' WHEN 22 THEN 'reservation_returned'
     WHEN 23 THEN 'reservation_paid_unfulfilled' WHEN 24 THEN 'reservation_amended'
-    WHEN 25 THEN 'reservation_transferred' WHEN 26 THEN 'reservation_extended' WHEN 27 THEN 'hold_transferred' WHEN 32 THEN 'payment_begun' WHEN 33 THEN 'payment_failed'
+    WHEN 25 THEN 'reservation_transferred' WHEN 26 THEN 'reservation_extended'
+    WHEN 27 THEN 'hold_transferred' WHEN 32 THEN 'payment_begun' WHEN 33 THEN 'payment_failed'
     WHEN 34 THEN 'payment_unreachable' WHEN 35 THEN 'refund_due' WHEN 36 THEN 'refund_done' ELSE o.type END AS type,
   o.number, o.value, {} AS at
   FROM outbox o JOIN sale s ON s.handle = o.sale;
