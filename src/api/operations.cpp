@@ -43,6 +43,10 @@ void readyz(Call& call) {
   json.begin_object();
   json.key("status");
   json.string("ready");
+  if (!readiness.reason.empty()) {
+    json.key("warning");
+    json.string(readiness.reason);
+  }
   const auto& ask = call.context().held_back;
   if (const std::string held_back = ask ? ask() : std::string(); !held_back.empty()) {
     json.key("held_back");

@@ -85,8 +85,8 @@ void audit_with_orders(Call& call, std::uint64_t orders) {
 void count_orders(Call& call) {
   const auto& said = call.said<SaleAnswer>();
   if (said.outcome != Outcome::done) return call.refuse(code_of(said.outcome));
-  const engine::ReservationIdText id = call.context().ids.encode({said.sale.handle, {}});
-  std::string prefix(id.data(), engine::reservation_id_of_sale);
+  engine::ReservationIdText room;
+  std::string prefix(call.context().ids.beginning(said.sale.handle, room));
   look_up<std::uint64_t>(
       call,
       [sale = std::string(call.parameter), prefix = std::move(prefix)](OrderStore& store) {

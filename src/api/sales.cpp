@@ -11,9 +11,13 @@ namespace {
 
 bool is_yes(Outcome outcome) { return outcome == Outcome::done || outcome == Outcome::unchanged; }
 
+SaleText text_of(Call& call, const SaleView& sale) {
+  return {sale, call.context().ids.told({sale.handle, sale.serving}), call.context().engine.name()};
+}
+
 void write(Call& call, const SaleView& sale) {
   net::JsonWriter json(call.out);
-  write_sale(json, sale, call.context().engine.name());
+  write_sale(json, text_of(call, sale));
 }
 
 void answer(Call& call) {
@@ -39,7 +43,7 @@ void answer_list(Call& call) {
   json.begin_object();
   json.key("items");
   json.begin_array();
-  for (const SaleView& sale : said.items) write_sale(json, sale, call.context().engine.name());
+  for (const SaleView& sale : said.items) write_sale(json, text_of(call, sale));
   json.end_array();
   json.key("next");
   said.next.empty() ? json.null() : json.string(said.next);

@@ -13,7 +13,13 @@
 namespace firstcome::api {
 
 /// `engine` is Engine::name().
-void write_sale(net::JsonWriter& json, const SaleView& sale, std::string_view engine);
+/// What a sale's view says, and what is told of it beside that.
+struct SaleText {
+  const SaleView& sale;
+  Number serving{};  ///< as it is told
+  std::string_view engine;
+};
+void write_sale(net::JsonWriter& json, const SaleText& text);
 
 /// A reservation whose texts stand elsewhere, so that the answer to a reserve command is written without a copy.
 struct ReservationText {
