@@ -106,6 +106,7 @@ net::RedisCommand read_command(const SaleKeys& keys, std::string_view store, std
 std::optional<OutboxPage> read_outbox_page(const net::RedisReply& reply, const KnownSale& sale) {
   BinaryReader head(reply.at(0).text);
   OutboxPage page;
+  page.incarnation = Incarnation{static_cast<std::uint32_t>(head.number(4))};
   page.marks.events = head.number(6);
   page.marks.delivered = head.number(6);
   page.oldest = head.number(6);

@@ -23,6 +23,7 @@ net::RedisCommand read_command(const SaleKeys& keys, std::string_view store, std
                                std::uint32_t limit);
 
 struct OutboxPage {
+  Incarnation incarnation{};  ///< of the sale, that holds now
   SaleOutboxMarks marks;
   std::uint64_t oldest = 0;
   std::vector<EventView> items;

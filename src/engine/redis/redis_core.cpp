@@ -79,8 +79,10 @@ RedisCore::RedisCore(net::RedisClient& client, net::IoExecutor executor, RedisCo
       options_(options),
       events_(std::move(events)),
       registry_(client),
+      past_(client, registry_),
       office_{.client = client,
               .registry = registry_,
+              .past = past_,
               .executor = executor,
               .node = random_node(),
               .durability = options.durability,
@@ -104,11 +106,15 @@ void RedisCore::open(SteadyTime deadline, std::move_only_function<void(std::expe
                  if (!checked) return done(std::unexpected(Failure{FailureCode::store_unavailable, checked.error()}));
                  StoreSecret secret{};
                  fill_at_random(secret);
-                 registry_.found(random_hex(), secret, deadline,
-                                 [this, done = std::move(done)](std::expected<void, Failure> founded) mutable {
-                                   if (founded) watch();
-                                   done(std::move(founded));
-                                 });
+                 registry_.found(
+                     random_hex(), secret, deadline,
+                     [this, deadline, done = std::move(done)](std::expected<void, Failure> founded) mutable {
+                       if (!founded) return done(std::move(founded));
+                       past_.begin(deadline, [this, done = std::move(done)]() mutable {
+                         watch();
+                         done({});
+                       });
+                     });
                });
 }
 
@@ -148,6 +154,12 @@ void RedisCore::submit(Operation& operation) {
           read_outbox(operation, command);
         } else if constexpr (std::is_same_v<C, DeliverEvents>) {
           deliver(operation, command);
+        } else if constexpr (std::is_same_v<C, ComparePast>) {
+          compare_past(operation, command);
+        } else if constexpr (std::is_same_v<C, ListLosses>) {
+          list_losses(operation);
+        } else if constexpr (std::is_same_v<C, SettleLosses>) {
+          settle_losses(operation, command);
         } else if constexpr (has_sale<C>) {
           to_desk(operation,
                   {.id = std::string(command.sale), .handle = {}, .deadline = deadline_from_now(), .found = {}});
@@ -285,6 +297,7 @@ void RedisCore::find_out(SaleHandle handle, std::move_only_function<void(DeskOff
 /// It has been deleted.
 void RedisCore::retire(SaleHandle handle) {
   marks_.erase(value(handle));
+  past_.forget(handle);
   const auto desk = desks_.find(value(handle));
   if (desk == desks_.end()) return;
   retired_.push_back(std::move(desk->second));
@@ -357,7 +370,8 @@ void RedisCore::tell_readiness(const std::expected<void, Failure>& store) {
   for (const auto& [handle, desk] : desks_) {
     if (!desk->trouble().empty()) return events_.readiness({false, desk->trouble()});
   }
-  events_.readiness({true, {}});
+  const std::size_t losses = past_.open_losses();
+  events_.readiness({true, losses == 0 ? std::string() : text_of_losses(losses)});
 }
 
 RedisCoreCounters RedisCore::counters() const {
@@ -367,6 +381,7 @@ RedisCoreCounters RedisCore::counters() const {
                              .rollbacks = office_.rollbacks,
                              .sales = desks_.size()};
   counters.undelivered = undelivered();
+  counters.losses = past_.open_losses();
   for (const auto& [handle, desk] : desks_) counters.waiting += desk->waiting();
   return counters;
 }

@@ -106,7 +106,7 @@ void RedisCore::read_events(Operation& operation, const ReadEvents& command) {
                              const SaleKeys& keys) { return read_command(keys, registry_.store(), after, limit); },
               .take = [this](const net::RedisReply& reply, const KnownSale& sale) -> std::optional<Answer> {
                 auto page = read_outbox_page(reply, sale);
-                if (!page) return std::nullopt;
+                if (!page || !knows_incarnation(sale, page->incarnation)) return std::nullopt;
                 note_marks(sale.handle, page->marks);
                 EventsAnswer answer;
                 answer.oldest = page->oldest;
@@ -128,6 +128,7 @@ void RedisCore::read_outbox(Operation& operation, const ReadOutbox& command) {
                 if (!page) return std::nullopt;
                 note_marks(sale.handle, page->marks);
                 OutboxAnswer answer;
+                if (!knows_incarnation(sale, page->incarnation)) return answer;  // it is found undelivered again
                 answer.items = std::move(page->items);
                 if (answer.items.empty()) return answer;
                 answer.upto = answer.items.back().sequence;
@@ -149,6 +150,14 @@ void RedisCore::deliver(Operation& operation, const DeliverEvents& command) {
                 note_marks(sale.handle, delivered->marks);
                 return delivered->answer;
               }});
+}
+
+/// Where another node has begun an incarnation, events cannot be told before this one has heard of it.
+bool RedisCore::knows_incarnation(const KnownSale& sale, Incarnation incarnation) {
+  if (past_.incarnation_of(sale.handle) == incarnation) return true;
+  past_.look({.sale = sale.handle, .sale_id = sale.terms.id}, deadline_from_now(),
+             [](const std::expected<PastFound, Failure>&) {});
+  return false;
 }
 
 // --- finding ---

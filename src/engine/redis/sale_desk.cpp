@@ -103,7 +103,43 @@ net::RedisCommand SaleDesk::build_call() {
   return call;
 }
 
+/// Asks who the sale is by now, and tells it what this node remembers; then goes on with the call under way. `node`:
+/// whose memory of its calls begins anew, or empty.
+void SaleDesk::look_at_past(std::string node, std::move_only_function<void()> then) {
+  PastQuestion question{.sale = sale_.handle, .sale_id = sale_.terms.id, .witness = "the servers"};
+  if (memory_) question.memories.push_back(*memory_);
+  question.node = std::move(node);
+  question.answered = answered_;
+  const SteadyTime began = SteadyClock::now();
+  office_.past.look(
+      std::move(question), call_deadline_,
+      [weak = weak_from_this(), began, then = std::move(then)](std::expected<PastFound, Failure> found) mutable {
+        const auto self = weak.lock();
+        if (!self) return;
+        if (!found && found.error().code == FailureCode::store_lost) return self->missing();
+        if (!found && SteadyClock::now() < self->call_deadline_) return self->again_soon();
+        if (!found) return self->give_up(found.error().detail, found.error().code);
+        self->looked_at_ = began;
+        then();
+      });
+}
+
+/// The sale remembers less than this node was answered: its store went back.
+void SaleDesk::went_back() {
+  ++office_.rollbacks;
+  spdlog::error("sale {}: the store has forgotten answers that were given", sale_.terms.id);
+  look_at_past(office_.node, [this] { send(); });
+}
+
+/// A connection that was made anew may lead to a server that was started anew.
 void SaleDesk::send() {
+  if (office_.client.settled_since(keys_.hash) > looked_at_) {
+    return look_at_past({}, [this] { send_now(); });
+  }
+  send_now();
+}
+
+void SaleDesk::send_now() {
   ++office_.calls;
   sent_at_ = SteadyClock::now();
   office_.client.execute(keys_.hash, build_call(), call_deadline_, [weak = weak_from_this()](net::RedisResult result) {
@@ -113,8 +149,18 @@ void SaleDesk::send() {
 
 void SaleDesk::answered(net::RedisResult result) {
   if (!result) return failed(result.error());
-  if (office_.durability == Durability::replicated) return make_sure(std::move(result->text));
-  take(result->text);
+  BinaryReader reader(result->text);
+  const CallHead head = read_head(reader);
+  if (reader.ok() && head.incarnation != office_.past.incarnation_of(sale_.handle)) {
+    return look_at_past({}, [this, result = std::move(*result)]() mutable { confirmed(std::move(result.text)); });
+  }
+  confirmed(std::move(result->text));
+}
+
+/// A reply whose incarnation is known.
+void SaleDesk::confirmed(std::string reply) {
+  if (office_.durability == Durability::replicated) return make_sure(std::move(reply));
+  take(reply);
 }
 
 /// Waits until a replica has it. The call is made again (and writes again) where the connection is not the one that
@@ -152,6 +198,7 @@ void SaleDesk::failed(const net::RedisFailure& failure) {
     return again_soon();
   }
   if (failure.is_refused("NOSALE")) return missing();
+  if (failure.is_refused("BEHIND")) return went_back();
   if (passes(failure) && in_time) return again_soon();
   if (failure.is_refused("STALE")) fate_ = Fate::may_have_run;
   give_up("Redis: " + failure.detail);
@@ -235,15 +282,13 @@ void SaleDesk::take(std::string_view reply) {
   }
   if (!trouble_.empty()) spdlog::info("sale {}: decides again", sale_.terms.id);
   trouble_.clear();
-  if (head.rolled_back) {
-    ++office_.rollbacks;
-    spdlog::error("sale {}: the store has forgotten answers that were given", sale_.terms.id);
-  }
   if (head.kept) {
     answered_ = sequence_;
     astray_ = false;
   }
   head_ = head;
+  memory_ = office_.past.memory_of(sale_.handle, {head.sale.last, head.outbox.events, 0});
+  memory_->sale_id = sale_.terms.id;
   std::vector<Entry> batch = std::exchange(under_way_, {});
   std::vector<Entry> again;
   bool readable = true;

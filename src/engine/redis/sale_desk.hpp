@@ -8,6 +8,7 @@
 // An answer is given when it is as durable as the office's `Durability` says.
 #pragma once
 
+#include "engine/redis/redis_past.hpp"
 #include "engine/redis/registry.hpp"
 #include "engine/redis/sale_codec.hpp"
 #include "sale/refusal_memory.hpp"
@@ -45,6 +46,7 @@ struct DeskOffice {
 
   net::RedisClient& client;
   Registry& registry;
+  RedisPast& past;
   net::IoExecutor executor;
   std::string node;  ///< 8 bytes that no other node has, ever
   Durability durability = Durability::memory;
@@ -104,7 +106,11 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   Asked how_to_ask(const Entry& entry) const;
   net::RedisCommand build_call();
   void send();
+  void look_at_past(std::string node, std::move_only_function<void()> then);
+  void went_back();
+  void send_now();
   void answered(net::RedisResult result);
+  void confirmed(std::string reply);
   void failed(const net::RedisFailure& failure);
   void missing();
   void again_soon();
@@ -131,12 +137,14 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   bool calling_ = false;
   SteadyTime call_deadline_{};
   SteadyTime sent_at_{};
+  SteadyTime looked_at_ = SteadyTime::min();  // at its past
   Fate fate_ = Fate::nothing_ran;
   bool astray_ = false;         // something that was sent may arrive yet
   std::uint64_t sequence_ = 0;  // of the call under way, or the last
   std::uint64_t answered_ = 0;  // of the last that was answered and is kept
 
   CallHead head_;
+  std::optional<Memory> memory_;  // of the last reply, as it was told then
   SteadyTime next_poll_ = SteadyTime::min();
   std::string trouble_;
   FailureCode trouble_code_ = FailureCode::store_unavailable;

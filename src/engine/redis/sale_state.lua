@@ -2,7 +2,7 @@
 --   KEYS[1], a hash: 'm' its counters, 't' its terms, 'r'NUMBER a reservation, 'c'CUSTOMER their counts, 'k'KEY the number
 --     that an idempotency key made, 'n'NODE the last call of a node and its answers, 'd' and 'D' who left the line out
 --     of turn, 'g' the rate of the last minute, 'x' and 'y' running charges and refunds, in the order of their beginning,
---     'w' the watermark: up to which event all were delivered, and the highest token of a relay (none: nothing was)
+--     'i', 'l' and 'q' its past (see sale_past.lua), 'w' the watermark: up to which event all were delivered, and the highest token of a relay (none: nothing was)
 --   KEYS[2], a stream: the outbox, one entry per call that changed something; its id is the last event's number
 -- Mechanism: everything is read through `get`, changed in memory, and written by `save` in one HSET and one XADD at the
 -- end. A script that fails before that has changed nothing.
