@@ -113,7 +113,8 @@ void count_oversold(const Heard& heard, const Truth& truth, Verdict& verdict) {
   const Units stock = std::max({truth.before.stock, truth.left.stock, sale.stock});
   if (const Units at_once = most_at_once(heard, truth); at_once > stock) {
     most = std::max(most, at_once - stock);
-    verdict.oversold.add(fmt::format("at one moment customers had {} of {} units", at_once, stock), 0);
+    verdict.oversold.add(fmt::format("customers were told that they have {} of {} units at one moment", at_once, stock),
+                         0);
   }
   verdict.oversold.count = static_cast<std::uint64_t>(most);
 }

@@ -402,7 +402,8 @@ TEST(Rush, CatchesAnOversellThatHeals) {
   options.abandon = 1;
   const RushResult result = rushed(options);
   EXPECT_EQ(result.grade(), Grade::promise_broken) << report(result);
-  EXPECT_THAT(result.verdict.oversold.first, ::testing::Contains(HasSubstr("at one moment customers had 100 of 50")));
+  EXPECT_THAT(result.verdict.oversold.first,
+              ::testing::Contains(HasSubstr("customers were told that they have 100 of 50 units at one moment")));
 }
 
 TEST(Rush, ShowsProgressMeanwhile) {

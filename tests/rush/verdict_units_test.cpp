@@ -154,7 +154,7 @@ TEST(Verdict, SeesMoreUnitsAtOneMomentThanThereAre) {
   }
   Verdict verdict = healed.judged();
   expect_only(verdict, &Verdict::oversold, 1);
-  EXPECT_THAT(verdict.oversold.first, ElementsAre("at one moment customers had 4 of 3 units"));
+  EXPECT_THAT(verdict.oversold.first, ElementsAre("customers were told that they have 4 of 3 units at one moment"));
   healed.told[3].held_until = Moment{21};  // it may have ended before the other began
   expect_only(healed.judged(), nullptr, 0);
 }

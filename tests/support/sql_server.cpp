@@ -82,7 +82,24 @@ bool finds_the_last_one(const std::string& log) {
   return says != std::string::npos && log.find("database system is ready", says) == std::string::npos;
 }
 
+/// Whether the process has ended, whoever has still to be told of it.
+bool has_ended(pid_t pid) {
+  std::string word;
+  char state = 'Z';
+  std::ifstream("/proc/" + std::to_string(pid) + "/stat") >> word >> word >> state;
+  return state == 'Z';
+}
+
 }  // namespace
+
+void SqlTestServer::kill() {
+  const std::string task = std::to_string(pid());
+  std::vector<pid_t> sessions;
+  std::ifstream children("/proc/" + task + "/task/" + task + "/children");
+  for (pid_t child = 0; children >> child;) sessions.push_back(child);
+  process_.reset();
+  for (const pid_t session : sessions) eventually([&] { return has_ended(session); });
+}
 
 SqlTestServer::SqlTestServer(std::string scheme) : scheme_(std::move(scheme)), port_(free_port()) {}
 

@@ -50,8 +50,9 @@ class SqlTestServer {
   virtual std::string ask_in(const std::string& database, const std::string& statement) const = 0;
   std::string log() const;
 
-  /// SIGKILL.
-  void kill() { process_.reset(); }
+  /// SIGKILL, of the process that listens. Returns when those that serve its sessions have ended too: one of PostgreSQL
+  /// may answer one more request before it sees that.
+  void kill();
   /// Again, on the same port.
   void start();
   /// SIGSTOP and SIGCONT, of the process that listens.

@@ -52,6 +52,7 @@ struct TcpProxy::Impl {
   struct Pair {
     int client;
     int server;
+    bool torn = false;  ///< bytes of it have vanished, so that nothing more may follow
   };
 
   explicit Impl(std::uint16_t port) : target(port), listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -90,6 +91,15 @@ struct TcpProxy::Impl {
     pairs.clear();
   }
 
+  void reset_torn() {
+    std::erase_if(pairs, [](const Pair& pair) {
+      if (!pair.torn) return false;
+      reset(pair.client);
+      reset(pair.server);
+      return true;
+    });
+  }
+
   void accept_one() {
     const int client = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) return;
@@ -108,14 +118,19 @@ struct TcpProxy::Impl {
   }
 
   /// False: that connection is at its end.
-  bool forward(int from, int to, Direction direction) {
+  bool forward(Pair& pair, Direction direction) {
+    const int from = direction == Direction::to_server ? pair.client : pair.server;
+    const int to = direction == Direction::to_server ? pair.server : pair.client;
     std::array<char, 65'536> bytes;
     std::size_t most = bytes.size();
     const bool counting = cut_left && cut_direction == direction;
     if (counting && *cut_left < most) most = *cut_left + 1;
     const ssize_t got = ::recv(from, bytes.data(), most, 0);
     if (got <= 0) return false;
-    if (dropping == direction) return true;
+    if (dropping == direction) {
+      pair.torn = true;
+      return true;
+    }
     auto size = static_cast<std::size_t>(got);
     if (counting && size > *cut_left) {
       send_all(to, bytes.data(), *cut_left);
@@ -131,8 +146,8 @@ struct TcpProxy::Impl {
     std::size_t at = 2;
     for (auto pair = pairs.begin(); pair != pairs.end() && at + 1 < ready.size(); at += 2) {
       bool alive = true;
-      if (ready[at].revents != 0) alive = forward(pair->client, pair->server, Direction::to_server);
-      if (alive && ready[at + 1].revents != 0) alive = forward(pair->server, pair->client, Direction::to_client);
+      if (ready[at].revents != 0) alive = forward(*pair, Direction::to_server);
+      if (alive && ready[at + 1].revents != 0) alive = forward(*pair, Direction::to_client);
       if (alive) {
         ++pair;
         continue;
@@ -229,6 +244,7 @@ void TcpProxy::resume() {
   impl_->change([this] {
     impl_->stalled = impl_->refusing = false;
     impl_->dropping.reset();
+    impl_->reset_torn();
     impl_->cut_left.reset();
   });
 }

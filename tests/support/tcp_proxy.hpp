@@ -26,7 +26,8 @@ class TcpProxy {
   void cut_after(std::size_t bytes, Direction direction);
   /// Nothing goes either way until `resume`; new connections are accepted and are silent.
   void stall();
-  /// Bytes in that direction vanish until `resume`; the other is as usual.
+  /// Bytes in that direction vanish until `resume`; the other is as usual. A connection of which bytes have vanished is
+  /// reset then: TCP loses nothing in the middle of a stream.
   void drop(Direction direction);
   void resume();
   /// New connections are reset at once until `resume`.

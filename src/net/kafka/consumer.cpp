@@ -322,8 +322,11 @@ std::vector<KafkaLag> KafkaConsumer::Impl::lag(std::chrono::milliseconds limit) 
     std::int64_t high = unknown_offset;
     rd_kafka_get_watermark_offsets(handle_->get(), key.topic.c_str(), key.partition, &low, &high);
     KafkaLag& lag = all.emplace_back(KafkaLag{key.topic, key.partition, std::nullopt});
-    if (state.polled == unknown_offset) continue;
-    lag.records = std::max<std::int64_t>(std::max(high, state.end) - state.polled, 0);
+    high = std::max(high, state.end);
+    if (high < 0) continue;
+    // Of a partition from which nothing has come yet, all that it holds counts: at a small rate its turn may come late.
+    const std::int64_t from = state.polled != unknown_offset ? state.polled : std::max<std::int64_t>(low, 0);
+    lag.records = std::max<std::int64_t>(high - from, 0);
   }
   return all;
 }

@@ -40,7 +40,8 @@ struct KafkaConsumerOptions {
 struct KafkaLag {
   std::string topic;
   std::int32_t partition = 0;
-  /// Between what was polled and the end of the partition. None while nobody has said yet where either of them is.
+  /// Between what was polled and the end of the partition; all that the partition holds while nothing of it was polled.
+  /// None while nobody has said yet where its end is.
   std::optional<std::int64_t> records;
 
   bool operator==(const KafkaLag&) const = default;
