@@ -49,7 +49,9 @@ std::unique_ptr<RedisClient> client_of(Loop& loop, const std::string& addresses,
 
 TEST(RedisClusterOfOthers, SaysThatItDeniesUs) {
   FIRSTCOME_NEEDS_REDIS();
-  RedisServer node({.password = "secret", .lines = {"cluster-enabled yes"}});
+  // Its own choice, the port plus 10 000, lies where other connections get their ports from.
+  const std::string bus = "cluster-port " + std::to_string(free_port());
+  RedisServer node({.password = "secret", .lines = {"cluster-enabled yes", bus}});
   Loop loop;
   const auto client = client_of(loop, ":guessed@" + node.address());
   const RedisResult result = loop.ask(*client, "k", RedisCommand("SET", "k", "1"));
