@@ -93,7 +93,7 @@ return 1
 void count_down(Wire& wire, LockSpace& space) {
   const auto lock = space.lock(crowd_lock);
   while (true) {
-    Acquired lease = acquire_blocking(*lock, {.wait = wait_for_ever, .lease = 60s});
+    Acquired lease = acquire_blocking(*lock, {.wait = wait_for_ever});
     if (!lease) std::_Exit(4);
     wire.ask({"RPUSH", "got", lease->owner()});
     const bool enough = std::stoll(wire.ask({"DECR", "left"})) < 0;
