@@ -11,8 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
+#include <string_view>
+#include <vector>
 
 namespace firstcome::testing {
 namespace {
@@ -24,25 +27,53 @@ int milliseconds_left(SteadyClock::time_point deadline) {
   return left > 0 ? static_cast<int>(left) : 0;
 }
 
-[[noreturn]] void run_child(const ChildOptions& options, int output) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (options.group == ChildOptions::Group::own) setpgid(0, 0);
-  dup2(output, STDOUT_FILENO);
-  if (!options.error_log.empty()) {
-    int log = open(options.error_log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (log >= 0) dup2(log, STDERR_FILENO);
+/// What a child needs, made before it is forked: another thread may hold the allocator's lock at that moment, and a child
+/// that asked for memory would wait for it for ever.
+class Launch {
+ public:
+  explicit Launch(const ChildOptions& options) : options_(options), entries_(environment_of(options)) {
+    arguments_.push_back(const_cast<char*>(options.program.c_str()));
+    for (const std::string& argument : options.arguments) arguments_.push_back(const_cast<char*>(argument.c_str()));
+    arguments_.push_back(nullptr);
+    for (std::string& entry : entries_) environment_.push_back(entry.data());
+    environment_.push_back(nullptr);
   }
-  if (options.open_files) {
-    rlimit limit{*options.open_files, *options.open_files};
-    setrlimit(RLIMIT_NOFILE, &limit);
+
+  /// The child's part: nothing but calls that are safe after a fork.
+  [[noreturn]] void run(int output) const {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (options_.group == ChildOptions::Group::own) setpgid(0, 0);
+    dup2(output, STDOUT_FILENO);
+    if (!options_.error_log.empty()) {
+      const int log = open(options_.error_log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+      if (log >= 0) dup2(log, STDERR_FILENO);
+    }
+    if (options_.open_files) {
+      const rlimit limit{*options_.open_files, *options_.open_files};
+      setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    execve(options_.program.c_str(), arguments_.data(), environment_.data());
+    _exit(127);
   }
-  for (const std::string& entry : options.environment) putenv(const_cast<char*>(entry.c_str()));
-  std::vector<char*> arguments{const_cast<char*>(options.program.c_str())};
-  for (const std::string& argument : options.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
-  execv(options.program.c_str(), arguments.data());
-  _exit(127);
-}
+
+ private:
+  /// This process's own, but for the names that the options give.
+  static std::vector<std::string> environment_of(const ChildOptions& options) {
+    std::vector<std::string> entries = options.environment;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      const std::string_view own = *entry;
+      const std::string_view name = own.substr(0, own.find('=') + 1);
+      const auto gives_it = [&](const std::string& given) { return given.starts_with(name); };
+      if (std::ranges::none_of(options.environment, gives_it)) entries.emplace_back(own);
+    }
+    return entries;
+  }
+
+  const ChildOptions& options_;
+  std::vector<std::string> entries_;
+  std::vector<char*> arguments_;
+  std::vector<char*> environment_;
+};
 
 }  // namespace
 
@@ -52,11 +83,12 @@ std::string firstcome_program() {
 }
 
 ChildProcess::ChildProcess(ChildOptions options) {
+  const Launch launch(options);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2 failed");
   pid_ = fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");
-  if (pid_ == 0) run_child(options, ends[1]);
+  if (pid_ == 0) launch.run(ends[1]);
   close(ends[1]);
   output_ = ends[0];
 }
