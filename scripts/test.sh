@@ -85,7 +85,8 @@ run_tests() {
   labels="^($(IFS='|' && echo "$*"))\$"
   rm -f "$report"
   # Passed tests are left out of what is printed; the log has them.
-  (cd "build/$preset" && ctest --output-on-failure -j "$(nproc)" -L "$labels" --output-junit "$report" </dev/null) 2>&1 |
+  # One more than there are cores: many tests wait for a server or for a time.
+  (cd "build/$preset" && ctest --output-on-failure -j "$(($(nproc) + 1))" -L "$labels" --output-junit "$report" </dev/null) 2>&1 |
     tee "$log" | awk '
       / Test +#[0-9]+: .*( Passed |\*\*\*Skipped)/ { if (++done % 100 == 0) { print done " tests done"; fflush() } next }
       /^ +Start +[0-9]+: / || /^(Test project|Internal ctest|Label Time|Total Test time)/ || /^[a-z]+ +=.*sec\*proc/ { next }

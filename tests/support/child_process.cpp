@@ -27,8 +27,8 @@ int milliseconds_left(SteadyClock::time_point deadline) {
   return left > 0 ? static_cast<int>(left) : 0;
 }
 
-/// What a child needs, made before it is forked: another thread may hold the allocator's lock at that moment, and a child
-/// that asked for memory would wait for it for ever.
+/// What a child needs, made before it is forked: another thread may hold the allocator's lock at that moment, and a
+/// child that asked for memory would wait for it for ever.
 class Launch {
  public:
   explicit Launch(const ChildOptions& options) : options_(options), entries_(environment_of(options)) {

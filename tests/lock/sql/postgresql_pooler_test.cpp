@@ -35,7 +35,8 @@ class Pooler {
     std::ofstream(file) << "[databases]\n"
                         << "shop = host=127.0.0.1 port=" << server.port() << " user=shop password=secret\n"
                         << "[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " << port_ << "\n"
-                        << "auth_type = any\nunix_socket_dir =\npool_mode = " << mode << "\n"
+                        << "auth_type = any\nunix_socket_dir =\npool_mode = " << mode
+                        << "\n"
                         // Two sessions would not be shared as long as both are asked at once.
                         << (mode == "transaction" ? "default_pool_size = 1\n" : "");
     firstcome::testing::ChildOptions options;
