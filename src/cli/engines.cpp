@@ -40,6 +40,7 @@ engine::GuardedOptions guarded_options(const ServeOptions& options) {
   guarded.locks = options.locks;
   guarded.lease = Milliseconds{options.guard_lease_ms};
   guarded.wait = Milliseconds{options.guard_wait_ms};
+  guarded.commit_after = Milliseconds{options.commit_after_ms};
   guarded.workers = options.guard_workers;
   guarded.queue_operations = options.queue_limit;
   guarded.node = options.node;

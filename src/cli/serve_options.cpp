@@ -42,6 +42,9 @@ void add_guard(CLI::App& command, ServeOptions& options) {
   option("--guard", options.guard, "What keeps two sellers apart: " + engine::guard_words());
   option("--release", options.release, "When the guard is let go; before the commit is the trap that oversells")
       ->check(CLI::IsMember({"after-commit", "before-commit"}));
+  option(
+      "--commit-after-ms", options.commit_after_ms,
+      "With --release before-commit: what the service does between letting the guard go and the commit takes so long");
   option("--pay", options.pay, "Whether a charge is made inside the guard or after it")
       ->check(CLI::IsMember({"inside", "after"}));
   option("--fencing", options.fencing, "Whether the inventory refuses who has lost the lock meanwhile (fifo)")

@@ -45,6 +45,7 @@ struct ServeOptions {
   std::string node = "node";
   std::int64_t guard_lease_ms = 3'000;
   std::int64_t guard_wait_ms = 10'000;
+  std::int64_t commit_after_ms = 0;
   std::size_t guard_workers = 16;
 
   std::uint64_t outbox_limit = limits::outbox_undelivered;  ///< 0: none

@@ -41,8 +41,23 @@ std::map<std::string, boost::json::object> rows_of(const boost::json::value& rep
 
 class Compare : public ::testing::Test {
  protected:
-  /// A small crowd on these ways; its report.
+  /// A small crowd on these ways; its report. A run that says nothing because others had the processors is taken again,
+  /// and that it never says anything is a failure.
   boost::json::value report_of(const std::string& ways, const RedisServer& redis, std::vector<std::string> more = {}) {
+    boost::json::value report;
+    for (int attempt = 1; attempt <= 3; ++attempt) {
+      report = report_of_once(ways, redis, more);
+      if (ran.code != 3) break;
+    }
+    EXPECT_EQ(ran.code, 0) << ran.output << ran.error;
+    return report;
+  }
+
+  TemporaryFolder folder;
+  Ran ran;
+
+ private:
+  boost::json::value report_of_once(const std::string& ways, const RedisServer& redis, std::vector<std::string> more) {
     const auto json = folder.path() / "report.json";
     more.insert(more.end(), {"--ways", ways, "--redis", "redis://" + redis.address(), "--json", json.string(),
                              "--seconds", "0.6", "--repeats", "1", "--customers", "1000", "--rate", "500"});
@@ -51,9 +66,6 @@ class Compare : public ::testing::Test {
     EXPECT_FALSE(text.empty()) << ran.output << ran.error;
     return text.empty() ? parse_json(R"({"ways":[]})") : parse_json(text);
   }
-
-  TemporaryFolder folder;
-  Ran ran;
 };
 
 TEST_F(Compare, FindsOurEnginesExact) {
@@ -63,8 +75,7 @@ TEST_F(Compare, FindsOurEnginesExact) {
   const auto picture = folder.path() / "report.svg";
   const auto report =
       report_of("embedded,redis,queue", redis, {"--html", page.string(), "--picture", picture.string()});
-  // On a busy machine the generator may be late, and then it says so.
-  EXPECT_EQ(ran.code, report.at("valid").as_bool() ? 0 : 3) << ran.output << ran.error;
+  EXPECT_TRUE(report.at("valid").as_bool());
   const auto rows = rows_of(report);
   ASSERT_EQ(rows.size(), 3U);
   for (const auto& [way, row] : rows) {
@@ -79,7 +90,7 @@ TEST_F(Compare, FindsOurEnginesExact) {
   EXPECT_GT(rows.at("redis").at("latency").at("sold-out").at("p99_ms").to_number<double>(), 0) << "by outcome";
   EXPECT_THAT(read(page), HasSubstr("</html>"));
   EXPECT_THAT(read(picture), HasSubstr("</svg>"));
-  EXPECT_THAT(ran.output, HasSubstr(ran.code == 0 ? "AS EXPECTED" : "INVALID"));
+  EXPECT_THAT(ran.output, HasSubstr("AS EXPECTED"));
   EXPECT_THAT(ran.error, HasSubstr("left")) << "progress and time left while it runs";
 }
 
@@ -87,7 +98,6 @@ TEST_F(Compare, FindsThatTwoClicksAreTwoSalesUnlessSomethingTiesThemTogether) {
   FIRSTCOME_NEEDS_REDIS();
   const RedisServer redis;
   const auto report = report_of("redis", redis, {"--scenario", "double-click", "--loop", "closed"});
-  EXPECT_EQ(ran.code, 0) << ran.output << ran.error;
   std::map<std::string, std::string> found;
   for (const auto& row : report.at("ways").as_array()) found[text_of(row, "scenario")] = text_of(row, "found");
   const std::map<std::string, std::string> expected{{"double-click-bare", "doubles"},
@@ -103,7 +113,6 @@ TEST_F(Compare, JudgesManySalesOneByOne) {
   const auto path = folder.path() / "few.json";
   std::ofstream(path) << R"({"name": "few", "stock": 10, "sales": 20, "customers": 1000, "double_click": 0.2})";
   const auto report = report_of("embedded,redis", redis, {"--scenario", path.string(), "--loop", "closed"});
-  EXPECT_EQ(ran.code, 0) << ran.output << ran.error;
   for (const auto& [way, row] : rows_of(report)) {
     EXPECT_EQ(row.at("stock").to_number<int>(), 200) << way;
     EXPECT_GT(row.at("sold").to_number<int>(), 100) << way << ": the hot ones are sold out, the cold ones are not";
@@ -113,14 +122,17 @@ TEST_F(Compare, JudgesManySalesOneByOne) {
 TEST_F(Compare, SeesGuardsBreakThatAreNoneAndOthersHold) {
   FIRSTCOME_NEEDS_REDIS();
   const RedisServer redis;
-  const auto report =
-      report_of("redis/none,redis/mutex*,redis/limiter,redis/incr,redis/fifo", redis, {"--loop", "closed"});
-  EXPECT_EQ(ran.code, 0) << ran.output << ran.error;
+  const auto report = report_of("redis/none,redis/mutex*,redis/limiter,redis/incr,redis/fifo,redis/*/before-commit",
+                                redis, {"--loop", "closed"});
   std::map<std::string, std::string> found;
   for (const auto& [way, row] : rows_of(report)) found[way] = text_of(row, "found");
-  const std::map<std::string, std::string> expected{{"redis/none", "oversells"},       {"redis/mutex", "oversells"},
-                                                    {"redis/mutex/one-node", "exact"}, {"redis/limiter", "undersells"},
-                                                    {"redis/incr", "exact"},           {"redis/fifo", "exact"}};
+  const std::map<std::string, std::string> expected{{"redis/none", "oversells"},
+                                                    {"redis/mutex", "oversells"},
+                                                    {"redis/mutex/one-node", "exact"},
+                                                    {"redis/limiter", "undersells"},
+                                                    {"redis/incr", "exact"},
+                                                    {"redis/fifo", "exact"},
+                                                    {"redis/redisson/before-commit", "oversells"}};
   EXPECT_EQ(found, expected) << ran.output;
   EXPECT_THAT(ran.output, HasSubstr(" read ")) << "the interleaving that did it";
   const auto row = rows_of(report).at("redis/fifo");
@@ -134,7 +146,7 @@ TEST_F(Compare, KillsAServerInTheMiddleOfASale) {
   const auto path = folder.path() / "small.json";
   std::ofstream(path) << R"({"name": "small", "stock": 20, "customers": 200, "limit_per_customer": 1})";
   const auto report = report_of("redis,redis/redisson", redis, {"--scenario", path.string(), "--fault", "kill-node"});
-  EXPECT_EQ(ran.code, report.at("valid").as_bool() ? 0 : 3) << ran.output << ran.error;
+  EXPECT_TRUE(report.at("valid").as_bool());
   const auto rows = rows_of(report);
   ASSERT_EQ(rows.size(), 2U) << ran.output;
   for (const auto& [way, row] : rows) {

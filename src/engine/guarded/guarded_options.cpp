@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t most_workers = 1'024;
 constexpr Milliseconds longest_lease = std::chrono::days{365};
+constexpr Milliseconds longest_late_commit{10'000};
 constexpr std::size_t longest_node_name = 64;
 
 /// Which inventories a guard is for.
@@ -152,6 +153,9 @@ std::optional<std::string> choices_problem(const GuardedOptions& options) {
     return fmt::format("--release before-commit needs a guard beside the transaction, which {} is not; these are: {}",
                        guard, list_of([&](const GuardRow& row) { return can_be_early(row.kind); }));
   }
+  if (options.release != ReleaseTime::before_commit && options.commit_after.count() > 0) {
+    return "--commit-after-ms is for --release before-commit: it is the time from letting the guard go to the commit";
+  }
   if (options.fencing == Fencing::on && options.guard != GuardKind::fifo) {
     return fmt::format("--fencing on needs fencing tokens, which {} has none of; this has: fifo", guard);
   }
@@ -163,6 +167,9 @@ std::optional<std::string> numbers_problem(const GuardedOptions& options) {
     return "--guard-lease-ms must be 1 to 31536000000 (a year)";
   }
   if (options.wait.count() < 0) return "--guard-wait-ms must be 0 or more";
+  if (options.commit_after.count() < 0 || options.commit_after > longest_late_commit) {
+    return "--commit-after-ms must be 0 to 10000";
+  }
   if (options.workers == 0 || options.workers > most_workers) {
     return fmt::format("--guard-workers must be 1 to {}", most_workers);
   }

@@ -65,7 +65,10 @@ Sold PlainSeller::attempt(const Purchase& purchase, PurchaseCharge& charge) {
     begun.again();
   }
   WrittenOrder written = book_.write(purchase, seen, {.token = held->token(), .paid = charge.is_paid_when_written()});
-  if (commits_late) held->let_go();
+  if (commits_late) {
+    held->let_go();
+    if (options.commit_after.count() > 0) rest_for(options.commit_after);
+  }
   begun.commit();
   written = book_.after_commit(written);
   if (!commits_late) held->let_go();

@@ -96,7 +96,8 @@ struct Row {
   std::optional<std::string> invalid;
   std::optional<std::string> error;
 
-  /// exact, oversells, undersells, loses, doubles; or error.
+  /// exact, oversells, loses, undersells, doubles, miscounts (its own sums or its audit are wrong), out of order (who was
+  /// answered before another asked has the higher number): the first that is true, the worst first. Or error.
   std::string_view found() const;
 };
 

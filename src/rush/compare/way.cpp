@@ -102,10 +102,11 @@ Way on_one_node(Way way) {
 
 Way let_go_early(Way way) {
   way.id += "/before-commit";
-  way.arguments = {"--release", "before-commit"};
+  way.arguments = {"--release", "before-commit", "--commit-after-ms", "5"};
   way.explanation =
       "The same lock, let go before the transaction around it is committed, as happens where an annotation opens the "
-      "transaction outside of the lock. The next holder reads what was true before.";
+      "transaction outside of the lock. The service does something else in that transaction for 5 ms, and the next "
+      "holder reads what was true before.";
   return way;
 }
 

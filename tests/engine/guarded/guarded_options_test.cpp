@@ -96,6 +96,13 @@ TEST(GuardedOptions, LetGoBeforeTheCommitOnlyWhatStandsBesideIt) {
   GuardedOptions options = options_of(sqlite, GuardKind::mutex);
   options.release = ReleaseTime::before_commit;
   EXPECT_EQ(problem_of(options), std::nullopt);
+  options.commit_after = Milliseconds{5};
+  EXPECT_EQ(problem_of(options), std::nullopt);
+  options.commit_after = Milliseconds{10'001};
+  EXPECT_THAT(*problem_of(options), HasSubstr("--commit-after-ms must be 0 to 10000"));
+  options.commit_after = Milliseconds{5};
+  options.release = ReleaseTime::after_commit;
+  EXPECT_THAT(*problem_of(options), HasSubstr("--commit-after-ms is for --release before-commit"));
 }
 
 TEST(GuardedOptions, FenceOnlyWithTokens) {

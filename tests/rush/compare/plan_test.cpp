@@ -114,7 +114,7 @@ TEST(Plan, StartsAGuardedServerWithItsInventoryGuardAndLocks) {
               HasSubstr("--engine guarded --inventory postgresql://shop:secret@127.0.0.1:2/shop --guard redisson"));
   EXPECT_THAT(locked, HasSubstr("--locks redis://127.0.0.1:1 "));
   EXPECT_THAT(locked, HasSubstr("--node b "));
-  EXPECT_THAT(locked, HasSubstr("--release before-commit"));
+  EXPECT_THAT(locked, HasSubstr("--release before-commit --commit-after-ms 5"));
   EXPECT_THAT(arguments("sqlite/optimistic"), HasSubstr("--inventory sqlite:///tmp/x/inventory.db "));
   EXPECT_THAT(arguments("sqlite/optimistic"), Not(HasSubstr("--locks")));
   EXPECT_THAT(arguments("redis/fifo"), Not(HasSubstr("--locks"))) << "they are where the stock is";

@@ -38,9 +38,19 @@ TEST(Rows, OfExactWaysAreWrongByAnyBrokenPromise) {
   }
 }
 
-TEST(Rows, HoldOnlyOurEnginesToTheOrderOfArrival) {
-  EXPECT_FALSE(row_of("embedded", with(&rush::Round::inversions, 1)).ok);
-  EXPECT_TRUE(row_of("postgresql/setnx-spin", with(&rush::Round::inversions, 1)).ok);
+TEST(Rows, HoldEveryWayThatIsExactToItsSumsAndItsNumbers) {
+  for (const char* const way : {"embedded", "postgresql/row-lock"}) {
+    const rush::Row inverted = row_of(way, with(&rush::Round::inversions, 2));
+    EXPECT_FALSE(inverted.ok) << way;
+    EXPECT_EQ(inverted.found(), "out of order");
+    const rush::Row miscounts = row_of(way, with(&rush::Round::audit, 1));
+    EXPECT_FALSE(miscounts.ok) << way << ": a stock that loses what came back oversells nothing, and is wrong";
+    EXPECT_EQ(miscounts.found(), "miscounts");
+  }
+  EXPECT_TRUE(row_of("postgresql/none", with(&rush::Round::oversold, 1)).ok) << "sums are wrong there of course";
+  Measured limiter = with(&rush::Round::undersold, 3);
+  limiter.rounds.front().audit = 1;
+  EXPECT_FALSE(row_of("redis/limiter", limiter).ok);
 }
 
 TEST(Rows, OfWaysThatBreakAreRightOnlyWhereTheyDid) {
@@ -64,6 +74,12 @@ TEST(Rows, TellTheWorstOfAllRounds) {
   EXPECT_EQ(row.worst.cases.size(), 1U);
   EXPECT_DOUBLE_EQ(row.sold_per_s, 100) << "the middle one";
   EXPECT_EQ(row.all.count(), 6U) << "latencies of all rounds";
+}
+
+TEST(Rows, TakeTheMeanOfTheTwoInTheMiddle) {
+  Measured two = measured(100);
+  two.add(measured(300));
+  EXPECT_DOUBLE_EQ(row_of("embedded", two).sold_per_s, 200);
 }
 
 TEST(Rows, CountWhatASaleCostsInTheWarmUp) {
