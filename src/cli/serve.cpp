@@ -117,7 +117,11 @@ std::unique_ptr<LockSpace> relay_locks(const ServeOptions& options, const Delive
 
 /// A server by the URL of an option that takes several kinds of them; nothing: it is no server.
 std::optional<Dependency> dependency_by(const std::string& url, const net::RedisOptions& redis) {
-  if (const auto parsed = net::parse_redis_url(url)) return redis_dependency(*parsed, redis);
+  if (const auto parsed = net::parse_redis_url(url)) {
+    // Of several independent servers some may be away.
+    if (parsed->topology == net::RedisUrl::Topology::redlock) return std::nullopt;
+    return redis_dependency(*parsed, redis);
+  }
   const auto database = engine::parse_database_url(url, "database");
   if (!database || database->kind == engine::DatabaseUrl::Kind::sqlite) return std::nullopt;
   return database_dependency(*database);

@@ -154,7 +154,9 @@ Verdict judge(std::span<const Told> told, const Truth& truth) {
   if (truth.audit.orders_pending > 0)
     verdict.no_order.add(fmt::format("there are {} orders", truth.audit.orders.value_or(0)),
                          truth.audit.orders_pending);
-  if (!truth.audit.ok && truth.audit.mismatches.empty()) verdict.audit.add("the server's audit is not ok");
+  // Customers over their limit are a finding of their own.
+  const bool is_told = !truth.audit.mismatches.empty() || truth.audit.customers_over_limit > 0;
+  if (!truth.audit.ok && !is_told) verdict.audit.add("the server's audit is not ok");
   return verdict;
 }
 

@@ -155,6 +155,16 @@ TEST(GuardedServers, TellWhoFindsTheLockTakenToComeAgain) {
   EXPECT_EQ(busy.fields.at("retry-after"), "1");
 }
 
+TEST(GuardedServers, SellUnderALockOfServersOfWhichOneIsAway) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisServer first, second, third;
+  const std::string locks = "redlock://" + first.address() + "," + second.address() + "," + third.address();
+  third.kill();
+  GuardedServer server("sqlite", "redlock", {"--locks", locks});
+  ASSERT_EQ(server.ask("POST", "/v1/sales", coupon).status, 201U);
+  EXPECT_EQ(server.reserve("ann").status, 201U);
+}
+
 TEST(GuardedServers, CountWhatTheySendAndHowLongTheyWait) {
   FIRSTCOME_NEEDS_REDIS();
   {

@@ -36,6 +36,7 @@ void add_counts(const Row& row, json::object& object) {
   object["lost"] = row.worst.lost;
   object["doubled"] = row.worst.doubled;
   object["inversions"] = row.worst.inversions;
+  object["refused_wrongly"] = row.worst.refused_wrongly;
   object["abandoned"] = row.worst.abandoned;
   json::array cases;
   for (const std::string& sentence : row.worst.cases) cases.emplace_back(sentence);

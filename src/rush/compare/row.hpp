@@ -40,15 +40,16 @@ struct Table {
 /// How one crowd on one sale went.
 struct Round {
   Units stock = 0;
-  Units sold = 0;                  ///< as the sale says at its end
-  std::uint64_t oversold = 0;      ///< units
-  std::uint64_t undersold = 0;     ///< units
-  std::uint64_t lost = 0;          ///< reservations that somebody was told of: told yes, has none
-  std::uint64_t doubled = 0;       ///< customers and reservations: more than asked for, told of or allowed
-  std::uint64_t inversions = 0;    ///< reservations
-  std::uint64_t audit = 0;         ///< what the server's own audit found, and sums that are wrong
-  std::uint64_t abandoned = 0;     ///< reservations that were given back: never paid, or the payment failed
-  std::vector<std::string> cases;  ///< a few of each, with ids
+  Units sold = 0;                     ///< as the sale says at its end
+  std::uint64_t oversold = 0;         ///< units
+  std::uint64_t undersold = 0;        ///< units
+  std::uint64_t lost = 0;             ///< reservations that somebody was told of: told yes, has none
+  std::uint64_t doubled = 0;          ///< customers and reservations: more than asked for, told of or allowed
+  std::uint64_t inversions = 0;       ///< reservations
+  std::uint64_t refused_wrongly = 0;  ///< requests refused for a reason that the sale contradicts
+  std::uint64_t audit = 0;            ///< what the server's own audit found, and sums that are wrong
+  std::uint64_t abandoned = 0;        ///< reservations that were given back: never paid, or the payment failed
+  std::vector<std::string> cases;     ///< a few of each, with ids
 };
 
 /// The counts of a rush.
@@ -96,8 +97,8 @@ struct Row {
   std::optional<std::string> invalid;
   std::optional<std::string> error;
 
-  /// exact, oversells, loses, undersells, doubles, miscounts (its own sums or its audit are wrong), out of order (who was
-  /// answered before another asked has the higher number): the first that is true, the worst first. Or error.
+  /// exact, oversells, loses, undersells, doubles, miscounts (its own sums or its audit are wrong), out of order (who
+  /// was answered before another asked has the higher number): the first that is true, the worst first. Or error.
   std::string_view found() const;
 };
 

@@ -47,6 +47,8 @@ TEST(Rows, HoldEveryWayThatIsExactToItsSumsAndItsNumbers) {
     EXPECT_FALSE(miscounts.ok) << way << ": a stock that loses what came back oversells nothing, and is wrong";
     EXPECT_EQ(miscounts.found(), "miscounts");
   }
+  EXPECT_FALSE(row_of("embedded", with(&rush::Round::refused_wrongly, 1)).ok);
+  EXPECT_TRUE(row_of("redis/incr", with(&rush::Round::refused_wrongly, 1)).ok) << "it counts before it looks";
   EXPECT_TRUE(row_of("postgresql/none", with(&rush::Round::oversold, 1)).ok) << "sums are wrong there of course";
   Measured limiter = with(&rush::Round::undersold, 3);
   limiter.rounds.front().audit = 1;
