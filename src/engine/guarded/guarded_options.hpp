@@ -69,9 +69,10 @@ struct GuardedOptions {
   std::string locks;  ///< URL of the servers of setnx, redisson, fifo, redlock; empty: the inventory's, if Redis
   Milliseconds lease{3'000};  ///< of these locks; nobody renews them
   Milliseconds wait{10'000};  ///< for a guard, after which a request is answered `busy`
-  /// Of ReleaseTime::before_commit: what the service does in its transaction between letting the guard go and the commit.
+  /// Of ReleaseTime::before_commit: what the service does in its transaction between letting the guard go and the
+  /// commit.
   Milliseconds commit_after{0};
-  std::size_t workers = 16;   ///< threads, each with a session of its own
+  std::size_t workers = 16;  ///< threads, each with a session of its own
   std::size_t queue_operations = 4'096;
   std::string node = "node";  ///< its name in what is told of an oversell
   /// Charges and blocks until the outcome is known. Thread-safe. Empty: every charge succeeds at once.
