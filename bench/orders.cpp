@@ -92,7 +92,8 @@ class Shop {
   }
   std::uint64_t undelivered() { return BlockingCaller(engine()).ask(FindUndelivered{})->events; }
   std::unique_ptr<Relay> relay(std::unique_ptr<EventSink> sink) {
-    auto relay = std::make_unique<Relay>(engine(), engine::ReservationIds(engine().secret()), std::move(sink), nullptr);
+    auto relay =
+        std::make_unique<Relay>(engine(), engine::ReservationIds(engine().identity()), std::move(sink), nullptr);
     engine().on_events(relay->doorbell());
     relay->start();
     return relay;
@@ -272,6 +273,11 @@ class Timed final : public OrderStore {
                          const std::function<bool(const OrderSummary&)>& each) override {
     return below_->summaries(sale, each);
   }
+  Result<std::vector<firstcome::events::Told>> told() override { return below_->told(); }
+  Result<void> settle(std::span<const std::string> reservations, const Discard& why) override {
+    return below_->settle(reservations, why);
+  }
+  Result<std::vector<std::string>> settled() override { return below_->settled(); }
   Result<std::uint64_t> count(const std::string& sale, const std::string& prefix) override {
     return below_->count(sale, prefix);
   }

@@ -8,6 +8,7 @@
 #include <firstcome/event_command.hpp>
 #include <firstcome/lock_command.hpp>
 #include <firstcome/outcome.hpp>
+#include <firstcome/past_command.hpp>
 #include <firstcome/sale.hpp>
 #include <firstcome/types.hpp>
 
@@ -219,13 +220,14 @@ struct AuditSale {
 
 // --- together ---------------------------------------------------------------------------------------------------
 
-using Command = std::variant<Reserve, GetReservation, ListReservations, BeginPayment, FinishPayment, Confirm, Cancel,
-                             Return, FinishRefund, TakePaymentTasks, CreateSale, GetSale, ListSales, PatchSale,
-                             DeleteSale, AuditSale, ReadEvents, FindUndelivered, ReadOutbox, DeliverEvents, AcquireLock,
-                             RenewLock, ReleaseLock, LeaveLock, InspectLock, FreeLock>;
+using Command =
+    std::variant<Reserve, GetReservation, ListReservations, BeginPayment, FinishPayment, Confirm, Cancel, Return,
+                 FinishRefund, TakePaymentTasks, CreateSale, GetSale, ListSales, PatchSale, DeleteSale, AuditSale,
+                 ReadEvents, FindUndelivered, ReadOutbox, DeliverEvents, AcquireLock, RenewLock, ReleaseLock, LeaveLock,
+                 InspectLock, FreeLock, ComparePast, ListLosses, SettleLosses>;
 
 using Answer =
     std::variant<ReserveAnswer, ReservationAnswer, ReservationsAnswer, PaymentTasksAnswer, SaleAnswer, SalesAnswer,
-                 AuditAnswer, EventsAnswer, UndeliveredAnswer, OutboxAnswer, DeliveredAnswer, LockAnswer>;
+                 AuditAnswer, EventsAnswer, UndeliveredAnswer, OutboxAnswer, DeliveredAnswer, LockAnswer, LossesAnswer>;
 
 }  // namespace firstcome

@@ -34,10 +34,10 @@ class Operation {
   Operation* next_ = nullptr;
 };
 
-/// Whether the engine can decide now, and if not, why.
+/// Whether the engine can decide now.
 struct Readiness {
   bool ready = true;
-  std::string reason;
+  std::string reason;  ///< why not; where it can: what an operator should see to, or empty
 };
 
 /// Thread safety: every member may be called from any thread.

@@ -8,7 +8,7 @@
 //   std::unique_ptr<net::HttpServer> server;
 //   ApiHooks hooks;
 //   hooks.post = [&](auto task) { server->post(std::move(task)); };
-//   Api api(*engine, ReservationIds(engine->secret()), &cashier, std::move(hooks));
+//   Api api(*engine, ReservationIds(engine->identity()), &cashier, std::move(hooks));
 //   api.metrics().add_counter("firstcome_turns_total", "Turns of the engine", [&] { return turns; });
 //   server = std::make_unique<net::HttpServer>(options, api, driven);
 #pragma once

@@ -174,8 +174,8 @@ void ask_for_page(Call& call) {
 void take_sale(Call& call) {
   const auto& said = call.said<SaleAnswer>();
   if (said.outcome != Outcome::done) return call.refuse(code_of(said.outcome));
-  const engine::ReservationIdText id = call.context().ids.encode({said.sale.handle, {}});
-  call.sale_audit->prefix.assign(id.data(), engine::reservation_id_of_sale);
+  engine::ReservationIdText room;
+  call.sale_audit->prefix = call.context().ids.beginning(said.sale.handle, room);
   ask_for_page(call);
 }
 

@@ -37,6 +37,10 @@ void get_order(Call& call);
 void list_orders(Call& call);
 void audit_sale(Call& call);
 
+// losses.cpp
+void list_losses(Call& call);
+void settle_losses(Call& call);
+
 // operations.cpp
 void list_events(Call& call);
 void healthz(Call& call);

@@ -38,7 +38,7 @@ void tell_orders(Call& call, OrderPage page) {
 }  // namespace
 
 void get_order(Call& call) {
-  if (call.context().orders != nullptr && !call.context().ids.decode(call.parameter))
+  if (call.context().orders != nullptr && !call.context().ids.read(call.parameter))
     return call.refuse(Code::order_not_found);
   look_up<std::optional<Order>>(
       call, [id = std::string(call.parameter)](OrderStore& store) { return store.order(id); }, tell_order);
@@ -48,7 +48,7 @@ void list_orders(Call& call) {
   if (call.context().orders != nullptr && !call.query.customer) {
     return call.refuse(BadInput{Code::invalid_field, "customer", "customer must say whose orders are wanted"});
   }
-  if (!call.query.after.empty() && !call.context().ids.decode(call.query.after))
+  if (!call.query.after.empty() && !call.context().ids.read(call.query.after))
     return call.refuse(BadInput{Code::invalid_field, "after", "after must be what `next` of the last page said"});
   look_up<OrderPage>(
       call,

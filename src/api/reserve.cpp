@@ -40,14 +40,15 @@ constexpr std::string_view location_prefix = "/v1/reservations/";
 
 /// The text of Location and its id.
 struct Location {
-  explicit Location(engine::ReservationIdText id) {
+  explicit Location(const engine::ReservationIdText& id) : size(location_prefix.size() + id.size()) {
     auto* end = std::copy(location_prefix.begin(), location_prefix.end(), text.data());
     std::copy(id.begin(), id.end(), end);
   }
-  std::string_view location() const { return {text.data(), text.size()}; }
+  std::string_view location() const { return {text.data(), size}; }
   std::string_view id() const { return location().substr(location_prefix.size()); }
 
   std::array<char, location_prefix.size() + engine::reservation_id_length> text;
+  std::size_t size;
 };
 
 /// Made only of the request and of what the decision fixed, so that the same key gets the same bytes again.
@@ -63,7 +64,7 @@ void accept(Call& call, const Reserve& command, const ReserveAnswer& said) {
   text.currency = said.currency;
   text.quantity = command.quantity;
   text.state = said.state;
-  text.number = said.ref.number;
+  text.number = call.context().ids.told(said.ref);
   text.amount = said.amount;
   text.created_at = said.created_at;
   if (held) text.expires_at = said.created_at + said.hold;

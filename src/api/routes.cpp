@@ -33,6 +33,8 @@ constexpr auto table = std::to_array<Route>({
     {post, "/v1/locks/{name}/release", release_lock},
     {post, "/v1/locks/{name}/free", free_lock},
     {get, "/v1/locks/{name}", inspect_lock},
+    {get, "/v1/losses", list_losses},
+    {post, "/v1/losses/settle", settle_losses},
     {get, "/healthz", healthz},
     {get, "/readyz", readyz},
     {get, "/metrics", metrics},

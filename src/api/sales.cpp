@@ -11,9 +11,15 @@ namespace {
 
 bool is_yes(Outcome outcome) { return outcome == Outcome::done || outcome == Outcome::unchanged; }
 
-void write(Call& call, const SaleView& sale) {
-  net::JsonWriter json(call.out);
+/// Numbers are told as Incarnations says.
+void write(net::JsonWriter& json, Call& call, SaleView& sale) {
+  sale.serving = call.context().ids.told({sale.handle, sale.serving});
   write_sale(json, sale, call.context().engine.name());
+}
+
+void write(Call& call, SaleView sale) {
+  net::JsonWriter json(call.out);
+  write(json, call, sale);
 }
 
 void answer(Call& call) {
@@ -33,13 +39,13 @@ void answer_create(Call& call) {
 }
 
 void answer_list(Call& call) {
-  const auto said = call.take<SalesAnswer>();
+  auto said = call.take<SalesAnswer>();
   if (!is_yes(said.outcome)) return call.refuse(code_of(said.outcome));
   net::JsonWriter json(call.out);
   json.begin_object();
   json.key("items");
   json.begin_array();
-  for (const SaleView& sale : said.items) write_sale(json, sale, call.context().engine.name());
+  for (SaleView& sale : said.items) write(json, call, sale);
   json.end_array();
   json.key("next");
   said.next.empty() ? json.null() : json.string(said.next);

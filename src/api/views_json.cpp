@@ -96,7 +96,7 @@ void write_reservation(JsonWriter& json, const ReservationView& view, engine::Re
   reservation.currency = view.currency;
   reservation.quantity = view.quantity;
   reservation.state = view.state;
-  reservation.number = view.ref.number;
+  reservation.number = ids.told(view.ref);
   reservation.amount = view.amount;
   reservation.created_at = view.created_at;
   reservation.expires_at = view.expires_at;
@@ -111,13 +111,13 @@ void write_reservation(JsonWriter& json, const ReservationView& view, engine::Re
 void write_event(JsonWriter& json, const EventView& event, engine::ReservationIds& ids) {
   json.begin_object();
   count(json, "sequence", event.sequence);
-  count(json, "sale_sequence", event.sale_sequence);
+  count(json, "sale_sequence", ids.told_sequence(event.ref.sale, event.sale_sequence).sequence);
   text(json, "type", events::word(event.type));
   text(json, "sale", event.sale_id);
   json.key("at");
   json.instant(event.at);
   json.key("number");
-  value(event.ref.number) == 0 ? json.null() : json.unsigned_integer(value(event.ref.number));
+  value(event.ref.number) == 0 ? json.null() : json.unsigned_integer(value(ids.told(event.ref)));
   integer_or_null(json, "value", event.value);
   if (is_of_a_reservation(event.type)) {
     const engine::ReservationIdText id = ids.encode(event.ref);

@@ -1,5 +1,6 @@
 #include "cli/audit_command.hpp"
 
+#include "cli/audit_losses.hpp"
 #include "cli/audited_server.hpp"
 #include "cli/delivery.hpp"
 #include "cli/exit_code.hpp"
@@ -83,6 +84,7 @@ class Audit {
     }));
     found.differences = all.differences();
     std::erase_if(found.differences, [this](const Difference& one) { return was_confirmed_since(one); });
+    leave_out_settled(found.differences);
     found.sold = all.sold();
     found.orders = all.orders();
     found.events = all.events();
@@ -93,6 +95,18 @@ class Audit {
   bool is_right(const Comparison& found) const {
     const bool may_be_unknown = request_.unknown_sales == AuditRequest::UnknownSales::are_allowed;
     return found.differences.empty() && found.unreadable == 0 && (may_be_unknown || found.unknown.empty());
+  }
+
+  /// Keeps that the orders and events of what the store has lost are dealt with. Returns how many reservations.
+  std::size_t settle(const std::vector<Difference>& differences, const Losses& losses) {
+    std::set<std::string> reservations;
+    for (const Difference& one : differences) {
+      if (is_for_nothing(one) && losses.sales.contains(one.sale)) reservations.insert(one.reservation);
+    }
+    const std::vector<std::string> all(reservations.begin(), reservations.end());
+    if (!all.empty()) must(store_->settle(all, *request_.settle));
+    say_settled(request_.engine, *request_.settle);
+    return all.size();
   }
 
   /// Tells again of what is missing, to whoever writes orders. What is there for nothing, or has other values, is left
@@ -135,10 +149,24 @@ class Audit {
 
   bool is_of_a_sale(const std::string& reservation) const { return beginnings_.contains(beginning_of(reservation)); }
 
+  static bool is_for_nothing(const Difference& one) {
+    using Kind = Difference::Kind;
+    return one.kind == Kind::order_for_nothing || one.kind == Kind::event_for_nothing;
+  }
+
+  /// Orders that are settled are not read; events stay in the topic.
+  void leave_out_settled(std::vector<Difference>& differences) {
+    if (!request_.kafka) return;
+    const std::vector<std::string> settled = must(store_->settled());
+    const std::set<std::string> known(settled.begin(), settled.end());
+    std::erase_if(differences, [&](const Difference& one) {
+      return one.kind == Difference::Kind::event_for_nothing && known.contains(one.reservation);
+    });
+  }
+
   /// What is there for nothing may have been confirmed after the engine was read.
   bool was_confirmed_since(const Difference& one) const {
-    using Kind = Difference::Kind;
-    if (one.kind != Kind::order_for_nothing && one.kind != Kind::event_for_nothing) return false;
+    if (!is_for_nothing(one)) return false;
     const auto reservation = server_.reservation(one.reservation);
     return reservation && reservation->sold;
   }
@@ -197,6 +225,10 @@ Comparison compare_patiently(Audit& audit, std::chrono::milliseconds wait) {
   }
 }
 
+void print(const Losses& losses) {
+  for (const std::string& loss : losses.open) fmt::print("  {}\n", loss);
+}
+
 void print_counts(const Comparison& found, const AuditRequest& request) {
   const auto line = [](std::string_view name, std::uint64_t count) { fmt::print("{:<24} {:>10}\n", name, count); };
   line("confirmed or returned", found.sold);
@@ -234,7 +266,15 @@ int audit(const AuditRequest& request) {
     Audit audit(request);
     Comparison found = compare_patiently(audit, request.wait);
     print(found, request);
-    if (audit.is_right(found)) return exit_fine;
+    Losses losses = losses_of(request.engine, request.sale);
+    if (request.settle) {
+      fmt::print("{} reservations of a past that is lost are settled\n", audit.settle(found.differences, losses));
+      found = audit.compare();
+      print(found, request);
+      losses = losses_of(request.engine, request.sale);
+    }
+    print(losses);
+    if (audit.is_right(found)) return losses.open.empty() ? exit_fine : exit_promise_broken;
     if (request.repair == AuditRequest::Repair::no) return exit_promise_broken;
     const Audit::Repaired repaired = audit.repair(found.differences);
     fmt::print("told of {} again\n", repaired.reservations);
@@ -244,7 +284,7 @@ int audit(const AuditRequest& request) {
     }
     found = compare_patiently(audit, request.wait);
     print(found, request);
-    return audit.is_right(found) ? exit_fine : exit_promise_broken;
+    return audit.is_right(found) && losses.open.empty() ? exit_fine : exit_promise_broken;
   } catch (const Unavailable& why) {
     fmt::print(stderr, "firstcome: {}\n", why.what());
     return exit_unavailable;
@@ -264,6 +304,8 @@ void add_audit_command(CLI::App& app, Run& run) {
     std::string sale;
     bool repair = false;
     bool allow_unknown_sales = false;
+    std::string settle;
+    std::string by;
     std::int64_t wait_ms = 15'000;
   };
   const auto options = std::make_shared<Options>();
@@ -287,6 +329,10 @@ void add_audit_command(CLI::App& app, Run& run) {
   command->add_flag("--allow-unknown-sales", options->allow_unknown_sales,
                     "Orders of sales that the server does not know are no difference: the sales were deleted, or "
                     "another server sold them");
+  command->add_option(
+      "--settle", options->settle,
+      "Keep, with this reason, that what the store has lost of its past is dealt with: it is no difference any more");
+  command->add_option("--by", options->by, "Who says so")->envname("USER");
   command->add_option("--wait-ms", options->wait_ms, "How long what is missing may be on its way")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
@@ -309,6 +355,10 @@ void add_audit_command(CLI::App& app, Run& run) {
     request.sale = options->sale;
     request.repair = options->repair ? AuditRequest::Repair::yes : AuditRequest::Repair::no;
     if (options->allow_unknown_sales) request.unknown_sales = AuditRequest::UnknownSales::are_allowed;
+    if (!options->settle.empty()) {
+      if (options->by.empty()) throw wrong("--by", "says who settles it");
+      request.settle = events::Discard{options->settle, options->by};
+    }
     request.wait = std::chrono::milliseconds{options->wait_ms};
     run = [request] { return audit(request); };
   });

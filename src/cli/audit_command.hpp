@@ -3,6 +3,7 @@
 
 #include "cli/command.hpp"
 #include "engine/sql/database_url.hpp"
+#include "events/orders/order_store.hpp"
 #include "net/http_client.hpp"
 #include "net/kafka/url.hpp"
 
@@ -28,6 +29,8 @@ struct AuditRequest {
   std::string sale;  ///< only this one; empty: all
   Repair repair = Repair::no;
   UnknownSales unknown_sales = UnknownSales::are_wrong;
+  /// What the store has lost of its past is dealt with: who says so, and why.
+  std::optional<events::Discard> settle;
   std::chrono::milliseconds wait{15'000};  ///< how long orders that are missing may be on their way
 };
 

@@ -1,6 +1,8 @@
 #include "cli/delivery.hpp"
 
 #include "cli/orders_service.hpp"
+#include "engine/drive_until.hpp"
+#include "events/checked_sink.hpp"
 #include "events/kafka_sink.hpp"
 #include "events/kafka_source.hpp"
 #include "events/order_service.hpp"
@@ -70,6 +72,9 @@ class OpenedLater final : public events::EventSink {
   std::atomic<const events::OrderSink*> opened_ = nullptr;
 };
 
+/// A start waits no longer for an order database that does not answer.
+constexpr std::chrono::seconds check_at_start{2};
+
 events::OrderStoreOptions store_options(const engine::DatabaseUrl& database) {
   events::OrderStoreOptions options;
   options.database = database;
@@ -113,7 +118,35 @@ DeliveryPlan plan_delivery(const ServeOptions& options) {
   return plan;
 }
 
+/// What the order database was told, asked on a connection of its own.
+events::Witness witness_of(const DeliveryPlan& plan) {
+  events::Witness witness;
+  witness.name = "the orders in " + plan.orders->text();
+  // Where Kafka is between, events go to it though the database is away.
+  if (plan.kafka) witness.need = events::Witness::Need::wanted;
+  witness.ask = [open = opener_of(*plan.orders)](
+                    const std::stop_token& stop) -> std::expected<std::vector<events::Told>, std::string> {
+    const auto store = open(stop);
+    if (!store) return std::unexpected(store.error());
+    auto told = (*store)->told();
+    if (!told) return std::unexpected(told.error().sentence);
+    return std::move(*told);
+  };
+  return witness;
+}
+
 struct Delivery::Impl {
+  /// Has the witness asked before anything is delivered, where there is one.
+  std::unique_ptr<events::EventSink> checked(engine::DrivenEngine& engine, const DeliveryPlan& plan,
+                                             std::unique_ptr<events::EventSink> sink) {
+    if (!plan.orders) return sink;
+    auto with_check = std::make_unique<events::CheckedSink>(
+        std::move(sink),
+        std::make_unique<events::PastCheck>(engine, engine::ReservationIds(engine.identity()), witness_of(plan)));
+    check = with_check.get();
+    return with_check;
+  }
+
   std::unique_ptr<events::EventSink> sink_of(const DeliveryPlan& plan) {
     if (!plan.kafka) {
       auto into_orders = std::make_unique<OpenedLater>(store_options(*plan.orders));
@@ -138,6 +171,7 @@ struct Delivery::Impl {
   }
 
   std::unique_ptr<events::OrderLookup> lookup;
+  events::CheckedSink* check = nullptr;     ///< the relay's sink, or null
   const OpenedLater* own_orders = nullptr;  ///< the relay's sink, where that writes orders itself
   std::unique_ptr<events::Relay> relay;
   std::unique_ptr<events::OrderService> service;
@@ -151,8 +185,9 @@ Delivery::Delivery(engine::DrivenEngine& engine, const DeliveryPlan& plan, std::
   if (!plan.delivers()) return;
   events::RelayOptions options;
   if (!plan.kafka) options.priority = events::RelayOptions::Priority::background;
-  impl_->relay = std::make_unique<events::Relay>(engine, engine::ReservationIds(engine.secret()), impl_->sink_of(plan),
-                                                 std::move(locks), options);
+  impl_->relay =
+      std::make_unique<events::Relay>(engine, engine::ReservationIds(engine.identity()),
+                                      impl_->checked(engine, plan, impl_->sink_of(plan)), std::move(locks), options);
   impl_->service = impl_->service_of(plan);
   engine.on_events(impl_->relay->doorbell());
 }
@@ -180,6 +215,21 @@ void Delivery::add_metrics(api::Metrics& metrics) {
                       [orders] { return static_cast<double>(orders->failed()); });
   }
   if (const events::OrderService* service = impl_->service.get()) add_order_metrics(metrics, *service);
+}
+
+void Delivery::check_past(const std::function<void()>& meanwhile) {
+  if (impl_->check == nullptr) return;
+  std::atomic<bool> done = false;
+  std::jthread asking([&](const std::stop_token& stop) {
+    if (const auto found = impl_->check->check_now(stop); !found) {
+      spdlog::warn("whether the store has lost part of its past is found out later: {}", found.error());
+    }
+    done = true;
+  });
+  const auto is_done = [&] { return done.load(); };
+  engine::drive_until(is_done, std::chrono::steady_clock::now() + check_at_start, meanwhile);
+  asking.request_stop();
+  engine::drive_until(is_done, std::chrono::steady_clock::time_point::max(), meanwhile);
 }
 
 void Delivery::start() {

@@ -54,6 +54,9 @@ class Delivery {
   /// What keeps events or orders from arriving, a sentence; empty: nothing. Any thread.
   std::string trouble() const;
 
+  /// Asks whoever was told before whether the store still knows all of it; before `start`. `meanwhile` drives the
+  /// engine. Who cannot be asked now is asked before the first delivery.
+  void check_past(const std::function<void()>& meanwhile);
   void start();
   /// Has all threads give up what they do, without waiting for it.
   void request_stop();

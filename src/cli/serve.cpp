@@ -163,9 +163,9 @@ class Program {
                                       *engine_, std::move(locks.space),
                                       [this](std::move_only_function<void()> task) { server_.post(std::move(task)); })
                                 : nullptr),
-        payments_(*engine_, engine::ReservationIds(engine_->secret()), gateway),
+        payments_(*engine_, engine::ReservationIds(engine_->identity()), gateway),
         delivery_(*engine_, plan, relay_locks(options, plan)),
-        api_(with_locks_ ? static_cast<Engine&>(*with_locks_) : *engine_, engine::ReservationIds(engine_->secret()),
+        api_(with_locks_ ? static_cast<Engine&>(*with_locks_) : *engine_, engine::ReservationIds(engine_->identity()),
              &payments_.cashier(), hooks(plan)),
         turn_(*engine_, [this] { stop_early(); }),
         server_(http_options(options, address), api_, turn_),
@@ -176,6 +176,11 @@ class Program {
     add_payment_metrics();
     delivery_.add_metrics(api_.metrics());
     api_.metrics().add_text([this] { return lock_metrics_->text(); });
+  }
+
+  /// Before anybody serves or sells; see Delivery::check_past.
+  void check_past() {
+    delivery_.check_past([this] { engine_->turn(); });
   }
 
   /// Serves until a signal, then ends what is under way.
@@ -316,6 +321,7 @@ int serve(const ServeOptions& given, const ListenAddress& address) {
   }
   engine::DrivenEngine& opened = **engine;
   Program program(std::move(*engine), options, address, gateway, plan, std::move(locks));
+  program.check_past();
   if (!options.sales.empty()) {
     const OtherTerms other_terms = options.sales_strict ? OtherTerms::refuse_the_start : OtherTerms::are_warned_of;
     if (int code = create_sales(opened, options.sales, other_terms); code != exit_fine) return code;

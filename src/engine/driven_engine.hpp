@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,6 +42,8 @@ class DrivenEngine : public Engine {
 
   /// Of the store, for the ids of reservations.
   virtual const StoreSecret& secret() const = 0;
+  /// The secret and the incarnations, which may change while the engine serves. By default there are none.
+  virtual std::shared_ptr<const StoreIdentity> identity() const { return std::make_shared<StoreIdentity>(secret()); }
 
   virtual std::vector<EngineFigure> figures() const = 0;
 

@@ -8,6 +8,7 @@
 #include <cassert>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace firstcome::engine {
 namespace {
@@ -15,8 +16,13 @@ namespace {
 constexpr std::size_t block_bytes = 64;
 constexpr std::size_t digest_bytes = 32;
 constexpr std::size_t tag_bytes = 12;
-constexpr std::size_t id_bytes = 16 + tag_bytes;
-static_assert((id_bytes * 8 + 5) / 6 == reservation_id_length);
+constexpr std::size_t facts_bytes = 18;
+constexpr std::size_t old_facts_bytes = 16;
+constexpr std::size_t id_bytes = facts_bytes + tag_bytes;
+constexpr std::size_t old_id_bytes = old_facts_bytes + tag_bytes;
+constexpr std::size_t length_of(std::size_t bytes) { return (bytes * 8 + 5) / 6; }
+static_assert(length_of(id_bytes) == reservation_id_length);
+static_assert(length_of(old_id_bytes) == reservation_id_length_without_incarnation);
 
 constexpr char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -59,32 +65,35 @@ Context keyed(const StoreSecret& secret, std::uint8_t pad) {
   return context;
 }
 
-void put_big_endian(std::uint8_t* to, std::uint64_t number) {
-  for (int i = 7; i >= 0; --i, number >>= 8) to[i] = static_cast<std::uint8_t>(number);
+/// The low `bytes` bytes of it.
+void put_big_endian(std::uint8_t* to, std::uint64_t number, std::size_t bytes = 8) {
+  for (std::size_t i = bytes; i > 0; --i, number >>= 8) to[i - 1] = static_cast<std::uint8_t>(number);
 }
 
-std::uint64_t get_big_endian(const std::uint8_t* from) {
+std::uint64_t get_big_endian(const std::uint8_t* from, std::size_t bytes = 8) {
   std::uint64_t number = 0;
-  for (int i = 0; i < 8; ++i) number = number << 8 | from[i];
+  for (std::size_t i = 0; i < bytes; ++i) number = number << 8 | from[i];
   return number;
 }
 
-ReservationIdText to_base64url(const std::array<std::uint8_t, id_bytes>& bytes) {
-  ReservationIdText text;
+using IdBytes = std::array<std::uint8_t, id_bytes>;
+
+/// Writes `count` bytes as text. Returns how many characters.
+std::size_t to_base64url(const IdBytes& bytes, std::size_t count, char* text) {
   std::uint32_t bits = 0;
   unsigned held = 0;
   std::size_t at = 0;
-  for (const std::uint8_t byte : bytes) {
-    bits = bits << 8 | byte;
+  for (std::size_t i = 0; i < count; ++i) {
+    bits = bits << 8 | bytes[i];
     for (held += 8; held >= 6; held -= 6) text[at++] = alphabet[bits >> (held - 6) & 63];
   }
   if (held > 0) text[at++] = alphabet[bits << (6 - held) & 63];
-  return text;
+  return at;
 }
 
-std::optional<std::array<std::uint8_t, id_bytes>> from_base64url(std::string_view text) {
-  if (text.size() != reservation_id_length) return std::nullopt;
-  std::array<std::uint8_t, id_bytes> bytes{};
+/// REQUIRES: the text has the length of an id.
+std::optional<IdBytes> from_base64url(std::string_view text) {
+  IdBytes bytes{};
   std::uint32_t bits = 0;
   unsigned held = 0;
   std::size_t at = 0;
@@ -103,14 +112,32 @@ std::optional<std::array<std::uint8_t, id_bytes>> from_base64url(std::string_vie
 
 }  // namespace
 
-struct ReservationIds::Impl {
-  explicit Impl(const StoreSecret& secret)
-      : inner(keyed(secret, 0x36)), outer(keyed(secret, 0x5c)), scratch(new_context()) {}
+StoreIdentity::StoreIdentity(const StoreSecret& secret, Incarnations incarnations)
+    : secret_(secret), incarnations_(std::make_shared<const Incarnations>(std::move(incarnations))) {}
 
-  std::array<std::uint8_t, digest_bytes> tag(const std::uint8_t* text) {
+std::shared_ptr<const Incarnations> StoreIdentity::incarnations() const {
+  const std::lock_guard guard(mutex_);
+  return incarnations_;
+}
+
+void StoreIdentity::set(Incarnations incarnations) {
+  auto fresh = std::make_shared<const Incarnations>(std::move(incarnations));
+  const std::lock_guard guard(mutex_);
+  incarnations_ = std::move(fresh);
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+struct ReservationIds::Impl {
+  explicit Impl(std::shared_ptr<const StoreIdentity> of)
+      : identity(std::move(of)),
+        inner(keyed(identity->secret(), 0x36)),
+        outer(keyed(identity->secret(), 0x5c)),
+        scratch(new_context()) {}
+
+  std::array<std::uint8_t, digest_bytes> tag(const IdBytes& facts, std::size_t bytes) {
     std::array<std::uint8_t, digest_bytes> digest;
     check(EVP_MD_CTX_copy_ex(scratch.get(), inner.get()));
-    check(EVP_DigestUpdate(scratch.get(), text, 16));
+    check(EVP_DigestUpdate(scratch.get(), facts.data(), bytes));
     check(EVP_DigestFinal_ex(scratch.get(), digest.data(), nullptr));
     check(EVP_MD_CTX_copy_ex(scratch.get(), outer.get()));
     check(EVP_DigestUpdate(scratch.get(), digest.data(), digest.size()));
@@ -118,31 +145,76 @@ struct ReservationIds::Impl {
     return digest;
   }
 
+  std::shared_ptr<const StoreIdentity> identity;
+  std::shared_ptr<const Incarnations> incarnations;
+  std::uint64_t version = 0;
   Context inner;
   Context outer;
   Context scratch;
 };
 
-ReservationIds::ReservationIds(const StoreSecret& secret) : impl_(std::make_unique<Impl>(secret)) {}
+ReservationIds::ReservationIds(std::shared_ptr<const StoreIdentity> identity)
+    : impl_(std::make_unique<Impl>(std::move(identity))) {}
+ReservationIds::ReservationIds(const StoreSecret& secret) : ReservationIds(std::make_shared<StoreIdentity>(secret)) {}
 ReservationIds::~ReservationIds() = default;
 ReservationIds::ReservationIds(ReservationIds&&) noexcept = default;
 ReservationIds& ReservationIds::operator=(ReservationIds&&) noexcept = default;
 
+const Incarnations& ReservationIds::incarnations() {
+  const std::uint64_t version = impl_->identity->version();
+  if (version != impl_->version) {
+    impl_->incarnations = impl_->identity->incarnations();
+    impl_->version = version;
+  }
+  return *impl_->incarnations;
+}
+
 ReservationIdText ReservationIds::encode(ReservationRef ref) {
-  std::array<std::uint8_t, id_bytes> bytes;
+  const ToldNumber told = incarnations().told(ref);
+  const bool is_old = told.incarnation == no_incarnation;
+  const std::size_t facts = is_old ? old_facts_bytes : facts_bytes;
+  IdBytes bytes;
   put_big_endian(bytes.data(), value(ref.sale));
-  put_big_endian(bytes.data() + 8, value(ref.number));
-  const auto digest = impl_->tag(bytes.data());
-  std::memcpy(bytes.data() + 16, digest.data(), tag_bytes);
-  return to_base64url(bytes);
+  put_big_endian(bytes.data() + 8, told.number, is_old ? 8 : 6);
+  if (!is_old) put_big_endian(bytes.data() + 14, value(told.incarnation), 4);
+  const auto digest = impl_->tag(bytes, facts);
+  std::memcpy(bytes.data() + facts, digest.data(), tag_bytes);
+  ReservationIdText text;
+  text.size_ = to_base64url(bytes, facts + tag_bytes, text.text_.data());
+  return text;
+}
+
+std::string_view ReservationIds::beginning(SaleHandle sale, ReservationIdText& room) {
+  room = encode({sale, {}});
+  return room.view().substr(0, reservation_id_of_sale);
+}
+
+std::optional<ReadId> ReservationIds::read(std::string_view text) {
+  if (!is_reservation_id_length(text.size())) return std::nullopt;
+  const auto bytes = from_base64url(text);
+  if (!bytes) return std::nullopt;
+  const bool is_old = text.size() == reservation_id_length_without_incarnation;
+  const std::size_t facts = is_old ? old_facts_bytes : facts_bytes;
+  const auto digest = impl_->tag(*bytes, facts);
+  if (CRYPTO_memcmp(digest.data(), bytes->data() + facts, tag_bytes) != 0) return std::nullopt;
+  ReadId id{.sale = SaleHandle{get_big_endian(bytes->data())}, .told = {}};
+  id.told.number = get_big_endian(bytes->data() + 8, is_old ? 8 : 6);
+  if (!is_old) id.told.incarnation = Incarnation{static_cast<std::uint32_t>(get_big_endian(bytes->data() + 14, 4))};
+  return id;
 }
 
 std::optional<ReservationRef> ReservationIds::decode(std::string_view text) {
-  const auto bytes = from_base64url(text);
-  if (!bytes) return std::nullopt;
-  const auto digest = impl_->tag(bytes->data());
-  if (CRYPTO_memcmp(digest.data(), bytes->data() + 16, tag_bytes) != 0) return std::nullopt;
-  return ReservationRef{SaleHandle{get_big_endian(bytes->data())}, Number{get_big_endian(bytes->data() + 8)}};
+  const auto id = read(text);
+  if (!id) return std::nullopt;
+  return incarnations().find(id->sale, id->told);
+}
+
+Number ReservationIds::told(ReservationRef ref) {
+  return value(ref.number) == 0 ? ref.number : Number{incarnations().told(ref).number};
+}
+
+ToldSequence ReservationIds::told_sequence(SaleHandle sale, std::uint64_t sequence) {
+  return incarnations().told_sequence(sale, sequence);
 }
 
 KeyHash hash_key(std::string_view customer, std::string_view sale, std::string_view key) {

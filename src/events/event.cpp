@@ -119,7 +119,7 @@ Event read_event(const json::object& object) {
   event.sale = members.text("sale", limits::sale_id_bytes);
   event.sequence = static_cast<std::uint64_t>(members.integer("sequence", 1));
   event.reservation = members.text_or_null("reservation", engine::reservation_id_length);
-  if (event.type >= EventType::reservation_queued && event.reservation.size() != engine::reservation_id_length) {
+  if (event.type >= EventType::reservation_queued && !engine::is_reservation_id_length(event.reservation.size())) {
     throw members.wrong("reservation", fmt::format("an id of {} characters", engine::reservation_id_length));
   }
   if (!members.is_null("number")) event.number = Number{static_cast<std::uint64_t>(members.integer("number", 1))};
@@ -131,15 +131,21 @@ Event read_event(const json::object& object) {
   return event;
 }
 
+std::string id_of(SaleHandle sale, engine::ToldSequence told) {
+  if (told.incarnation == no_incarnation) return fmt::format("{}-{}", value(sale), told.sequence);
+  return fmt::format("{}-{:08x}-{}", value(sale), value(told.incarnation), told.sequence);
+}
+
 }  // namespace
 
 Event event_of(const EventView& view, engine::ReservationIds& ids) {
+  const engine::ToldSequence told = ids.told_sequence(view.ref.sale, view.sale_sequence);
   Event event;
-  event.id = fmt::format("{}-{}", value(view.ref.sale), view.sale_sequence);
+  event.id = id_of(view.ref.sale, told);
   event.type = view.type;
   event.sale = view.sale_id;
-  event.sequence = view.sale_sequence;
-  event.number = view.ref.number;
+  event.sequence = told.sequence;
+  event.number = ids.told(view.ref);
   event.at = view.at;
   event.value = view.value;
   if (view.type < EventType::reservation_queued) return event;

@@ -22,10 +22,12 @@ inline constexpr int event_version = 1;
 inline constexpr std::size_t event_bytes = 4'096;
 
 struct Event {
-  std::string id;  ///< `HANDLE-SEQUENCE`: the same however often it is delivered; of this store only
+  /// `HANDLE-INCARNATION-SEQUENCE`, or `HANDLE-SEQUENCE` where there is no incarnation: the same however often it is
+  /// delivered; of this store only.
+  std::string id;
   EventType type{};
   std::string sale;
-  std::uint64_t sequence = 0;  ///< in the sale, from 1, no gaps
+  std::uint64_t sequence = 0;  ///< in the sale, from 1, rising; without gaps unless the store lost part of its past
   std::string reservation;     ///< the id; empty where it is of the sale
   Number number{};
   std::string reference;  ///< empty: none

@@ -1,6 +1,6 @@
 // Payments, put together: their io_context and its thread, the gateway, the cashier, the worker.
 //
-//   PaymentService payments(engine, engine::ReservationIds(engine.secret()), simulated(options));
+//   PaymentService payments(engine, engine::ReservationIds(engine.identity()), simulated(options));
 //   Api api(engine, ids, &payments.cashier(), hooks);
 //   payments.start();
 //   ... serve ...

@@ -375,6 +375,15 @@ void Ledger::clear_changes() {
   ++impl_->context.batch;
 }
 
+bool Ledger::knows(SaleHandle sale) const { return impl_->by_handle.contains(value(sale)); }
+
+std::vector<SaleHandle> Ledger::sales() const {
+  std::vector<SaleHandle> handles;
+  for (const auto& [handle, entry] : impl_->by_handle) handles.push_back(SaleHandle{handle});
+  std::ranges::sort(handles);
+  return handles;
+}
+
 SaleRecord Ledger::record_of(SaleHandle sale) const { return impl_->known(sale).record(); }
 
 ReservationRecord Ledger::record_of(ReservationRef ref) const {

@@ -28,6 +28,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace firstcome::sale {
 
@@ -100,6 +101,11 @@ class Ledger {
   ReservationRecord record_of(ReservationRef ref) const;
   /// The same into a record that is used again and again, so that its strings keep their capacity.
   void read_record(ReservationRef ref, ReservationRecord& record) const;
+
+  /// Whether it is in memory.
+  bool knows(SaleHandle sale) const;
+  /// Those in memory, by handle. Cost: their number.
+  std::vector<SaleHandle> sales() const;
 
   /// Building again: sales first, then each sale's reservations by rising number without gaps, then `finish_restore`.
   /// `now` decides which keys are still young enough. Returns what is wrong with it, if anything.

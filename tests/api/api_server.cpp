@@ -104,10 +104,10 @@ void ApiServer::open() {
     };
     return std::make_unique<Borrowed>(gateway_);
   };
-  payments_ = std::make_unique<payment::PaymentService>(*engine_, engine::ReservationIds(engine_->secret()), borrow);
+  payments_ = std::make_unique<payment::PaymentService>(*engine_, engine::ReservationIds(engine_->identity()), borrow);
   ApiHooks hooks;
   hooks.post = [this](std::move_only_function<void()> task) { server_.load()->post(std::move(task)); };
-  api_ = std::make_unique<Api>(*engine_, engine::ReservationIds(engine_->secret()), &payments_->cashier(),
+  api_ = std::make_unique<Api>(*engine_, engine::ReservationIds(engine_->identity()), &payments_->cashier(),
                                std::move(hooks));
   engine_->on_ready([this] {
     if (net::HttpServer* server = server_.load()) server->wake();

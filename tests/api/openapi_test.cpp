@@ -194,8 +194,12 @@ TEST_F(Contract, AnswersAsItSays) {
   ask("GET", "/v1/events", "");
   ask("GET", "/v1/events", "", "", "?x=1");
   ask("GET", "/v1/events", "", "", "?sale=nobody");
+  const std::string settle = "/v1/losses/settle";
+  ask("POST", settle, "", R"({"by":"mina","reason":"refunded"})");
+  ask("POST", settle, "", "{");
+  ask("POST", settle, "", "{}");
   for (const std::string plain :
-       {"/v1/orders", "/v1/orders/{reservation}", "/healthz", "/readyz", "/metrics", "/openapi.yaml"}) {
+       {"/v1/orders", "/v1/orders/{reservation}", "/v1/losses", "/healthz", "/readyz", "/metrics", "/openapi.yaml"}) {
     ask("GET", plain, "x");
     ask("GET", plain, "x", "", "?x=1");
   }

@@ -14,7 +14,7 @@ TEST_F(ReserveOverHttp, AHoldWithEveryMember) {
   EXPECT_EQ(reply.status, 201U);
   EXPECT_EQ(reply.field("location"), "/v1/reservations/" + reply.id());
   EXPECT_EQ(reply.field("retry-after"), "");
-  EXPECT_EQ(reply.id().size(), 38U);
+  EXPECT_EQ(reply.id().size(), 40U);
   EXPECT_EQ(reply.text,
             R"({"id":")" + reply.id() +
                 R"(","sale":"s","customer":"c-1","quantity":2,"reference":"my-7","state":"held","number":1,)"

@@ -71,6 +71,62 @@ TEST(ReservationId, RefusesOtherLengthsAndOtherStores) {
   EXPECT_FALSE(ReservationIds(secret_of(2)).decode(good));
 }
 
+ReservationIds ids_of(const Incarnations& incarnations) {
+  return ReservationIds(std::make_shared<StoreIdentity>(secret_of(1), incarnations));
+}
+
+TEST(ReservationId, IsReadWithItsIncarnation) {
+  Incarnations incarnations;
+  incarnations.begin(Incarnation{0xabcdef01}, SaleHandle{1});
+  ReservationIds ids = ids_of(incarnations);
+  for (const ReservationRef ref :
+       {ReservationRef{SaleHandle{1}, Number{1}}, ReservationRef{SaleHandle{~0ULL}, Number{(1ULL << 40U) - 1}}}) {
+    const std::string text = text_of(ids.encode(ref));
+    EXPECT_EQ(text.size(), reservation_id_length);
+    EXPECT_EQ(ids.decode(text), ref);
+    EXPECT_EQ(ids.read(text)->told, (ToldNumber{Incarnation{0xabcdef01}, value(ref.number)}));
+  }
+}
+
+TEST(ReservationId, OfAStoreFromBeforeThereWereIncarnationsStaysWhatItWas) {
+  const ReservationRef old{SaleHandle{2}, Number{3}};
+  const std::string before = text_of(ReservationIds(secret_of(1)).encode(old));
+  Incarnations incarnations;
+  incarnations.begin(Incarnation{9}, SaleHandle{3});
+  incarnations.begin(Era{SaleHandle{2}, 3, 8, Incarnation{9}, 0, 0});
+  ReservationIds ids = ids_of(incarnations);
+  EXPECT_EQ(text_of(ids.encode(old)), before);
+  EXPECT_EQ(ids.decode(before), old);
+  const std::string after = text_of(ids.encode({SaleHandle{2}, Number{4}}));
+  EXPECT_EQ(after.size(), reservation_id_length);
+  EXPECT_EQ(after.substr(0, reservation_id_of_sale), before.substr(0, reservation_id_of_sale));
+}
+
+TEST(ReservationId, OfOneIncarnationIsNoneOfAnother) {
+  Incarnations before;
+  before.begin(Incarnation{1}, SaleHandle{1});
+  Incarnations after;
+  after.begin(Incarnation{2}, SaleHandle{1});
+  const ReservationRef ref{SaleHandle{1}, Number{3}};
+  const std::string given_before = text_of(ids_of(before).encode(ref));
+  EXPECT_NE(given_before, text_of(ids_of(after).encode(ref)));
+  EXPECT_FALSE(ids_of(after).decode(given_before));
+  EXPECT_TRUE(ids_of(after).read(given_before)) << "it is one of this store, though of another past";
+}
+
+TEST(ReservationId, FollowsAnIncarnationThatBeginsWhileItIsUsed) {
+  const auto identity = std::make_shared<StoreIdentity>(secret_of(1));
+  ReservationIds ids(identity);
+  const ReservationRef ref{SaleHandle{1}, Number{3}};
+  const std::string before = text_of(ids.encode(ref));
+  Incarnations incarnations;
+  incarnations.begin(Era{SaleHandle{1}, 2, 5, Incarnation{7}, 10, 0});
+  identity->set(incarnations);
+  EXPECT_NE(text_of(ids.encode(ref)), before);
+  EXPECT_EQ(ids.told(ref), Number{13});
+  EXPECT_FALSE(ids.decode(before));
+}
+
 TEST(HashKey, TellsItsPartsApart) {
   EXPECT_EQ(hash_key("a", "s", "k"), hash_key("a", "s", "k"));
   EXPECT_NE(hash_key("ab", "c", "k"), hash_key("a", "bc", "k"));

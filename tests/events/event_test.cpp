@@ -77,7 +77,7 @@ TEST(Event, ThatIsNoneIsRefusedWithTheMemberAndTheRule) {
   EXPECT_THAT(refusal(replaced(good, "reservation-confirmed", "reservation-eaten")),
               ::testing::HasSubstr("\"type\" must be a known type, not \"reservation-eaten\""));
   EXPECT_THAT(refusal(replaced(good, "\"sequence\":42", "\"sequence\":0")), ::testing::HasSubstr("\"sequence\""));
-  EXPECT_THAT(refusal(replaced(good, "rrrr", "rr")), ::testing::HasSubstr("\"reservation\""));
+  EXPECT_THAT(refusal(replaced(good, "rrrr", "rrr")), ::testing::HasSubstr("\"reservation\""));
   EXPECT_THAT(refusal(replaced(good, "\"quantity\":2", "\"quantity\":\"2\"")),
               ::testing::HasSubstr("\"body.quantity\""));
   EXPECT_THAT(refusal(replaced(good, "\"at\":\"2023", "\"at\":\"last")), ::testing::HasSubstr("\"at\""));

@@ -135,6 +135,9 @@ struct FakeStore final : OrderStore {
   Result<void> summaries(const std::optional<std::string>&, const std::function<bool(const OrderSummary&)>&) override {
     return {};
   }
+  Result<std::vector<firstcome::events::Told>> told() override { return std::vector<firstcome::events::Told>{}; }
+  Result<void> settle(std::span<const std::string>, const Discard&) override { return {}; }
+  Result<std::vector<std::string>> settled() override { return std::vector<std::string>{}; }
   Result<std::uint64_t> count(const std::string&, const std::string&) override { return 0; }
   World& world;
 };

@@ -124,7 +124,7 @@ class RelayTest : public ::testing::Test {
     options.look_through = 20ms;
     options.first_pause = 1ms;
     options.longest_pause = 5ms;
-    auto made = std::make_unique<Relay>(engine(), engine::ReservationIds(engine().secret()),
+    auto made = std::make_unique<Relay>(engine(), engine::ReservationIds(engine().identity()),
                                         std::make_unique<ToShore>(shore), nullptr, options);
     made->start();
     return made;
@@ -132,7 +132,11 @@ class RelayTest : public ::testing::Test {
   std::uint64_t undelivered() { return ask(FindUndelivered{}).events; }
   std::vector<std::string> expected_ids() const {
     std::vector<std::string> ids;
-    for (int i = 1; i <= customers + 1; ++i) ids.push_back(fmt::format("1-{}", i));
+    const auto incarnations = thread->engine().identity()->incarnations();
+    for (int i = 1; i <= customers + 1; ++i) {
+      const auto told = incarnations->told_sequence(SaleHandle{1}, static_cast<std::uint64_t>(i));
+      ids.push_back(fmt::format("1-{:08x}-{}", value(told.incarnation), i));
+    }
     return ids;
   }
 
@@ -155,7 +159,7 @@ TEST_F(RelayTest, BringsEveryEventOnceAndInOrder) {
 }
 
 TEST_F(RelayTest, IsWokenByTheEngineLongBeforeItLooksByItself) {
-  Relay one(engine(), engine::ReservationIds(engine().secret()), std::make_unique<ToShore>(shore), nullptr,
+  Relay one(engine(), engine::ReservationIds(engine().identity()), std::make_unique<ToShore>(shore), nullptr,
             {.look_through = 1h});
   engine().on_events(one.doorbell());
   one.start();
@@ -271,7 +275,7 @@ struct RefusingSpace final : LockSpace {
 TEST_F(RelayTest, TellsThatItsLeasesAreRefusedAndAsksAgain) {
   auto locks = std::make_unique<RefusingSpace>();
   RefusingSpace& space = *locks;
-  Relay one(engine(), engine::ReservationIds(engine().secret()), std::make_unique<ToShore>(shore), std::move(locks),
+  Relay one(engine(), engine::ReservationIds(engine().identity()), std::make_unique<ToShore>(shore), std::move(locks),
             {.look_through = 20ms});
   one.start();
   ASSERT_TRUE(eventually([&] { return !one.trouble().empty(); }));
@@ -313,7 +317,7 @@ struct WithATornStream final : Engine {
 
 TEST_F(RelayTest, StaysInTroubleWhileOneStreamIsStuckAndOthersAreDelivered) {
   WithATornStream with_torn(engine());
-  Relay one(with_torn, engine::ReservationIds(engine().secret()), std::make_unique<ToShore>(shore), nullptr,
+  Relay one(with_torn, engine::ReservationIds(engine().identity()), std::make_unique<ToShore>(shore), nullptr,
             {.look_through = 5ms, .first_pause = 1ms, .longest_pause = 5ms});
   one.start();
   ASSERT_TRUE(eventually([&] { return one.counters().failures >= 3; }));
@@ -354,7 +358,7 @@ TEST_F(RelayTest, OneOfSeveralIsActiveAndAnotherTakesOver) {
   Shore first_shore;
   Shore second_shore;
   const auto start = [&](Shore& at) {
-    auto made = std::make_unique<Relay>(engine(), engine::ReservationIds(engine().secret()),
+    auto made = std::make_unique<Relay>(engine(), engine::ReservationIds(engine().identity()),
                                         std::make_unique<ToShore>(at), std::make_unique<SharedSpace>(*locks),
                                         RelayOptions{.look_through = 20ms, .first_pause = 1ms, .longest_pause = 5ms});
     made->start();

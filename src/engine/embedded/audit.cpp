@@ -1,7 +1,9 @@
 #include "engine/embedded/audit.hpp"
 
 #include "engine/auditor.hpp"
+#include "engine/embedded/past_rows.hpp"
 #include "engine/embedded/rows.hpp"
+#include "engine/past.hpp"
 
 #include <fmt/format.h>
 
@@ -34,6 +36,10 @@ sqlite::Result<AuditAnswer> audit(sqlite::Connection& connection, const AuditSal
     auditor.take(record);
   }
   if (code != SQLITE_DONE) return std::unexpected(rows->error());
+  const auto losses = read_losses(connection);
+  if (!losses) return std::unexpected(losses.error());
+  for (const Loss& loss : *losses)
+    if (loss.sale == sale.record.handle && !loss.settled) auditor.mismatch(text_of(loss));
   AuditAnswer answer = auditor.finish();
   if (sum == RowCheck::damaged) {
     answer.mismatches.insert(answer.mismatches.begin(), "the sale's own row has a wrong checksum");

@@ -118,6 +118,8 @@ EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply(Operation& operation, 
           operation.answer = find_undelivered();
         } else if constexpr (std::is_same_v<C, DeliverEvents>) {
           operation.answer = apply_to_outbox(command);
+        } else if constexpr (std::is_same_v<typename C::Answer, LossesAnswer>) {
+          operation.answer = apply_to_past(command);
         } else {
           operation.answer = ledger.apply(command, now);
         }

@@ -99,8 +99,9 @@ std::expected<std::unique_ptr<EmbeddedEngine>, Failure> EmbeddedEngine::open(Emb
   auto store = Store::open(path, options.vfs, found->outbox, options.outbox_keep);
   if (!store)
     return std::unexpected(refused(fmt::format("{} cannot be written: {}", path.string(), store.error().text)));
-  return std::unique_ptr<EmbeddedEngine>(new EmbeddedEngine(
-      std::make_unique<Impl>(std::move(options), std::move(*lock), std::move(*found), std::move(*store))));
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(*lock), std::move(*found), std::move(*store));
+  if (auto begun = impl->begin_incarnation(); !begun) return std::unexpected(std::move(begun.error()));
+  return std::unique_ptr<EmbeddedEngine>(new EmbeddedEngine(std::move(impl)));
 }
 
 EmbeddedEngine::EmbeddedEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -114,12 +115,15 @@ void EmbeddedEngine::on_ready(std::function<void()> wake) { impl_->wake = std::m
 std::optional<std::chrono::steady_clock::time_point> EmbeddedEngine::turn() noexcept { return impl_->turn(); }
 EmbeddedCounters EmbeddedEngine::counters() const { return impl_->counters(); }
 const StoreSecret& EmbeddedEngine::secret() const { return impl_->meta.secret; }
+std::shared_ptr<const StoreIdentity> EmbeddedEngine::identity() const { return impl_->identity; }
 
 EmbeddedEngine::Impl::Impl(EmbeddedOptions given, DataLock taken, Recovered found, Store opened)
     : options(std::move(given)),
       path(options.data / "firstcome.db"),
       lock(std::move(taken)),
       meta(found.meta),
+      past(std::move(found.past)),
+      identity(std::make_shared<StoreIdentity>(meta.secret)),
       store(std::move(opened)),
       ledger(std::move(found.ledger)),
       queue(options.queue_operations),
@@ -132,6 +136,7 @@ EmbeddedEngine::Impl::Impl(EmbeddedOptions given, DataLock taken, Recovered foun
   restore_locks(found);
   counted.reservations = found.reservations;
   counted.undelivered = store.outbox().undelivered();
+  delivered_at_start = store.outbox().delivered;
   for (const SaleHandle sale : found.leaving) removals.push_back({sale, 1, 0});
 }
 
@@ -157,7 +162,8 @@ void EmbeddedEngine::Impl::wake_owner() {
 
 Readiness EmbeddedEngine::Impl::readiness() const {
   const std::lock_guard guard(trouble_mutex);
-  return {trouble.empty(), trouble};
+  if (!trouble.empty()) return {false, trouble};
+  return {true, notice};
 }
 
 EmbeddedCounters EmbeddedEngine::Impl::counters() const {
@@ -175,6 +181,7 @@ EmbeddedCounters EmbeddedEngine::Impl::counters() const {
   counters.undelivered = counted.undelivered;
   counters.clock_steps = counted.clock_steps;
   counters.wall_ahead_ms = counted.wall_ahead_ms;
+  counters.losses = counted.losses;
   return counters;
 }
 

@@ -16,6 +16,7 @@
 //   - a turn does a bounded number of things that time brings (ends of holds, grants, refusals) and answers a bounded
 //     length of lists; operations of a sale that has more due wait for a later turn, those of other sales do not
 //   - nobody but the turn writes the file
+//   - every start is a new incarnation, so ids are not given twice though the file may be a backup (past.cpp)
 #pragma once
 
 #include "engine/driven_engine.hpp"
@@ -73,6 +74,7 @@ struct EmbeddedCounters {
   std::uint64_t undelivered = 0;  ///< events
   std::uint64_t clock_steps = 0;  ///< of the wall clock, a second or more
   std::int64_t wall_ahead_ms = 0;
+  std::uint64_t losses = 0;  ///< of the past, that nobody has settled
 };
 
 /// Thread safety: `submit`, `readiness`, `counters`, `name` from any thread; `turn` from the owner only, which is the
@@ -97,6 +99,7 @@ class EmbeddedEngine final : public DrivenEngine {
 
   EmbeddedCounters counters() const;
   const StoreSecret& secret() const override;
+  std::shared_ptr<const StoreIdentity> identity() const override;
   std::vector<EngineFigure> figures() const override;
   void on_events(std::function<void(SaleHandle)> notify) override;
 

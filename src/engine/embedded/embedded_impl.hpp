@@ -101,6 +101,15 @@ struct EmbeddedEngine::Impl {
   UndeliveredAnswer find_undelivered() const;
   DeliveredAnswer apply_to_outbox(const DeliverEvents& command);
 
+  // --- the owner's: the past (past.cpp) ---
+  std::expected<void, Failure> begin_incarnation();
+  Written change_past(PastChanges changes);
+  void note_losses();
+  std::expected<Answer, Failure> apply_to_past(const ComparePast& command);
+  std::expected<Answer, Failure> apply_to_past(const SettleLosses& command);
+  std::expected<Answer, Failure> apply_to_past(const ListLosses& command) const;
+  bool delivered_since_start() const;
+
   // --- the owner's: when the disk fails (trouble.cpp) ---
   void handle_failed_write(const Written& written);
   std::optional<SteadyTime> refuse_and_probe();
@@ -118,6 +127,8 @@ struct EmbeddedEngine::Impl {
   const std::filesystem::path path;
   DataLock lock;
   StoreMeta meta;
+  Past past;  ///< the owner's
+  const std::shared_ptr<StoreIdentity> identity;
   Store store;
   sale::Ledger ledger;
   OperationQueue queue;
@@ -140,6 +151,7 @@ struct EmbeddedEngine::Impl {
   std::size_t listed_bytes = 0;       ///< of this turn's lists
   bool more_finished_reads = false;
   std::vector<Operation*> rejected;
+  std::uint64_t delivered_at_start = 0;
   std::uint64_t delivering = 0;   ///< the watermark that the next commit stores; 0: as it is
   std::vector<Operation*> reads;  ///< of this batch, to be read after its commit
   lock::LockBook locks{limits::locks_waiting, limits::locks_held};
@@ -160,10 +172,11 @@ struct EmbeddedEngine::Impl {
 
   mutable std::mutex trouble_mutex;
   std::string trouble;  ///< empty: ready
+  std::string notice;   ///< what an operator should see to, though it is ready
 
   struct {
     std::atomic<std::uint64_t> turns{0}, commits{0}, operations{0}, overloaded{0}, failed_commits{0}, reservations{0},
-        log_bytes{0}, locks_held{0}, locks_waiting{0}, undelivered{0}, clock_steps{0};
+        log_bytes{0}, locks_held{0}, locks_waiting{0}, undelivered{0}, clock_steps{0}, losses{0};
     std::atomic<std::int64_t> wall_ahead_ms{0};
   } counted;
 

@@ -23,6 +23,8 @@ std::vector<EngineFigure> EmbeddedEngine::figures() const {
       {gauge, "firstcome_engine_wall_ahead_seconds", "By how much the wall clock is ahead of the engine's time",
        [this] { return static_cast<double>(counters().wall_ahead_ms) / 1'000; }},
       {gauge, "firstcome_outbox_undelivered", "Events that were not delivered yet", read(&Counters::undelivered)},
+      {gauge, "firstcome_store_losses", "Parts of its past that the store has lost and nobody has settled",
+       read(&Counters::losses)},
   };
 }
 

@@ -137,6 +137,7 @@ class Loader {
     if (auto read = load_reservations(); !read) return std::unexpected(std::move(read.error()));
     if (auto read = load_locks(); !read) return std::unexpected(std::move(read.error()));
     if (auto read = load_marks(); !read) return std::unexpected(std::move(read.error()));
+    if (auto read = load_past(); !read) return std::unexpected(std::move(read.error()));
     for (const auto& [handle, sale] : sales_)
       if (sale.life == SaleRow::Life::kept && sale.stored != sale.last_number)
         return damaged(options_, fmt::format("sale {} gave {} numbers, and {} reservations are stored", handle,
@@ -276,6 +277,15 @@ class Loader {
     return {};
   }
 
+  Checked<void> load_past() {
+    auto past = read_past(connection_);
+    if (!past) return refuse(options_, past.error());
+    found_.past = std::move(*past);
+    if (const auto first = found_.past.incarnations.last_beginning())
+      found_.ledger.restore_last_handle(SaleHandle{value(*first) - 1});
+    return {};
+  }
+
   Checked<void> load_last_of_sales() {
     auto statement = connection_.prepare("SELECT sale, max(seq) FROM outbox WHERE seq > ? GROUP BY sale");
     if (!statement) return refuse(options_, statement.error());
@@ -325,7 +335,7 @@ class Loader {
 
   const RecoveryOptions& options_;
   Connection& connection_;
-  Recovered found_{{}, sale::Ledger(with_random_seed()), {}, 0, {}, {}, 0, {}};
+  Recovered found_{{}, sale::Ledger(with_random_seed()), {}, 0, {}, {}, {}, 0, {}};
   std::map<std::uint64_t, Sale> sales_;  ///< by handle
   SaleHandle last_handle_{};
   Sale* last_sale_ = nullptr;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "engine/embedded/outbox_marks.hpp"
+#include "engine/embedded/past_rows.hpp"
 #include "engine/embedded/schema.hpp"
 #include "lock/lock_book.hpp"
 #include "sale/ledger.hpp"
@@ -29,6 +30,7 @@ struct Recovered {
   std::uint64_t last_lock_token = 0;
   Instant now;  ///< of the last commit; the engine's time goes on from there at the earliest
   OutboxMarks outbox;
+  Past past;
   std::uint64_t reservations = 0;   ///< stored
   std::vector<SaleHandle> leaving;  ///< deleted sales whose reservations are still to be removed
 };

@@ -116,6 +116,25 @@ sqlite::Error from_errno(const char* what, const std::filesystem::path& path) {
 constexpr const char* delivery_table =
     "CREATE TABLE delivery(id INTEGER PRIMARY KEY CHECK (id = 1), upto INTEGER NOT NULL, crc INTEGER NOT NULL);";
 
+constexpr const char* past_tables = R"sql(
+CREATE TABLE incarnation(
+  first_sale INTEGER PRIMARY KEY, incarnation INTEGER NOT NULL, begun_at INTEGER NOT NULL, crc INTEGER NOT NULL
+);
+CREATE TABLE era(
+  sale INTEGER NOT NULL, after_number INTEGER NOT NULL, after_sequence INTEGER NOT NULL, incarnation INTEGER NOT NULL,
+  added_to_number INTEGER NOT NULL, added_to_sequence INTEGER NOT NULL, crc INTEGER NOT NULL,
+  PRIMARY KEY(sale, after_number, after_sequence)
+) WITHOUT ROWID;
+CREATE TABLE loss(
+  id INTEGER PRIMARY KEY,
+  sale INTEGER NOT NULL, sale_id TEXT NOT NULL, incarnation INTEGER NOT NULL,
+  number_from INTEGER NOT NULL, number_upto INTEGER NOT NULL,
+  sequence_from INTEGER NOT NULL, sequence_upto INTEGER NOT NULL,
+  witness TEXT NOT NULL, found_at INTEGER NOT NULL, settled_at INTEGER, settled_by TEXT, reason TEXT,
+  crc INTEGER NOT NULL
+);
+)sql";
+
 void remove_leftovers(const std::filesystem::path& path) {
   for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {
     std::error_code ignored;  // whatever it was, the opening that follows tells
@@ -126,9 +145,9 @@ void remove_leftovers(const std::filesystem::path& path) {
 sqlite::Result<void> fill(sqlite::Connection& connection, const StoreMeta& meta) {
   const std::string sql = fmt::format(
       "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; BEGIN; PRAGMA application_id = {}; "
-      "PRAGMA user_version = {}; {} {} {} {} {} {}",
+      "PRAGMA user_version = {}; {} {} {} {} {} {} {}",
       application_id, schema_version, tables, sales_view(), reservations_view(), events_view(), locks_table_and_view(),
-      delivery_table);
+      delivery_table, past_tables);
   if (auto made = connection.execute(sql.c_str()); !made) return made;
   if (auto written = write_meta(connection, meta); !written) return written;
   if (auto committed = connection.execute("COMMIT"); !committed) return committed;
@@ -154,9 +173,11 @@ sqlite::Result<void> upgrade_store(sqlite::Connection& connection) {
   const auto version = connection.integer("PRAGMA user_version");
   if (!version) return std::unexpected(version.error());
   if (*version == schema_version) return {};
-  const std::string locks = *version < 2 ? locks_table_and_view() : std::string();
-  const std::string sql =
-      fmt::format("BEGIN IMMEDIATE; {} {} PRAGMA user_version = {}; COMMIT", locks, delivery_table, schema_version);
+  std::string sql = "BEGIN IMMEDIATE; ";
+  if (*version < 2) sql += locks_table_and_view();
+  if (*version < 3) sql += delivery_table;
+  if (*version < 4) sql += past_tables;
+  sql += fmt::format("PRAGMA user_version = {}; COMMIT", schema_version);
   return connection.execute(sql.c_str());
 }
 

@@ -2,7 +2,8 @@
 //
 // Tables: `meta` (one row: which store this is), `sale` (a row each, written again with every commit that touches the
 // sale), `reservation` and `outbox` (the hot ones), `delivery` (one row: up to where the outbox is delivered), `lock`
-// (a row for each name that is held, and one without a name for the last token). Views for people: `sales`,
+// (a row for each name that is held, and one without a name for the last token), `incarnation`, `era` and `loss` (see
+// past_rows.hpp; written at a start, and when a loss is found or settled). Views for people: `sales`,
 // `reservations`, `events`, `locks`. Rows of the hot tables stay short: what has its usual value is NULL. Nothing but
 // the primary keys is indexed.
 #pragma once
@@ -22,8 +23,9 @@ namespace firstcome::engine {
 
 /// "1stC", in the file's header, so that `file` and other programs can tell whose it is.
 inline constexpr std::int32_t application_id = 0x31737443;
-inline constexpr std::int64_t schema_version = 3;
-/// 2 brought locks, 3 the mark of what is delivered; an earlier store is brought up to date when it is opened.
+inline constexpr std::int64_t schema_version = 4;
+/// 2 brought locks, 3 the mark of what is delivered, 4 incarnations; an earlier store is brought up to date when it is
+/// opened.
 inline constexpr std::int64_t oldest_schema_version = 1;
 
 /// The row of `meta`.

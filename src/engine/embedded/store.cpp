@@ -253,6 +253,20 @@ Result<void> Store::touch_meta(Instant now) {
   return write_meta(connection_, *meta);
 }
 
+Written Store::write_past(const PastChanges& changes) {
+  return transaction([&]() -> Result<void> {
+    if (changes.incarnation != no_incarnation) {
+      auto done = write_incarnation(connection_, changes.incarnation, changes.first_sale, changes.now);
+      if (!done) return done;
+    }
+    for (const Era& era : changes.eras)
+      if (auto done = write_era(connection_, era); !done) return done;
+    for (const auto& [place, loss] : changes.losses)
+      if (auto done = write_loss(connection_, place, loss); !done) return done;
+    return {};
+  });
+}
+
 Written Store::probe(Instant now) {
   return transaction([&] { return touch_meta(now); });
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "engine/embedded/outbox_marks.hpp"
+#include "engine/embedded/past_rows.hpp"
 #include "engine/embedded/rows.hpp"
 #include "engine/embedded/sqlite.hpp"
 #include "sale/ledger.hpp"
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace firstcome::engine {
@@ -32,6 +34,15 @@ struct Written {
   sqlite::Error error;  ///< unless committed
 };
 
+/// What changes in the store's past. Losses stand at their place in the list.
+struct PastChanges {
+  Instant now;
+  Incarnation incarnation = no_incarnation;  ///< the one that begins; none: none does
+  SaleHandle first_sale{1};                  ///< the first that is to be made in it
+  std::vector<Era> eras;
+  std::vector<std::pair<std::size_t, Loss>> losses;
+};
+
 /// For the owner's thread only. After a transaction that was not committed, `reopen` before the next; after one that
 /// was locked out, try again.
 class Store {
@@ -45,6 +56,9 @@ class Store {
   /// delivered up to `delivered` (as far as it was: nothing to store), in one transaction.
   Written write(const sale::Ledger& ledger, const sale::Changes& changes, const lock::LockBook& locks,
                 std::uint64_t delivered, Instant now);
+
+  /// In a transaction of its own.
+  Written write_past(const PastChanges& changes);
 
   /// A write that changes nothing that anybody reads: whether the file takes writes again.
   Written probe(Instant now);

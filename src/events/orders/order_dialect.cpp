@@ -31,6 +31,16 @@ std::string_view OrderDialect::payment_conflict() const {
          " OR (payments.payment_id = '' AND excluded.payment_id <> '')";
 }
 
+std::string_view OrderDialect::told_conflict() const {
+  return " ON CONFLICT (sale, handle, incarnation) DO UPDATE SET"
+         " reservation = CASE WHEN excluded.number > firstcome_told.number THEN excluded.reservation"
+         " ELSE firstcome_told.reservation END,"
+         " number = CASE WHEN excluded.number > firstcome_told.number THEN excluded.number"
+         " ELSE firstcome_told.number END,"
+         " sequence = CASE WHEN excluded.sequence > firstcome_told.sequence THEN excluded.sequence"
+         " ELSE firstcome_told.sequence END";
+}
+
 namespace {
 
 class Postgresql final : public OrderDialect {
@@ -71,7 +81,14 @@ class Mariadb final : public OrderDialect {
            " COALESCE(account_number, VALUES(account_number))),"
            " sequence = GREATEST(payments.sequence, VALUES(sequence))";
   }
+  // The reservation first: an assignment sees those before it.
+  std::string_view told_conflict() const override {
+    return " ON DUPLICATE KEY UPDATE"
+           " reservation = IF(VALUES(number) > number, VALUES(reservation), reservation),"
+           " number = GREATEST(number, VALUES(number)), sequence = GREATEST(sequence, VALUES(sequence))";
+  }
   std::string_view keep_existing() const override { return " ON DUPLICATE KEY UPDATE event_id = VALUES(event_id)"; }
+  std::string_view keep_settled() const override { return " ON DUPLICATE KEY UPDATE reason = reason"; }
   std::string_view skip_locked() const override { return " FOR UPDATE SKIP LOCKED"; }
   std::string_view lock_rows() const override { return " FOR UPDATE"; }
   std::string words_of(std::string sentence) const override {

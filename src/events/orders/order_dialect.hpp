@@ -20,8 +20,12 @@ class OrderDialect {
   /// Ended by these: `INSERT INTO orders (...) VALUES (...), (...)`, and the same of payments.
   virtual std::string_view order_conflict() const;
   virtual std::string_view payment_conflict() const;
+  /// Ends `INSERT INTO firstcome_told (...) VALUES (...), (...)`: what is higher counts.
+  virtual std::string_view told_conflict() const;
   /// What makes an INSERT pass over a row that is there.
   virtual std::string_view keep_existing() const { return " ON CONFLICT DO NOTHING"; }
+  /// The same of `firstcome_settled`.
+  virtual std::string_view keep_settled() const { return " ON CONFLICT DO NOTHING"; }
   /// Behind a SELECT of rows that another service may be trying too.
   virtual std::string_view skip_locked() const { return ""; }
   /// Behind a SELECT of rows that are going to be changed.

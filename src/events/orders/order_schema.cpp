@@ -48,6 +48,19 @@ const SchemaStep& version_1() {
   return step;
 }
 
+// What the database was told of each sale, and orders of which an operator has said that they are dealt with.
+const SchemaStep& version_2() {
+  static const SchemaStep step{
+      "CREATE TABLE{if_not_exists} firstcome_told ("
+      " sale {id} NOT NULL, handle BIGINT NOT NULL, incarnation BIGINT NOT NULL, reservation {id} NOT NULL,"
+      " number BIGINT NOT NULL, sequence BIGINT NOT NULL, PRIMARY KEY (sale, handle, incarnation)){table_end}",
+      "CREATE TABLE{if_not_exists} firstcome_settled ("
+      " reservation {id} NOT NULL PRIMARY KEY, settled_by {text} NOT NULL, reason {long_text} NOT NULL,"
+      " settled_at BIGINT NOT NULL){table_end}",
+  };
+  return step;
+}
+
 constexpr std::string_view other_tables = "'orders', 'payments', 'failed_events', 'discarded_events'";
 
 std::uint64_t tables_named(SqlSession& session, std::string_view names) {
@@ -101,7 +114,7 @@ void bring_up_to_date(SqlSession& session, std::span<const SchemaStep> steps) {
 }  // namespace
 
 std::span<const SchemaStep> order_schema() {
-  static const std::array steps{version_1()};
+  static const std::array steps{version_1(), version_2()};
   return steps;
 }
 

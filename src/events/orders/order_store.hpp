@@ -8,6 +8,7 @@
 #include "engine/sql/database_url.hpp"
 #include "engine/sql/sql_failure.hpp"
 #include "events/event.hpp"
+#include "events/orders/told.hpp"
 
 #include <cstdint>
 #include <expected>
@@ -205,9 +206,17 @@ class OrderStore {
   /// Calls `each` with every order of the sale, by number, read in pages: memory stays small, and an order that is
   /// stored meanwhile may be missing. `each` returns whether to go on.
   virtual Result<void> export_orders(const std::string& sale, const std::function<bool(const Order&)>& each) = 0;
-  /// The same of what an audit compares, of one sale or of all, by reservation.
+  /// The same of what an audit compares, of one sale or of all, by reservation, but for those that are
+  /// settled.
   virtual Result<void> summaries(const std::optional<std::string>& sale,
                                  const std::function<bool(const OrderSummary&)>& each) = 0;
+  /// What the database was told of each sale.
+  virtual Result<std::vector<Told>> told() = 0;
+  /// Keeps that an operator has dealt with the orders of these reservations, which `summaries` and `count` leave out
+  /// from then on. The orders stay.
+  virtual Result<void> settle(std::span<const std::string> reservations, const Discard& why) = 0;
+  /// Of which reservations that was said.
+  virtual Result<std::vector<std::string>> settled() = 0;
   /// Orders of the sale, returned ones among them, whose reservations' ids begin with `prefix`: a sale that was deleted
   /// may have had the same name.
   virtual Result<std::uint64_t> count(const std::string& sale, const std::string& prefix) = 0;

@@ -4,12 +4,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace firstcome::events {
 
 using engine::number_in;
 namespace {
 
 constexpr std::size_t page_rows = 1'000;
+
+constexpr std::string_view not_settled =
+    "NOT EXISTS (SELECT 1 FROM firstcome_settled s WHERE s.reservation = orders.reservation)";
 
 constexpr std::string_view order_columns =
     "o.reservation, o.sale, o.number, o.customer, o.quantity, o.amount, o.currency, o.reference, o.state, o.sequence,"
@@ -120,8 +125,9 @@ SqlOrderStore::Result<void> SqlOrderStore::summaries(const std::optional<std::st
     const auto page = with_session([&](SqlSession& session) {
       const std::string of_sale = sale ? " AND sale = " + literal(*sale) : "";
       return session.ask(fmt::format("SELECT reservation, sale, customer, quantity, amount, currency, reference, state"
-                                     " FROM orders WHERE reservation > {}{} ORDER BY reservation LIMIT {}",
-                                     literal(after), of_sale, rows),
+                                     " FROM orders WHERE reservation > {}{} AND {} ORDER BY reservation"
+                                     " LIMIT {}",
+                                     literal(after), of_sale, not_settled, rows),
                          8);
     });
     if (!page) return std::unexpected(page.error());
@@ -135,11 +141,44 @@ SqlOrderStore::Result<void> SqlOrderStore::summaries(const std::optional<std::st
   }
 }
 
+SqlOrderStore::Result<std::vector<Told>> SqlOrderStore::told() {
+  return with_session([](SqlSession& session) { return read_told(session); });
+}
+
+SqlOrderStore::Result<void> SqlOrderStore::settle(std::span<const std::string> reservations, const Discard& why) {
+  return with_session([&](SqlSession& session) {
+    SqlTransaction transaction(session);
+    for (std::size_t from = 0; from < reservations.size(); from += order_batch_rows) {
+      std::string sql = "INSERT INTO firstcome_settled (reservation, settled_by, reason, settled_at) VALUES ";
+      engine::SqlValues values(sql, session.dialect());
+      for (const std::string& reservation :
+           reservations.subspan(from, std::min(order_batch_rows, reservations.size() - from))) {
+        values.begin_row();
+        values.text(reservation).text(why.by).text(why.reason).instant(options_.now());
+        values.end_row();
+      }
+      sql += order_dialect_of(session).keep_settled();
+      session.run(sql);
+    }
+    transaction.commit();
+  });
+}
+
+SqlOrderStore::Result<std::vector<std::string>> SqlOrderStore::settled() {
+  return with_session([](SqlSession& session) {
+    std::vector<std::string> reservations;
+    for (const auto& row : session.ask("SELECT reservation FROM firstcome_settled", 1)) {
+      reservations.push_back(row[0].value_or(""));
+    }
+    return reservations;
+  });
+}
+
 SqlOrderStore::Result<std::uint64_t> SqlOrderStore::count(const std::string& sale, const std::string& prefix) {
   return with_session([&](SqlSession& session) {
     return session.ask_number("SELECT COUNT(*) FROM orders WHERE sale = " + literal(sale) +
                               " AND substr(reservation, 1, " + std::to_string(prefix.size()) +
-                              ") = " + literal(prefix));
+                              ") = " + literal(prefix) + " AND " + std::string(not_settled));
   });
 }
 

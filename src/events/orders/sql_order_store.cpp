@@ -107,6 +107,7 @@ Stored SqlOrderStore::store_all(SqlSession& session, std::span<const Event> even
     refused = writer.write_all_but(units);
   }
   Stored stored = park_all(session, behind, refused);
+  note_told(session, told_by(events));
   transaction.commit();
   stored.written = events.size() - stored.parked;
   return stored;

@@ -36,6 +36,9 @@ class SqlOrderStore final : public OrderStore {
   Result<void> export_orders(const std::string& sale, const std::function<bool(const Order&)>& each) override;
   Result<void> summaries(const std::optional<std::string>& sale,
                          const std::function<bool(const OrderSummary&)>& each) override;
+  Result<std::vector<Told>> told() override;
+  Result<void> settle(std::span<const std::string> reservations, const Discard& why) override;
+  Result<std::vector<std::string>> settled() override;
   Result<std::uint64_t> count(const std::string& sale, const std::string& prefix) override;
 
  private:

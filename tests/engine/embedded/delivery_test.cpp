@@ -265,7 +265,7 @@ TEST_F(Delivery, TheFeedOfOneSaleLeavesTheOthersOut) {
 
 TEST_F(Delivery, AStoreOfBeforeThereWereDeliveriesIsBroughtUpToDate) {
   reserve(2);
-  change_file("DROP TABLE delivery; PRAGMA user_version = 2");
+  change_file("DROP TABLE incarnation; DROP TABLE era; DROP TABLE loss; DROP TABLE delivery; PRAGMA user_version = 2");
   harness.reopen();
   EXPECT_EQ(behind().items.size(), 3U);
   EXPECT_EQ(deliver(3).outcome, Outcome::done);

@@ -171,7 +171,11 @@ TEST(EmbeddedLocksInAnOldStore, AreAddedWhenItIsOpened) {
   harness.close();
   {  // as the first release made it
     auto connection = engine::sqlite::Connection::open(harness.file(), engine::sqlite::Access::read_write, "").value();
-    connection.execute("DROP VIEW locks; DROP TABLE lock; DROP TABLE delivery; PRAGMA user_version = 1").value();
+    connection
+        .execute(
+            "DROP TABLE incarnation; DROP TABLE era; DROP TABLE loss; DROP TABLE delivery; DROP VIEW locks;"
+            " DROP TABLE lock; PRAGMA user_version = 1")
+        .value();
   }
   harness.reopen();
   EXPECT_EQ(harness.ask(GetSale{"s"}).value().sale.held, 1);

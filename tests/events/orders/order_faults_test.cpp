@@ -292,7 +292,8 @@ TEST_P(OrderFaults, TablesOfSomebodyElseAreNotTaken) {
 
 TEST_P(OrderFaults, ManyServicesMayMakeTheTablesAtOnce) {
   store.reset();
-  for (const char* table : {"orders", "payments", "failed_events", "discarded_events", "firstcome_schema"}) {
+  for (const char* table : {"orders", "payments", "failed_events", "discarded_events", "firstcome_told",
+                            "firstcome_settled", "firstcome_schema"}) {
     database->console().run(fmt::format("DROP TABLE {}", table));
   }
   auto options = database->options();
