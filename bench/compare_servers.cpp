@@ -29,6 +29,9 @@ namespace {
 using namespace firstcome::testing;
 using namespace std::chrono_literals;
 
+/// Java's own compilers, all of them: it runs for long.
+const KafkaServerOptions as_usual{.java_arguments = {}};
+
 constexpr int killed_by = 128;
 constexpr int unavailable = 69;
 
@@ -49,7 +52,7 @@ class Servers {
       tell("--mysql", mariadb_->url(), "mariadb", mariadb_->pid());
     });
     start("Kafka", fetch_kafka().empty(), [this] {
-      kafka_ = std::make_unique<KafkaServer>();
+      kafka_ = std::make_unique<KafkaServer>(as_usual);
       tell("--kafka", kafka_->url(), "kafka", kafka_->pid());
     });
   }

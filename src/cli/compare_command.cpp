@@ -220,7 +220,8 @@ int list_ways() {
 void add_servers(CLI::App& command, CompareWords& words) {
   const std::string group = "Servers; ways whose server is not given are left out";
   command.add_option("--postgresql", words.postgresql, "postgresql://USER:PASSWORD@HOST:PORT/DATABASE")->group(group);
-  command.add_option("--mysql", words.mysql, "mysql://USER:PASSWORD@HOST:PORT/DATABASE, a MariaDB")->group(group);
+  command.add_option("--mysql,--mariadb", words.mysql, "mysql://USER:PASSWORD@HOST:PORT/DATABASE, a MariaDB")
+      ->group(group);
   command.add_option("--redis", words.redis, "redis://HOST:PORT")->group(group);
   command.add_option("--redlock", words.redlock, "redlock://HOST:PORT,HOST:PORT,HOST:PORT")->group(group);
   command.add_option("--kafka", words.kafka, "kafka://HOST:PORT")->group(group);

@@ -41,6 +41,8 @@ engine::GuardedOptions guarded_options(const ServeOptions& options) {
   guarded.lease = Milliseconds{options.guard_lease_ms};
   guarded.wait = Milliseconds{options.guard_wait_ms};
   guarded.commit_after = Milliseconds{options.commit_after_ms};
+  guarded.admit_per_tick = options.admit_per_tick;
+  guarded.tick = Milliseconds{options.tick_ms};
   guarded.workers = options.guard_workers;
   guarded.queue_operations = options.queue_limit;
   guarded.node = options.node;

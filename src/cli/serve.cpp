@@ -8,6 +8,7 @@
 #include "cli/process.hpp"
 #include "cli/sales_file.hpp"
 #include "engine/engine_with_locks.hpp"
+#include "engine/guarded/guarded_options.hpp"
 #include "engine/sql/sql_session.hpp"
 #include "net/http_origin.hpp"
 #include "net/http_server.hpp"
@@ -91,10 +92,24 @@ payment::MakeGateway choose_gateway(const ServeOptions& options) {
   return payment::over_http(provider);
 }
 
-/// Null: the engine keeps them itself (embedded), or says that it has none (guarded). Throws CLI::ValidationError where
-/// the URL is none.
+/// Beside the guard's own locks, of the same kind. Null: the guard is no lock on Redis.
+std::unique_ptr<LockSpace> locks_of_guard(const ServeOptions& options, std::shared_ptr<LockObserver> observer) {
+  const auto guard = engine::guard_kind_of(options.guard);
+  if (!guard || !engine::uses_locks(*guard)) return nullptr;
+  const LockKind kind = *guard == engine::GuardKind::redisson     ? LockKind::redisson
+                        : *guard == engine::GuardKind::setnx_spin ? LockKind::setnx
+                        : *guard == engine::GuardKind::setnx_try  ? LockKind::setnx_try
+                                                                  : LockKind::fifo;
+  auto space =
+      open_locks(options.locks.empty() ? options.inventory : options.locks, kind, {.observer = std::move(observer)});
+  if (!space) throw CLI::ValidationError("--locks", space.error());
+  return std::move(*space);
+}
+
+/// Null: the engine keeps them itself (embedded), or says that it has none (most guards). Throws CLI::ValidationError
+/// where the URL is none.
 std::unique_ptr<LockSpace> choose_locks(const ServeOptions& options, std::shared_ptr<LockObserver> observer) {
-  if (options.engine == "guarded") return nullptr;  // there --locks is the guard's
+  if (options.engine == "guarded") return locks_of_guard(options, std::move(observer));
   const bool beside_the_sales = options.locks.empty();
   if (options.locks == "embedded" && options.engine != "embedded") {
     throw CLI::ValidationError("--locks", "embedded needs --engine embedded");

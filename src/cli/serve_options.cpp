@@ -52,6 +52,9 @@ void add_guard(CLI::App& command, ServeOptions& options) {
   option("--guard-lease-ms", options.guard_lease_ms, "For how long a lock is held at most; nobody renews it");
   option("--guard-wait-ms", options.guard_wait_ms, "How long a request waits for the guard; then 409 busy");
   option("--guard-workers", options.guard_workers, "Threads that sell, each with a session of its own");
+  option("--admit-per-tick", options.admit_per_tick,
+         "A waiting room before the guard: how many requests to buy are let in each tick; 0: all at once");
+  option("--tick-ms", options.tick_ms, "How long a tick of the waiting room is");
   option("--node", options.node, "This server's name in what is told of an oversell");
 }
 

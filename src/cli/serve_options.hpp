@@ -46,6 +46,8 @@ struct ServeOptions {
   std::int64_t guard_lease_ms = 3'000;
   std::int64_t guard_wait_ms = 10'000;
   std::int64_t commit_after_ms = 0;
+  std::uint32_t admit_per_tick = 0;
+  std::int64_t tick_ms = 100;
   std::size_t guard_workers = 16;
 
   std::uint64_t outbox_limit = limits::outbox_undelivered;  ///< 0: none

@@ -196,11 +196,13 @@ PostgresServer::PostgresServer(Sync sync) : SqlTestServer("postgresql"), sync_(s
 
 ChildOptions PostgresServer::command() const {
   const auto set = [](const std::string& what) { return "--" + what; };
-  return as_postgres((postgres_programs() / "postgres").string(),
-                     {"-D", (folder() / "data").string(), set("port=" + std::to_string(port())),
-                      set("listen_addresses=127.0.0.1"), set("unix_socket_directories=" + folder().string()),
-                      set(sync_ == Sync::at_each_commit ? "fsync=on" : "fsync=off"), set("max_connections=300"),
-                      set("shared_buffers=16MB"), set("autovacuum=off")});
+  const bool as_a_shop = sync_ == Sync::at_each_commit;
+  return as_postgres(
+      (postgres_programs() / "postgres").string(),
+      {"-D", (folder() / "data").string(), set("port=" + std::to_string(port())), set("listen_addresses=127.0.0.1"),
+       set("unix_socket_directories=" + folder().string()), set("max_connections=300"),
+       set(as_a_shop ? "fsync=on" : "fsync=off"), set(as_a_shop ? "shared_buffers=128MB" : "shared_buffers=16MB"),
+       set(as_a_shop ? "autovacuum=on" : "autovacuum=off")});
 }
 
 std::string PostgresServer::ask_in(const std::string& database, const std::string& statement) const {
@@ -233,21 +235,21 @@ void MariadbServer::install() {
 }
 
 ChildOptions MariadbServer::command() const {
+  const bool as_a_shop = sync_ == Sync::at_each_commit;
   ChildOptions options;
   options.program = mariadb_program;
-  options.arguments = {
-      "--no-defaults",
-      "--datadir=" + (folder() / "data").string(),
-      "--port=" + std::to_string(port()),
-      "--bind-address=127.0.0.1",
-      "--socket=" + (folder() / "socket").string(),
-      "--pid-file=" + (folder() / "pid").string(),
-      "--skip-log-bin",
-      small_log,
-      "--skip-name-resolve",
-      "--max-connections=300",
-      sync_ == Sync::at_each_commit ? "--innodb-flush-log-at-trx-commit=1" : "--innodb-flush-log-at-trx-commit=2",
-      "--innodb-buffer-pool-size=16M"};
+  options.arguments = {"--no-defaults",
+                       "--datadir=" + (folder() / "data").string(),
+                       "--port=" + std::to_string(port()),
+                       "--bind-address=127.0.0.1",
+                       "--socket=" + (folder() / "socket").string(),
+                       "--pid-file=" + (folder() / "pid").string(),
+                       "--skip-log-bin",
+                       as_a_shop ? "--innodb-log-file-size=96M" : small_log,
+                       "--skip-name-resolve",
+                       "--max-connections=300",
+                       as_a_shop ? "--innodb-flush-log-at-trx-commit=1" : "--innodb-flush-log-at-trx-commit=2",
+                       as_a_shop ? "--innodb-buffer-pool-size=128M" : "--innodb-buffer-pool-size=16M"};
   if (geteuid() == 0) options.arguments.emplace_back("--user=root");
   return options;
 }

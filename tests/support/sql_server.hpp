@@ -28,7 +28,8 @@ namespace firstcome::testing {
 /// What a commit waits for.
 enum class Sync : std::uint8_t {
   by_the_system,   ///< nothing: tests lose no power
-  at_each_commit,  ///< as a shop's database does, and as is fair where speed is compared
+  at_each_commit,  ///< as a shop's database does, and as is fair where speed is compared; with a shop's buffers (128
+                   ///< MB)
 };
 
 /// What the two have in common. The user is `shop`, the password `secret`, the database `shop`.

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -60,7 +61,8 @@ class Compare : public ::testing::Test {
   boost::json::value report_of_once(const std::string& ways, const RedisServer& redis, std::vector<std::string> more) {
     const auto json = folder.path() / "report.json";
     more.insert(more.end(), {"--ways", ways, "--redis", "redis://" + redis.address(), "--json", json.string(),
-                             "--seconds", "0.6", "--repeats", "1", "--customers", "1000", "--rate", "500"});
+                             "--seconds", "0.6", "--repeats", "1", "--rate", "500"});
+    if (std::ranges::find(more, "--customers") == more.end()) more.insert(more.end(), {"--customers", "1000"});
     ran = compare(std::move(more));
     const std::string text = read(json);
     EXPECT_FALSE(text.empty()) << ran.output << ran.error;
@@ -138,6 +140,38 @@ TEST_F(Compare, SeesGuardsBreakThatAreNoneAndOthersHold) {
   const auto row = rows_of(report).at("redis/fifo");
   EXPECT_GT(row.at("commands_per_sale").to_number<double>(), 1);
   EXPECT_GT(row.at("guard_waits").to_number<double>(), 0);
+}
+
+TEST_F(Compare, SellsTicketsThatAreHeldAndPaidUnderLocks) {
+  FIRSTCOME_NEEDS_REDIS();
+  const RedisServer redis;
+  const auto path = folder.path() / "seats.json";
+  std::ofstream(path) << R"({"name": "seats", "kind": "ticket", "stock": 20, "customers": 60, "limit_per_customer": 2,
+                            "hold_ms": 1000, "payment": "client", "abandon": 0.3, "units_each": "1-2"})";
+  const auto report = report_of("embedded,sqlite/optimistic,redis/setnx-spin,redis/redisson,redis/setnx-try/queue",
+                                redis, {"--scenario", path.string(), "--loop", "closed", "--customers", "60"});
+  const auto rows = rows_of(report);
+  ASSERT_EQ(rows.size(), 5U) << ran.output;
+  for (const auto& [way, row] : rows) {
+    EXPECT_EQ(text_of(row, "found"), "exact") << way << ran.output;
+    EXPECT_EQ(row.at("sold").to_number<int>(), 20) << way << ": also those that somebody walked away from";
+    EXPECT_GT(row.at("abandoned").to_number<int>(), 0) << way;
+  }
+}
+
+TEST_F(Compare, TakesALockOfEachOrderSheetAndCountsOpenOrdersOnGuardedWaysToo) {
+  FIRSTCOME_NEEDS_REDIS();
+  const RedisServer redis;
+  const auto locked =
+      report_of("redis/setnx-try,redis/redisson", redis, {"--scenario", "double-click-lock", "--loop", "closed"});
+  for (const auto& [way, row] : rows_of(locked)) EXPECT_EQ(text_of(row, "found"), "exact") << way << ran.output;
+  EXPECT_EQ(rows_of(locked).size(), 2U);
+  const auto open = report_of("redis/redisson", redis,
+                              {"--scenario", "double-click-max-open", "--loop", "closed", "--customers", "200"});
+  const auto row = rows_of(open).at("redis/redisson");
+  EXPECT_EQ(text_of(row, "found"), "exact") << ran.output;
+  EXPECT_EQ(row.at("reserved").to_number<int>(), 200) << "one each";
+  EXPECT_THAT(ran.output, HasSubstr("200 held"));
 }
 
 TEST_F(Compare, KillsAServerInTheMiddleOfASale) {

@@ -118,7 +118,6 @@ TEST_P(GuardedWays, SayWhatIsNotSupportedAndServeSalesOfAFileAtTheStart) {
   for (const auto& [method, target] : std::vector<std::pair<std::string, std::string>>{{"POST", location + "/cancel"},
                                                                                        {"POST", location + "/payment"},
                                                                                        {"DELETE", "/v1/sales/tee"},
-                                                                                       {"GET", "/v1/locks/a"},
                                                                                        {"GET", "/v1/events"}}) {
     const HttpAnswer answer = server.ask(method, target);
     EXPECT_EQ(answer.status, 501U) << method << " " << target << " " << answer.body;

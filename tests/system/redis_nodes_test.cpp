@@ -62,9 +62,9 @@ TEST(RedisNodes, EndTheHoldsOfOneThatWasKilled) {
   FIRSTCOME_NEEDS_REDIS();
   RedisServer redis;
   Nodes nodes(2, "redis://" + redis.address());
-  create_sale(nodes[0].port(), R"({"id":"tee","kind":"ticket","stock":1,"hold_ms":2000})");
+  create_sale(nodes[0].port(), R"({"id":"tee","kind":"ticket","stock":1,"hold_ms":10000})");
   EXPECT_EQ(reserve_at(nodes[0].port(), "first").state, "held");
-  const auto held_until = SteadyClock::now() + 2s;
+  const auto held_until = SteadyClock::now() + 10s;
   const Reserved waits = reserve_at(nodes[1].port(), "second");
   EXPECT_EQ(waits.state, "queued");
   nodes.kill(0);

@@ -35,10 +35,11 @@ class Book {
   virtual void roll_back() noexcept = 0;
 
   // PayTime::after: each a transaction of its own, in which the stock is changed by a relative amount.
+  // False: the order does not wait for payment.
   /// The charge succeeded.
-  virtual void mark_paid(SaleHandle sale, Number number) = 0;
-  /// The charge failed: the order goes, the units come back.
-  virtual void take_back(SaleHandle sale, Number number, Units quantity) = 0;
+  virtual bool mark_paid(const Purchase& purchase, Number number) = 0;
+  /// The charge failed, or never came: the units come back.
+  virtual bool take_back(const Purchase& purchase, Number number, After after) = 0;
 };
 
 }  // namespace firstcome::engine

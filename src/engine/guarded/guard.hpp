@@ -1,6 +1,7 @@
 // Guards that stand beside an inventory: nothing, a mutex of this process, a lock of our library.
 #pragma once
 
+#include "engine/guarded/commit_times.hpp"
 #include "engine/guarded/guarded_options.hpp"
 
 #include <atomic>
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -47,6 +49,10 @@ struct NodeParts {
   const GuardedOptions& options;
   Guard* guard = nullptr;  ///< null: the guard is the inventory's own
   GuardWaits& waits;       ///< `guard` counts by itself; guards of an inventory add here what they wait
+  /// Of an inventory in SQLite, which has one writer: the node's sessions write one after the other. Null: they let
+  /// SQLite see to that.
+  std::timed_mutex* writer = nullptr;
+  CommitTimes* commits = nullptr;  ///< where sellers by a guard beside the inventory tell their commits; null: nowhere
 };
 
 /// REQUIRES: one of none, mutex, setnx_try, setnx_spin, redisson, fifo, redlock. The error says what is wrong with

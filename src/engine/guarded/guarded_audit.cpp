@@ -14,7 +14,8 @@ namespace {
 std::uint64_t customers_over_limit(const SaleView& sale, std::span<const OrderRow> orders) {
   if (!sale.terms.limit_per_customer) return 0;
   std::unordered_map<std::string_view, Units> units_of;
-  for (const OrderRow& order : orders) units_of[order.customer] += order.quantity;
+  for (const OrderRow& order : orders)
+    if (!order.ended) units_of[order.customer] += order.quantity;
   return static_cast<std::uint64_t>(std::ranges::count_if(
       units_of, [&](const auto& customer) { return customer.second > *sale.terms.limit_per_customer; }));
 }
@@ -33,6 +34,7 @@ AuditAnswer audit_of(const SaleView& sale, std::span<const OrderRow> orders) {
   answer.stock = sale.terms.stock;
   answer.available = sale.available;
   for (const OrderRow& order : orders) {
+    if (order.ended) continue;
     (order.paid ? answer.sold : answer.held) += order.quantity;
     answer.orders_wanted += order.paid ? 1 : 0;
   }

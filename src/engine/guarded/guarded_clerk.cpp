@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 #include <variant>
@@ -15,45 +16,77 @@ constexpr std::uint32_t page = 10'000;
 constexpr std::uint32_t sales_page = 100;
 /// Of an audit, while orders come in.
 constexpr int most_looks = 5;
+/// Of who finds that all is held.
+constexpr Milliseconds look_again{1'000};
 
 Failure failure_of(const InventoryFailure& failure) {
   const bool unknown = failure.kind == InventoryFailure::Kind::unknown;
   return {unknown ? FailureCode::outcome_unknown : FailureCode::store_unavailable, failure.sentence};
 }
 
-ReservationView view_of(const OrderRow& order, const GuardedSale& sale) {
-  ReservationView view;
-  view.ref = {sale.handle, order.number};
-  view.sale_id = sale.terms.id;
-  view.customer = order.customer;
-  view.quantity = order.quantity;
-  view.reference = order.reference;
-  view.state = order.paid ? ReservationState::confirmed : ReservationState::held;
-  view.amount = order.quantity * sale.terms.unit_price;
-  view.currency = sale.terms.currency;
-  view.created_at = order.at;
-  return view;
+ReservationState state_of(const OrderRow& order) {
+  if (order.ended) return *order.ended == After::declined ? ReservationState::cancelled : ReservationState::expired;
+  return order.paid ? ReservationState::confirmed : ReservationState::held;
+}
+
+/// Who pays for an order, or gives it back.
+Purchase holder_of(const OrderRow& order, const GuardedSale& sale) {
+  Purchase held;
+  held.sale = sale.handle;
+  held.terms = sale.terms;
+  held.customer = order.customer;
+  held.quantity = order.quantity;
+  return held;
+}
+
+/// Whether an order of this guard can be given back later, by whoever looks after it.
+bool can_hold(GuardKind guard) {
+  using enum GuardKind;
+  return guard != unique_key && guard != incr && guard != sadd_incr && guard != limiter;
 }
 
 bool is_yes(Outcome outcome) { return outcome == Outcome::done || outcome == Outcome::unchanged; }
 
 }  // namespace
 
-std::optional<std::string> unsupported_member(const SaleTerms& terms) {
+std::optional<std::string> unsupported_member(const SaleTerms& terms, const GuardedOptions& options) {
   const auto no = [](std::string_view member, std::string_view why) {
     return fmt::format("{}: a guarded engine {}", member, why);
   };
   if (terms.queue) return no("queue", "has no waiting queue.");
   if (terms.standby == Standby::yes) return no("standby", "has no standby: nothing waits for a unit.");
-  if (terms.max_open) return no("max_open", "has no open reservations: it sells at once or not at all.");
   if (terms.opens_at) return no("opens_at", "sells from the sale's creation on.");
   if (terms.closes_at) return no("closes_at", "sells as long as there is stock.");
-  if (terms.hold.count() > 0 && terms.payment == PaymentMode::client) {
-    return no("payment",
-              "holds nothing for clients: it charges within the request (payment 'auto') or not at all "
-              "(hold_ms 0).");
+  const std::string_view guard = text_of(options.guard);
+  if (terms.max_open && (!can_hold(options.guard) || options.guard == GuardKind::one_statement)) {
+    return no("max_open", fmt::format("with --guard {} does not count a customer's open orders.", guard));
+  }
+  if (holds_for_customers(terms) && !can_hold(options.guard)) {
+    return no("payment", fmt::format("with --guard {} cannot give a unit back later: it charges within the request "
+                                     "(payment 'auto') or not at all (hold_ms 0).",
+                                     guard));
   }
   return std::nullopt;
+}
+
+ReservationView GuardedClerk::view_of(const OrderRow& order, const GuardedSale& sale) const {
+  ReservationView view;
+  view.ref = {sale.handle, order.number};
+  view.sale_id = sale.terms.id;
+  view.customer = order.customer;
+  view.quantity = order.quantity;
+  view.reference = order.reference;
+  view.state = state_of(order);
+  view.amount = order.quantity * sale.terms.unit_price;
+  view.currency = sale.terms.currency;
+  view.created_at = order.at;
+  if (order.ended == After::declined) view.reason = Reason::payment_failed;
+  if (!holds_for_customers(sale.terms)) return view;
+  view.expires_at = order.at + sale.terms.hold;
+  if (view.state == ReservationState::held) {
+    view.expires_in = std::max(*view.expires_at - instant_of(options_->now()), Milliseconds{0});
+  }
+  return view;
 }
 
 void GuardedClerk::try_to_open() {
@@ -115,13 +148,24 @@ GuardedClerk::Result GuardedClerk::decide(const Reserve& command) {
   const Sold sold = session_->sell(purchase);
   answer.outcome = sold.outcome;
   answer.left = sold.left;
+  if (sold.outcome == Outcome::sold_out && holds_for_customers(sale->terms)) return with_holds(answer, *sale);
   if (!is_yes(sold.outcome)) return answer;
   answer.ref = {sale->handle, sold.number};
-  answer.state = ReservationState::confirmed;
+  answer.state = holds_for_customers(sale->terms) ? ReservationState::held : ReservationState::confirmed;
   answer.created_at = sold.at;
   answer.hold = sale->terms.hold;
   answer.amount = command.quantity * sale->terms.unit_price;
   answer.currency = sale->terms.currency;
+  return answer;
+}
+
+/// Nothing is left, but it may come back.
+ReserveAnswer GuardedClerk::with_holds(ReserveAnswer answer, const GuardedSale& sale) {
+  const std::optional<SaleView> view = session_->sale(sale.terms.id);
+  if (!view || view->held == 0) return answer;
+  answer.outcome = Outcome::sold_out_holds_pending;
+  answer.left = view->held;
+  answer.retry_after = std::min<Milliseconds>(sale.terms.hold, look_again);
   return answer;
 }
 
@@ -144,7 +188,7 @@ GuardedClerk::Result GuardedClerk::decide(const ListReservations& command) {
 }
 
 GuardedClerk::Result GuardedClerk::decide(const CreateSale& command) {
-  if (auto member = unsupported_member(command.terms)) {
+  if (auto member = unsupported_member(command.terms, *options_)) {
     return std::unexpected(Failure{FailureCode::not_supported, std::move(*member)});
   }
   SaleAnswer answer = session_->create(command.terms);
@@ -178,6 +222,7 @@ std::vector<OrderRow> GuardedClerk::all_orders(SaleHandle sale) {
 /// The stock and the orders are read one after the other. Orders that come between the two would look like a mistake,
 /// so a look that finds one is taken again.
 GuardedClerk::Result GuardedClerk::decide(const AuditSale& command) {
+  write_down_commits();
   AuditAnswer answer;
   for (int looks = 0; looks < most_looks; ++looks) {
     const std::optional<SaleView> sale = session_->sale(command.sale);
@@ -186,6 +231,102 @@ GuardedClerk::Result GuardedClerk::decide(const AuditSale& command) {
     if (answer.ok) break;
   }
   return answer;
+}
+
+/// An order as it stands.
+ReservationAnswer GuardedClerk::told(Outcome outcome, ReservationRef ref, const GuardedSale& sale) {
+  const std::optional<OrderRow> order = session_->order(ref);
+  if (!order) return {};
+  return {outcome, view_of(*order, sale)};
+}
+
+/// A plain service makes no claim before it charges: the provider knows the reservation's id, and charges it once.
+GuardedClerk::Result GuardedClerk::decide(const BeginPayment& command) {
+  const GuardedSale* const sale = known(command.ref.sale);
+  if (sale == nullptr) return ReservationAnswer{};
+  const std::optional<OrderRow> order = session_->order(command.ref);
+  if (!order) return ReservationAnswer{};
+  ReservationAnswer answer{Outcome::done, view_of(*order, *sale)};
+  if (!holds_for_customers(sale->terms)) {
+    answer.outcome = Outcome::not_client_payment;
+  } else if (order->ended) {
+    answer.outcome = *order->ended == After::declined ? Outcome::payment_failed : Outcome::hold_expired;
+  } else if (order->paid) {
+    answer.outcome = Outcome::unchanged;
+  } else if (answer.reservation.expires_in == Milliseconds{0}) {
+    answer.outcome = Outcome::hold_expired;
+  }
+  return answer;
+}
+
+GuardedClerk::Result GuardedClerk::decide(const FinishPayment& command) {
+  const GuardedSale* const sale = known(command.ref.sale);
+  if (sale == nullptr) return ReservationAnswer{};
+  const std::optional<OrderRow> order = session_->order(command.ref);
+  if (!order) return ReservationAnswer{};
+  const Purchase held = holder_of(*order, *sale);
+  switch (command.charge) {
+    case Charge::charged: {
+      if (session_->mark_paid(held, order->number)) return told(Outcome::done, command.ref, *sale);
+      const ReservationAnswer now = told(Outcome::unchanged, command.ref, *sale);
+      const bool has_it = now.reservation.state == ReservationState::confirmed;
+      return ReservationAnswer{has_it ? Outcome::unchanged : Outcome::paid_unfulfilled, now.reservation};
+    }
+    case Charge::declined: {
+      const bool given_back = session_->end_hold(held, order->number, After::declined);
+      return told(given_back ? Outcome::payment_failed : Outcome::hold_expired, command.ref, *sale);
+    }
+    case Charge::unreachable:
+      break;
+  }
+  return told(Outcome::gateway_unavailable, command.ref, *sale);
+}
+
+/// Nothing is kept of a refund.
+GuardedClerk::Result GuardedClerk::decide(const FinishRefund& command) {
+  const GuardedSale* const sale = known(command.ref.sale);
+  if (sale == nullptr) return ReservationAnswer{};
+  return told(Outcome::done, command.ref, *sale);
+}
+
+void GuardedClerk::take_care() {
+  try {
+    if (!open_) open();
+    if (!learned_) learn_sales();
+    write_down_commits();
+    end_holds();
+  } catch (const InventoryFailure& failure) {
+    open_ = open_ && failure.kind == InventoryFailure::Kind::conflict;
+  } catch (const std::exception&) {  // as in `answer`
+    open_ = false;
+  }
+}
+
+/// After a restart nobody may ask for a sale whose holds must end.
+void GuardedClerk::learn_sales() {
+  std::string after;
+  for (;;) {
+    const std::vector<SaleView> views = session_->sales(after, sales_page);
+    for (const SaleView& view : views) sales_->add(view);
+    if (views.size() < sales_page) break;
+    after = views.back().terms.id;
+  }
+  learned_ = true;
+}
+
+void GuardedClerk::write_down_commits() {
+  if (commits_ == nullptr) return;
+  const std::vector<CommitTime> times = commits_->take();
+  if (!times.empty()) session_->keep_commit_times(times);
+}
+
+/// Of sales that this node has met. What several nodes find at once, one of them ends.
+void GuardedClerk::end_holds() {
+  for (const GuardedSale* const sale : sales_->that_hold()) {
+    const Instant before = instant_of(options_->now()) - sale->terms.hold;
+    for (const OrderRow& order : session_->unpaid(sale->handle, before))
+      session_->end_hold(holder_of(order, *sale), order.number, After::expired);
+  }
 }
 
 GuardedClerk::Result GuardedClerk::decide(const TakePaymentTasks& /*command*/) { return PaymentTasksAnswer{}; }

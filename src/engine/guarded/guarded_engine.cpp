@@ -4,9 +4,9 @@
 #include "engine/guarded/guarded_clerk.hpp"
 #include "engine/guarded/redis/redis_inventory.hpp"
 #include "engine/guarded/sql/sql_inventory.hpp"
+#include "engine/guarded/waiting_line.hpp"
 
 #include <condition_variable>
-#include <deque>
 #include <latch>
 #include <mutex>
 #include <stop_token>
@@ -19,14 +19,22 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds unready_after_failure{1};
+/// How often somebody looks for holds that have ended, and commits to be written down.
+constexpr std::chrono::milliseconds care_every{100};
 
 Failure overloaded() { return {FailureCode::overloaded, "too many requests wait for a worker"}; }
+/// Of a request to buy: there was nothing to buy.
+bool found_nothing(const GuardedClerk::Result& result) {
+  const auto* const answer = result ? std::get_if<ReserveAnswer>(&*result) : nullptr;
+  return answer != nullptr && answer->outcome == Outcome::sold_out;
+}
+
 Failure stopping() { return {FailureCode::stopping, "the engine stops"}; }
 
 }  // namespace
 
 struct GuardedEngine::Impl {
-  explicit Impl(GuardedOptions given) : options(std::move(given)) {}
+  explicit Impl(GuardedOptions given) : options(std::move(given)), waiting(options.admit_per_tick, options.tick) {}
   /// Whom it would wake may have gone already.
   ~Impl() {
     {
@@ -41,6 +49,7 @@ struct GuardedEngine::Impl {
   std::expected<void, Failure> open();
   GuardedClerk make_clerk();
   void work(GuardedClerk clerk);
+  void take_care(GuardedClerk clerk, const std::stop_token& stop);
   Operation* next();
   void finish(Operation& operation, GuardedClerk::Result result);
   void look_at(const GuardedClerk::Result& result);
@@ -50,14 +59,17 @@ struct GuardedEngine::Impl {
   GuardWaits waits;
   std::stop_source waits_end;    ///< of those who wait for a lock
   std::unique_ptr<Guard> guard;  ///< null: it is the inventory's own
+  std::timed_mutex writer;
+  CommitTimes commits;
   std::shared_ptr<RedisCaller> redis;
   StoreSecret secret{};
   KnownSales sales;
   std::vector<std::thread> workers;
+  std::jthread caretaker;
 
   mutable std::mutex mutex;  ///< protects what follows
   std::condition_variable arrived;
-  std::deque<Operation*> waiting;
+  WaitingLine waiting;
   std::vector<Operation*> done;
   bool stopped = false;
   std::function<void()> wake;
@@ -106,27 +118,46 @@ std::expected<void, Failure> GuardedEngine::Impl::open() {
     });
   }
   opened->wait();
+  caretaker = std::jthread(
+      [this, clerk = make_clerk()](const std::stop_token& stop) mutable { take_care(std::move(clerk), stop); });
   return {};
 }
 
 GuardedClerk GuardedEngine::Impl::make_clerk() {
-  const NodeParts parts{.options = options, .guard = guard.get(), .waits = waits};
-  return {redis ? make_redis_inventory(parts, redis) : make_sql_inventory(parts), sales};
+  const NodeParts parts{
+      .options = options, .guard = guard.get(), .waits = waits, .writer = &writer, .commits = &commits};
+  return {redis ? make_redis_inventory(parts, redis) : make_sql_inventory(parts), parts, sales};
 }
 
 void GuardedEngine::Impl::work(GuardedClerk clerk) {
   while (Operation* const operation = next()) finish(*operation, clerk.answer(operation->command));
 }
 
+void GuardedEngine::Impl::take_care(GuardedClerk clerk, const std::stop_token& stop) {
+  std::mutex nobody;
+  std::condition_variable_any stopped_caring;
+  std::unique_lock lock(nobody);
+  while (!stop.stop_requested()) {
+    clerk.take_care();
+    stopped_caring.wait_for(lock, stop, care_every, [] { return false; });
+  }
+}
+
 /// Null: the engine stops.
 Operation* GuardedEngine::Impl::next() {
   std::unique_lock lock(mutex);
-  arrived.wait(lock, [this] { return stopped || !waiting.empty(); });
-  if (stopped) return nullptr;
-  Operation* const operation = waiting.front();
-  waiting.pop_front();
-  ++working;
-  return operation;
+  for (;;) {
+    if (stopped) return nullptr;
+    if (Operation* const operation = waiting.next(SteadyClock::now())) {
+      ++working;
+      return operation;
+    }
+    if (const auto tick = waiting.next_tick()) {
+      arrived.wait_until(lock, *tick);
+    } else {
+      arrived.wait(lock);
+    }
+  }
 }
 
 void GuardedEngine::Impl::finish(Operation& operation, GuardedClerk::Result result) {
@@ -136,6 +167,10 @@ void GuardedEngine::Impl::finish(Operation& operation, GuardedClerk::Result resu
     const std::lock_guard lock(mutex);
     --working;
     ++decided;
+    if (found_nothing(operation.answer)) {
+      waiting.found_nothing();
+      arrived.notify_one();
+    }
     look_at(operation.answer);
     if (done.empty()) rung = wake;
     done.push_back(&operation);
@@ -158,11 +193,10 @@ void GuardedEngine::Impl::stop() {
   {
     const std::lock_guard lock(mutex);
     stopped = true;
-    for (Operation* const operation : waiting) {
+    for (Operation* const operation : waiting.disband()) {
       operation->answer = std::unexpected(stopping());
       done.push_back(operation);
     }
-    waiting.clear();
     if (!done.empty()) rung = wake;
   }
   if (rung) rung();
@@ -170,6 +204,10 @@ void GuardedEngine::Impl::stop() {
   waits_end.request_stop();
   for (std::thread& worker : workers) worker.join();
   workers.clear();
+  if (caretaker.joinable()) {
+    caretaker.request_stop();
+    caretaker.join();
+  }
 }
 
 void GuardedEngine::submit(Operation& operation) {
@@ -179,7 +217,7 @@ void GuardedEngine::submit(Operation& operation) {
     const std::lock_guard lock(impl.mutex);
     const bool full = impl.waiting.size() >= impl.options.queue_operations;
     if (!full && !impl.stopped) {
-      impl.waiting.push_back(&operation);
+      impl.waiting.join(operation);
     } else {
       operation.answer = std::unexpected(impl.stopped ? stopping() : overloaded());
       if (impl.done.empty()) rung = impl.wake;

@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t most_workers = 1'024;
 constexpr Milliseconds longest_lease = std::chrono::days{365};
 constexpr Milliseconds longest_late_commit{10'000};
+constexpr std::uint32_t most_admitted = 1'000'000;
+constexpr Milliseconds longest_tick{60'000};
 constexpr std::size_t longest_node_name = 64;
 
 /// Which inventories a guard is for.
@@ -30,6 +32,7 @@ constexpr auto guards = std::to_array<GuardRow>({
     {GuardKind::row_lock, "row-lock", Fits::postgresql_and_mysql},
     {GuardKind::optimistic, "optimistic", Fits::sql},
     {GuardKind::conditional_update, "conditional-update", Fits::sql},
+    {GuardKind::one_statement, "one-statement", Fits::postgresql_and_mysql},
     {GuardKind::unique_key, "unique-key", Fits::sql},
     {GuardKind::named_lock, "named-lock", Fits::mysql},
     {GuardKind::advisory_lock, "advisory-lock", Fits::postgresql},
@@ -173,6 +176,8 @@ std::optional<std::string> numbers_problem(const GuardedOptions& options) {
   if (options.workers == 0 || options.workers > most_workers) {
     return fmt::format("--guard-workers must be 1 to {}", most_workers);
   }
+  if (options.admit_per_tick > most_admitted) return fmt::format("--admit-per-tick must be 0 to {}", most_admitted);
+  if (options.tick.count() < 1 || options.tick > longest_tick) return "--tick-ms must be 1 to 60000";
   const auto plain = [](char c) { return c > ' ' && c <= '~'; };
   if (options.node.empty() || options.node.size() > longest_node_name || !std::ranges::all_of(options.node, plain)) {
     return fmt::format("--node must be 1 to {} visible ASCII characters", longest_node_name);
@@ -206,6 +211,10 @@ bool uses_locks(GuardKind guard) {
 
 bool stands_beside(GuardKind guard) {
   return guard == GuardKind::none || guard == GuardKind::mutex || uses_locks(guard);
+}
+
+PayTime pay_time_of(const GuardedOptions& options) {
+  return options.guard == GuardKind::one_statement ? PayTime::after : options.pay;
 }
 
 std::expected<InventoryUrl, std::string> parse_inventory_url(std::string_view text) {

@@ -25,6 +25,7 @@ enum class GuardKind : std::uint8_t {
   row_lock,            ///< SELECT ... FOR UPDATE
   optimistic,          ///< UPDATE ... WHERE version = what was read; tried again where somebody was quicker
   conditional_update,  ///< UPDATE ... SET available = available - q WHERE available >= q
+  one_statement,       ///< the same with the order in one statement, or one call of a procedure; it commits by itself
   unique_key,          ///< a row per unit, under a unique key; tried again where somebody was quicker
   named_lock,          ///< GET_LOCK of MariaDB, in the same session
   advisory_lock,       ///< pg_advisory_lock, in the same session
@@ -73,6 +74,9 @@ struct GuardedOptions {
   /// commit.
   Milliseconds commit_after{0};
   std::size_t workers = 16;  ///< threads, each with a session of its own
+  /// A waiting room before the guard: so many requests to buy are let in each tick, first come, first served. 0: none.
+  std::uint32_t admit_per_tick = 0;
+  Milliseconds tick{100};
   std::size_t queue_operations = 4'096;
   std::string node = "node";  ///< its name in what is told of an oversell
   /// Charges and blocks until the outcome is known. Thread-safe. Empty: every charge succeeds at once.
@@ -83,6 +87,9 @@ struct GuardedOptions {
   /// For tests: called by a worker between reading the stock and writing it. Thread-safe.
   std::function<void()> between_read_and_write = {};
 };
+
+/// When a sale of these options charges: one_statement leaves no room before its commit.
+PayTime pay_time_of(const GuardedOptions& options);
 
 /// Why these do not fit together, naming the option and what fits: "--guard row-lock needs an SQL inventory: with
 /// redis:// there are none, mutex, ...". Nothing: they fit.

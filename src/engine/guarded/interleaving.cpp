@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <utility>
@@ -56,15 +55,18 @@ std::string sentence_of(const Pair& pair) {
     return same_node ? fmt::format("{} (order {})", order.node, value(order.number)) : order.node;
   };
   // What happened first is said first.
-  std::array<std::pair<Microsecond, std::string>, 4> steps{{
-      {first.read_at, fmt::format("{} read {}", name(first), first.seen_available)},
-      {second.read_at, fmt::format("{} read {}", name(second), second.seen_available)},
-      {first.written_at, fmt::format("{} wrote {}", name(first), left_after(first))},
-      {second.written_at, fmt::format("{} wrote {}", name(second), left_after(second))},
-  }};
+  std::vector<std::pair<Microsecond, std::string>> steps;
+  for (const OrderRow* const order : {&first, &second}) {
+    steps.emplace_back(order->read_at, fmt::format("{} read {}", name(*order), order->seen_available));
+    steps.emplace_back(order->written_at, fmt::format("{} wrote {}", name(*order), left_after(*order)));
+    if (order->committed_at) steps.emplace_back(*order->committed_at, fmt::format("{} committed", name(*order)));
+  }
   std::ranges::stable_sort(steps, {}, [](const auto& step) { return step.first; });
   std::string text;
   for (const auto& [at, what] : steps) text += fmt::format("{}{} at {}", text.empty() ? "" : "; ", what, time_text(at));
+  // Else it would read as if the second had seen what the first wrote.
+  if (!first.committed_at && second.read_at > first.written_at)
+    text += fmt::format("; when {} committed is not known", name(first));
   const auto [lower, higher] = std::minmax({value(first.number), value(second.number)});
   return fmt::format("{}: both sold {}, orders {} and {}", text,
                      pair.took_the_last() ? "the last unit" : "the same units", lower, higher);
@@ -75,7 +77,8 @@ std::string sentence_of(const Pair& pair) {
 std::optional<std::string> interleaving_of(std::span<const OrderRow> orders) {
   std::vector<const OrderRow*> by_reading;
   by_reading.reserve(orders.size());
-  for (const OrderRow& order : orders) by_reading.push_back(&order);
+  for (const OrderRow& order : orders)
+    if (!order.ended) by_reading.push_back(&order);
   std::ranges::stable_sort(by_reading, {}, [](const OrderRow* order) { return order->read_at; });
   Pair best;
   for (std::size_t i = 0; i < by_reading.size(); ++i) {

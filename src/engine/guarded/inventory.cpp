@@ -10,10 +10,11 @@ std::optional<Outcome> refusal(const Purchase& purchase, const Seen& seen) {
     if (earlier.quantity != purchase.quantity || earlier.reference != purchase.reference) {
       return Outcome::idempotency_key_reused;
     }
-    return earlier.paid ? Outcome::unchanged : Outcome::request_in_progress;
+    return earlier.paid || holds_for_customers(purchase.terms) ? Outcome::unchanged : Outcome::request_in_progress;
   }
   const std::optional<Units>& limit = purchase.terms.limit_per_customer;
   if (limit && seen.of_customer > *limit - purchase.quantity) return Outcome::limit_exceeded;
+  if (purchase.terms.max_open && seen.open_of_customer >= *purchase.terms.max_open) return Outcome::already_open;
   if (seen.available <= 0) return Outcome::sold_out;
   if (seen.available < purchase.quantity) return Outcome::not_enough;
   return std::nullopt;

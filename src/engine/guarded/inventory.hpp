@@ -15,10 +15,16 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace firstcome::engine {
+
+/// Whether its units are held until the customer pays.
+inline bool holds_for_customers(const SaleTerms& terms) {
+  return terms.hold.count() > 0 && terms.payment == PaymentMode::client;
+}
 
 /// One request to buy.
 struct Purchase {
@@ -40,16 +46,24 @@ struct Seen {
     bool paid = true;  ///< false: its charge is under way
   };
   Units available = 0;
-  Units of_customer = 0;            ///< that the customer has bought of this sale
-  std::optional<Earlier> same_key;  ///< the order that this key has made
-  std::uint64_t version = 0;        ///< of the row, where it has one
-  Microsecond at{};                 ///< when it was read
+  Units of_customer = 0;               ///< that the customer has bought of this sale
+  std::uint64_t open_of_customer = 0;  ///< orders of the customer that wait for payment, where the sale limits them
+  std::optional<Earlier> same_key;     ///< the order that this key has made
+  std::uint64_t version = 0;           ///< of the row, where it has one
+  Microsecond at{};                    ///< when it was read
 };
 
 /// The one decision that all guards make: why nothing is sold; nothing: sell.
-/// sold_out, not_enough, limit_exceeded; where the key has made an order unchanged, idempotency_key_reused or
-/// request_in_progress (its charge is under way). The key comes first.
+/// sold_out, not_enough, limit_exceeded, already_open; where the key has made an order unchanged,
+/// idempotency_key_reused or request_in_progress (its charge is under way). The key comes first.
 std::optional<Outcome> refusal(const Purchase& purchase, const Seen& seen);
+
+/// What stays of an order that was not paid, when its units come back.
+enum class After : std::uint8_t {
+  forgotten,  ///< nothing: nobody was told of it
+  expired,    ///< its customer did not pay in time
+  declined,   ///< its customer's payment failed
+};
 
 /// An order, and how it came to be.
 struct OrderRow {
@@ -58,11 +72,20 @@ struct OrderRow {
   Units quantity = 1;
   std::string reference;
   Instant at{};
-  bool paid = true;          ///< false: its charge is under way (PayTime::after)
-  std::string node;          ///< who sold it
-  Units seen_available = 0;  ///< what its seller read
-  Microsecond read_at{};     ///< when that was
-  Microsecond written_at{};  ///< when it wrote, before the commit
+  bool paid = true;            ///< false: its charge is under way (PayTime::after), or its customer has still to pay
+  std::optional<After> ended;  ///< it was not paid, and its units have come back
+  std::string node;            ///< who sold it
+  Units seen_available = 0;    ///< what its seller read
+  Microsecond read_at{};       ///< when that was; of guards that stand beside the inventory: when it asked
+  Microsecond written_at{};    ///< when it wrote, before the commit
+  std::optional<Microsecond> committed_at = {};  ///< when its seller heard that it was committed; nothing: not known
+};
+
+/// When a seller heard of its commit, which no order itself can say.
+struct CommitTime {
+  SaleHandle sale{};
+  Number number{};
+  Microsecond at{};
 };
 
 /// The answer to one purchase.
@@ -109,6 +132,16 @@ class InventorySession {
   virtual std::optional<OrderRow> order(ReservationRef ref) = 0;
 
   virtual Sold sell(const Purchase& purchase) = 0;
+
+  virtual void keep_commit_times(std::span<const CommitTime> times) = 0;
+
+  // Of sales whose customers pay what is held for them. `held`: the sale, the customer and the quantity of the order.
+  /// False: it does not wait for payment.
+  virtual bool mark_paid(const Purchase& held, Number number) = 0;
+  /// Its units come back, inside the guard. False: it does not wait for payment.
+  virtual bool end_hold(const Purchase& held, Number number, After after) = 0;
+  /// Orders that wait for payment and were written before this time: a few, by number.
+  virtual std::vector<OrderRow> unpaid(SaleHandle sale, Instant before) = 0;
 };
 
 }  // namespace firstcome::engine

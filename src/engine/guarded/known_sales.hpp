@@ -1,6 +1,8 @@
 // The sales that a node has met. What is kept of them never changes, so it is asked for once.
 #pragma once
 
+#include "engine/guarded/inventory.hpp"
+
 #include <firstcome/sale.hpp>
 
 #include <memory>
@@ -9,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace firstcome::engine {
 
@@ -30,6 +33,14 @@ class KnownSales {
     const std::shared_lock guard(mutex_);
     const auto found = by_handle_.find(value(handle));
     return found == by_handle_.end() ? nullptr : found->second;
+  }
+  /// Those whose units are held until customers pay.
+  std::vector<const GuardedSale*> that_hold() const {
+    const std::shared_lock guard(mutex_);
+    std::vector<const GuardedSale*> all;
+    for (const auto& [id, sale] : by_id_)
+      if (holds_for_customers(sale->terms)) all.push_back(sale.get());
+    return all;
   }
   const GuardedSale& add(const SaleView& sale) {
     const std::unique_lock guard(mutex_);

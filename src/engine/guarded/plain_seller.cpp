@@ -71,22 +71,23 @@ Sold PlainSeller::attempt(const Purchase& purchase, PurchaseCharge& charge) {
   }
   begun.commit();
   written = book_.after_commit(written);
+  if (parts_.commits != nullptr) parts_.commits->add({purchase.sale, written.number, options.now()});
   if (!commits_late) held->let_go();
 
-  if (!charge.is_paid_when_written()) {
+  if (charge.comes_after()) {
     if (const auto no = charge.charge()) {
-      take_back(purchase, written.number);
+      take_back(purchase, written.number, After::forgotten);
       return {.outcome = *no};
     }
     charge.keep();  // whatever becomes of the mark: the order is there
-    book_.mark_paid(purchase.sale, written.number);
+    book_.mark_paid(purchase, written.number);
   }
   return {.outcome = Outcome::done, .number = written.number, .at = written.at};
 }
 
 /// Inside the guard as well: others inside write what they have read. Where it cannot be had in time the units come
 /// back without it, which is better than never.
-void PlainSeller::take_back(const Purchase& purchase, Number number) {
+bool PlainSeller::take_back(const Purchase& purchase, Number number, After after) {
   const auto deadline = std::chrono::steady_clock::now() + parts_.options.wait;
   RandomPauses pauses;
   std::unique_ptr<Guard::Held> held = parts_.guard->enter(purchase.terms.id);
@@ -94,8 +95,9 @@ void PlainSeller::take_back(const Purchase& purchase, Number number) {
     pauses.rest();
     held = parts_.guard->enter(purchase.terms.id);
   }
-  book_.take_back(purchase.sale, number, purchase.quantity);
+  const bool taken = book_.take_back(purchase, number, after);
   if (held) held->let_go();
+  return taken;
 }
 
 }  // namespace firstcome::engine

@@ -18,10 +18,11 @@ class PlainSeller {
   /// Blocks. Throws InventoryFailure, `conflict` excepted: then it is tried again, and `busy` in the end. Nothing is
   /// left begun, whatever happens.
   Sold sell(const Purchase& purchase);
+  /// Gives an order's units back. False: it does not wait for payment. Throws InventoryFailure.
+  bool take_back(const Purchase& purchase, Number number, After after);
 
  private:
   Sold attempt(const Purchase& purchase, PurchaseCharge& charge);
-  void take_back(const Purchase& purchase, Number number);
 
   const NodeParts parts_;
   Book& book_;

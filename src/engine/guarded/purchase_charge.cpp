@@ -42,7 +42,7 @@ std::optional<Outcome> PurchaseCharge::charge() {
 }
 
 std::optional<Outcome> PurchaseCharge::charge_inside() {
-  if (options_.pay == PayTime::after) return std::nullopt;
+  if (pay_time_of(options_) == PayTime::after) return std::nullopt;
   return charge();
 }
 

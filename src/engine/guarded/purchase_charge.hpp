@@ -22,9 +22,13 @@ class PurchaseCharge {
   PurchaseCharge& operator=(const PurchaseCharge&) = delete;
 
   /// Whether the sale charges at all.
-  bool due() const { return purchase_.terms.hold.count() > 0; }
+  bool due() const { return purchase_.terms.hold.count() > 0 && !is_customers(); }
+  /// Whether the customer pays afterwards, by a request of their own.
+  bool is_customers() const { return holds_for_customers(purchase_.terms); }
   /// Whether an order is written paid: nothing is due, or the charge comes first.
-  bool is_paid_when_written() const { return !due() || options_.pay == PayTime::inside; }
+  bool is_paid_when_written() const { return !is_customers() && (!due() || pay_time_of(options_) == PayTime::inside); }
+  /// Whether it is made when the order is written.
+  bool comes_after() const { return due() && !is_paid_when_written(); }
 
   /// Charges, the first time, and blocks. Nothing: it is paid, or nothing is due. Else payment_failed or
   /// gateway_unavailable.

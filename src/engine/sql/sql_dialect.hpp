@@ -8,6 +8,7 @@
 
 #include <soci/soci.h>
 
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <stop_token>
@@ -26,6 +27,8 @@ struct SqlSessionOptions {
   Milliseconds connect_timeout{5'000};
   Milliseconds statement_timeout{10'000};
   Milliseconds lock_timeout{2'000};  ///< for a lock of another session; whole seconds on MariaDB
+  /// SQLite: the pause between two looks for a lock that another process has. 0: SQLite's own, up to 100 ms.
+  std::chrono::microseconds sqlite_pause{0};
   /// When it is asked to stop, the session has one more second for the statement that runs, and then its connection is
   /// cut; a connection that is being made is given up at once. SQLite's statements end by themselves.
   std::stop_token stop = {};

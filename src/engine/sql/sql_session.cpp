@@ -8,9 +8,26 @@
 
 namespace firstcome::engine {
 
+namespace {
+
+std::unique_ptr<SqlPrepared> prepared_of(DatabaseUrl::Kind kind, soci::session& session) {
+  switch (kind) {
+    case DatabaseUrl::Kind::postgresql:
+      return postgresql_prepared(session);
+    case DatabaseUrl::Kind::mariadb:
+      return mariadb_prepared(session);
+    case DatabaseUrl::Kind::sqlite:
+      break;
+  }
+  return sqlite_prepared(session);
+}
+
+}  // namespace
+
 SqlSession::SqlSession(const SqlSessionOptions& options) : dialect_(dialect_of(options.database.kind)) {
   try {
     session_ = connect_unless_stopped(options);
+    prepared_ = prepared_of(dialect_.kind(), *session_);
     const int socket = dialect_.socket_of(*session_);
     // The server's own time-out, which says more, comes first.
     if (socket >= 0) {
@@ -76,6 +93,16 @@ std::vector<SqlSession::Row> SqlSession::ask(const std::string& sql, std::size_t
 std::uint64_t SqlSession::ask_number(const std::string& sql) {
   const auto rows = ask(sql, 1);
   return rows.empty() ? 0 : static_cast<std::uint64_t>(number_in(rows[0][0]));
+}
+
+SqlAnswer SqlSession::call(std::span<const SqlCall> calls) {
+  lock::count_sql_statements(calls.size());
+  const SqlWatchdog::Watch watch(watchdog_.get());
+  try {
+    return prepared_->call(calls);
+  } catch (const std::exception& error) {
+    throw dialect_.failure_of(error, session_.get());
+  }
 }
 
 SqlTransaction::~SqlTransaction() {

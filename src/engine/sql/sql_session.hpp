@@ -1,13 +1,16 @@
 // One connection to an SQL database: text in, rows of text out.
 #pragma once
 
+#include "engine/sql/sql_call.hpp"
 #include "engine/sql/sql_dialect.hpp"
+#include "engine/sql/sql_prepared.hpp"
 #include "engine/sql/sql_watchdog.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,12 +31,15 @@ class SqlSession {
   /// REQUIRES: the query has so many columns.
   std::vector<Row> ask(const std::string& sql, std::size_t columns);
   std::uint64_t ask_number(const std::string& sql);
+  /// Prepared statements, one after the other; on PostgreSQL all are one round trip. The answer is the last one's.
+  SqlAnswer call(std::span<const SqlCall> calls);
 
   const SqlDialect& dialect() const { return dialect_; }
 
  private:
   const SqlDialect& dialect_;
   std::unique_ptr<soci::session> session_;
+  std::unique_ptr<SqlPrepared> prepared_;
   std::unique_ptr<SqlWatchdog> watchdog_;  ///< nullptr: there is no connection to be cut
 };
 

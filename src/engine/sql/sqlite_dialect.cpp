@@ -3,12 +3,43 @@
 #include <fmt/format.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
 
 namespace firstcome::engine {
 namespace {
 
 using Trouble = SqlTrouble;
+
+/// What one connection's busy handler needs.
+struct Patience {
+  std::chrono::microseconds pause;
+  int looks_most;
+};
+
+/// For as long as the lock's time-out; then SQLite says that it is busy.
+void look_often(soci::session& session, const SqlSessionOptions& options) {
+  // They are a few sorts for a whole process, and connections keep pointers to them.
+  static std::mutex mutex;
+  static std::map<std::pair<std::int64_t, int>, Patience> all;
+  const auto looks = static_cast<int>(options.lock_timeout / options.sqlite_pause);
+  const std::lock_guard lock(mutex);
+  Patience& patience =
+      all.try_emplace({options.sqlite_pause.count(), looks}, Patience{options.sqlite_pause, looks}).first->second;
+  const auto look_again = [](void* given, int looks_so_far) {
+    const auto& given_patience = *static_cast<const Patience*>(given);
+    if (looks_so_far >= given_patience.looks_most) return 0;
+    std::this_thread::sleep_for(given_patience.pause);  // allowed: SQLite tells nobody when it lets go
+    return 1;
+  };
+  sqlite_api::sqlite3_busy_handler(static_cast<soci::sqlite3_session_backend*>(session.get_backend())->conn_,
+                                   look_again, &patience);
+}
 
 class Sqlite final : public SqlDialect {
  public:
@@ -24,6 +55,7 @@ class Sqlite final : public SqlDialect {
     set(fmt::format("busy_timeout = {}", options.lock_timeout.count()));
     set("journal_mode = WAL");
     set("synchronous = FULL");
+    if (options.sqlite_pause.count() > 0) look_often(*session, options);
     return session;
   }
 

@@ -19,6 +19,13 @@ constexpr milliseconds line_every{5'000};
 constexpr std::size_t left_out_named = 3;  // for each reason
 constexpr std::size_t cases_most = 4;      // of a row, below the table
 
+constexpr std::string_view second_table_legend =
+    "  of units: the stock whose sale sold/s is of. CPU: of all servers, in crowds and arrivals. An answer survives "
+    "kill:\n"
+    "  kill -9 of any process, also of the store's; crash: of the machine or its power, as the stores are set here "
+    "(with\n"
+    "  their syncing off none does); server: that a server which sells is gone for good, with its disk.\n";
+
 double in_ms(std::chrono::nanoseconds duration) { return std::chrono::duration<double, std::milli>{duration}.count(); }
 
 std::string quantile(const Row& row, double share) {
@@ -35,6 +42,12 @@ std::string per_sale(const Row& row) {
 
 std::string counted(std::uint64_t count) { return count == 0 ? "." : grouped(count); }
 
+/// "100/100"; of a sale in which nothing is ever paid for, how many were held.
+std::string sold_of(const Round& round) {
+  if (round.sold == 0 && round.reserved > 0) return grouped(round.reserved) + " held";
+  return fmt::format("{}/{}", round.sold, round.stock);
+}
+
 std::string head() {
   return fmt::format("  {:<34}{:>6}{:>13}{:>7}{:>7}{:>7}{:>7}{:>11}{:>9}{:>9}{:>12}  {}\n", "way", "nodes", "sold",
                      "over", "under", "lost", "double", "sold/s", "p50 ms", "p99 ms", "commands", "verdict");
@@ -45,9 +58,27 @@ std::string line_of(const Row& row) {
   const std::string sold =
       row.sold_per_s > 0 ? (row.bound == Row::Bound::generator ? ">" : "") + figure(row.sold_per_s) : std::string();
   return fmt::format("  {:<34}{:>6}{:>13}{:>7}{:>7}{:>7}{:>7}{:>11}{:>9}{:>9}{:>12}  {}\n", row.way.id, row.way.nodes,
-                     fmt::format("{}/{}", worst.sold, worst.stock), counted(worst.oversold), counted(worst.undersold),
-                     counted(worst.lost), counted(worst.doubled), sold, quantile(row, 0.5), quantile(row, 0.99),
-                     per_sale(row), verdict_of(row));
+                     sold_of(worst), counted(worst.oversold), counted(worst.undersold), counted(worst.lost),
+                     counted(worst.doubled), sold, quantile(row, 0.5), quantile(row, 0.99), per_sale(row),
+                     verdict_of(row));
+}
+
+std::string processor_seconds(const Row& row) {
+  milliseconds all{0};
+  for (const auto& [name, time] : row.processors) all += time;
+  return all.count() == 0 ? "" : figure(static_cast<double>(all.count()) / 1e3);
+}
+
+/// What did not fit into the first.
+void write_second_table(const RowGroup& group, Lines out) {
+  fmt::format_to(out, "\n  {:<34}{:>9}{:>9}{:>9}{:>13}{:>12}{:>9}  {}\n", "way", "p90 ms", "p99.9 ms", "max ms",
+                 "sold out ms", "of units", "CPU s", "an answer survives");
+  for (const Row* row : group.rows)
+    fmt::format_to(out, "  {:<34}{:>9}{:>9}{:>9}{:>13}{:>12}{:>9}  {}\n", row->way.id, quantile(*row, 0.9),
+                   quantile(*row, 0.999), quantile(*row, 1.0), figure(row->sell_out_ms),
+                   row->speed_stock > 0 ? grouped(static_cast<std::uint64_t>(row->speed_stock)) : "",
+                   processor_seconds(*row), words(row->way.survival));
+  fmt::format_to(out, "{}", second_table_legend);
 }
 
 void write_details(const Row& row, Lines out) {
@@ -143,6 +174,7 @@ std::string compare_report(const Comparison& comparison) {
   for (const RowGroup& group : groups_of(comparison)) {
     fmt::format_to(out, "\n{}\n{}", title_of(group), head());
     for (const Row* row : group.rows) text += line_of(*row);
+    write_second_table(group, out);
     for (const Row* row : group.rows) write_details(*row, out);
     if (const auto line = headline(comparison.rows, group.scenario, group.table))
       fmt::format_to(out, "  {}\n", sentence_of(*line));

@@ -50,16 +50,19 @@ void write_row(const Row& row, Lines out) {
   fmt::format_to(out, "<tr{}>", is_broken(row) ? " class=\"broken\"" : "");
   cell(row.way.id);
   cell(std::to_string(row.way.nodes));
-  cell(fmt::format("{} of {}", worst.sold, worst.stock));
+  cell(worst.sold == 0 && worst.reserved > 0 ? grouped(worst.reserved) + " held"
+                                             : fmt::format("{} of {}", worst.sold, worst.stock));
   for (const std::uint64_t times : {worst.oversold, worst.undersold, worst.lost, worst.doubled, worst.inversions})
     count(times);
   cell((row.bound == Row::Bound::generator ? "> " : "") + figure(row.sold_per_s));
+  cell(row.speed_stock > 0 ? grouped(static_cast<std::uint64_t>(row.speed_stock)) : "");
   cell(figure(row.sell_out_ms));
   for (const double share : {0.5, 0.9, 0.99, 0.999, 1.0}) latency(share);
   cell(row.commands_per_sale ? fmt::format("{:.1f}", *row.commands_per_sale) : "");
   cell(row.calls_in_scripts_per_sale ? fmt::format("{:.1f}", *row.calls_in_scripts_per_sale) : "");
   cell(row.guard_waits > 0 ? fmt::format("{} of {} ms", figure(row.guard_waits), figure(row.guard_wait_ms)) : "");
   cell(processors_of(row));
+  cell(words(row.way.survival));
   cell(verdict_of(row));
   fmt::format_to(out, "</tr>\n");
 }
@@ -75,6 +78,7 @@ void write_table(const RowGroup& group, Lines out) {
                                  "doubled",
                                  "inversions",
                                  "sold/s",
+                                 "of units",
                                  "sold out, ms",
                                  "p50",
                                  "p90",
@@ -85,6 +89,7 @@ void write_table(const RowGroup& group, Lines out) {
                                  "in scripts",
                                  "waits for the guard",
                                  "processor time",
+                                 "an answer survives",
                                  "verdict"})
     fmt::format_to(out, "<th>{}</th>", head);
   fmt::format_to(out, "</tr>\n");

@@ -36,6 +36,7 @@ void add_counts(const Row& row, json::object& object) {
   object["lost"] = row.worst.lost;
   object["doubled"] = row.worst.doubled;
   object["inversions"] = row.worst.inversions;
+  object["reserved"] = row.worst.reserved;
   object["refused_wrongly"] = row.worst.refused_wrongly;
   object["abandoned"] = row.worst.abandoned;
   json::array cases;
@@ -46,6 +47,7 @@ void add_counts(const Row& row, json::object& object) {
 void add_cost(const Row& row, json::object& object) {
   object["sold_per_s"] = row.sold_per_s;
   object["sold_per_s_is_at_least"] = row.bound == Row::Bound::generator;
+  object["sold_per_s_stock"] = row.speed_stock;
   object["sell_out_ms"] = row.sell_out_ms;
   object["p50_ms"] = in_ms(row.all.quantile(0.5));
   object["p99_ms"] = in_ms(row.all.quantile(0.99));
@@ -75,6 +77,10 @@ json::object row_json(const Row& row) {
   add_cost(row, object);
   object["rounds"] = row.rounds;
   object["survives"] = row.way.survives;
+  const Survival& survival = row.way.survival;
+  object["survives_kill"] = survival.kill;
+  object["survives_crash"] = survival.crash;
+  object["survives_loss_of_a_server"] = survival.server;
   object["found"] = row.found();
   object["expected"] = row.sure ? word(row.expected) : std::string_view("may-break");
   object["ok"] = row.ok;

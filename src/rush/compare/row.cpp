@@ -41,7 +41,7 @@ Round worst_of(const std::vector<Round>& rounds) {
     }
     for (std::uint64_t Round::* const member :
          {&Round::oversold, &Round::undersold, &Round::lost, &Round::doubled, &Round::inversions, &Round::audit,
-          &Round::refused_wrongly, &Round::abandoned})
+          &Round::refused_wrongly, &Round::reserved, &Round::abandoned})
       worst.*member = std::max(worst.*member, round.*member);
     if (worse || worst.cases.empty()) worst.cases = round.cases;
   }
@@ -101,6 +101,7 @@ Round round_of(const RushResult& result) {
   round.inversions = verdict.out_of_order.count;
   round.audit = verdict.audit.count + verdict.equation.count + verdict.no_order.count + verdict.altered.count;
   round.refused_wrongly = verdict.refused_wrongly.count;
+  round.reserved = result.totals.served;
   round.abandoned = result.totals.expired + result.totals.payments_failed;
   if (auto place = result.totals.refused.find("payment-failed"); place != result.totals.refused.end())
     round.abandoned += place->second;
@@ -136,6 +137,7 @@ void Measured::add(const RushResult& result) {
 void Measured::add(const Measured& other) {
   rounds.insert(rounds.end(), other.rounds.begin(), other.rounds.end());
   sold_per_s.insert(sold_per_s.end(), other.sold_per_s.begin(), other.sold_per_s.end());
+  speed_stock = std::max(speed_stock, other.speed_stock);
   sell_out_ms.insert(sell_out_ms.end(), other.sell_out_ms.begin(), other.sell_out_ms.end());
   generator_busy = std::max(generator_busy, other.generator_busy);
   for (const auto& [answer, histogram] : other.latencies) latencies[answer].merge(histogram);
@@ -180,6 +182,7 @@ Row make_row(const Way& way, const Scenario& scenario, const Table& table, const
   row.worst = worst_of(measured.rounds);
   row.rounds = measured.rounds.size();
   row.sold_per_s = middle(measured.sold_per_s);
+  row.speed_stock = measured.speed_stock;
   row.sell_out_ms = middle(measured.sell_out_ms);
   if (measured.generator_busy > busy_most) row.bound = Row::Bound::generator;
   row.latencies = measured.latencies;
@@ -202,21 +205,40 @@ Row make_row(const Way& way, const Scenario& scenario, const Table& table, const
 
 std::optional<Headline> headline(std::span<const Row> rows, const std::string& scenario, const Table& table) {
   const Row* embedded = nullptr;
-  const Row* best = nullptr;
+  Headline line;
+  const auto better = [](const Row& row, std::optional<Rival>& best) {
+    if (row.sold_per_s > 0 && (!best || row.sold_per_s > best->sold_per_s))
+      best = Rival{.way = row.way.id, .sold_per_s = row.sold_per_s, .bound = row.bound};
+  };
   for (const Row& row : rows) {
     if (row.scenario != scenario || row.table != table || row.found() != "exact" || row.invalid) continue;
-    if (row.way.engine == "embedded") embedded = &row;
-    const bool counts = keeps_stock_in_sql(row.way) && row.way.nodes >= 2 && row.expected == Expected::exact;
-    if (counts && (best == nullptr || row.sold_per_s > best->sold_per_s)) best = &row;
+    if (row.way.engine == "embedded") {
+      embedded = &row;
+      continue;
+    }
+    if (row.expected != Expected::exact) continue;
+    better(row, line.fastest);
+    if (!keeps_stock_in_sql(row.way) || row.way.nodes < 2) continue;
+    ++line.in_sql_compared;
+    better(row, line.in_sql);
   }
-  if (embedded == nullptr || best == nullptr || best->sold_per_s <= 0) return std::nullopt;
-  return Headline{embedded->sold_per_s / best->sold_per_s, best->way.id, best->bound};
+  if (embedded == nullptr || embedded->sold_per_s <= 0 || !line.fastest) return std::nullopt;
+  line.embedded = embedded->sold_per_s;
+  return line;
 }
 
 std::string sentence_of(const Headline& headline) {
-  return fmt::format(
-      "embedded sells {}{:.1f} times as fast as {}, the best that is exact on two nodes with its stock in SQL",
-      headline.bound == Row::Bound::generator ? "at most " : "", headline.ratio, headline.best);
+  const auto times = [&](const Rival& rival) {
+    return fmt::format("{}{:.1f} times as fast as {}", rival.bound == Row::Bound::generator ? "at most " : "",
+                       headline.embedded / rival.sold_per_s, rival.way);
+  };
+  std::string text = "embedded sells " + times(*headline.fastest) + ", the fastest of all others that are exact";
+  if (!headline.in_sql) return text;
+  text += headline.in_sql->way == headline.fastest->way ? "" : ", and " + times(*headline.in_sql);
+  return text + (headline.in_sql_compared == 1
+                     ? ", the only one compared that is exact on two nodes with its stock in SQL"
+                     : fmt::format(", the best of {} that are exact on two nodes with their stock in SQL",
+                                   headline.in_sql_compared));
 }
 
 }  // namespace firstcome::rush

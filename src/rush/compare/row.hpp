@@ -48,6 +48,7 @@ struct Round {
   std::uint64_t inversions = 0;       ///< reservations
   std::uint64_t refused_wrongly = 0;  ///< requests refused for a reason that the sale contradicts
   std::uint64_t audit = 0;            ///< what the server's own audit found, and sums that are wrong
+  std::uint64_t reserved = 0;         ///< reservations that customers were told of, whatever became of them
   std::uint64_t abandoned = 0;        ///< reservations that were given back: never paid, or the payment failed
   std::vector<std::string> cases;     ///< a few of each, with ids
 };
@@ -59,7 +60,8 @@ Round round_of(const RushResult& result);
 struct Measured {
   std::vector<Round> rounds;
   std::vector<double> sold_per_s;   ///< units, of each crowd that stood at the door at once
-  std::vector<double> sell_out_ms;  ///< of the same
+  Units speed_stock = 0;            ///< that they were offered each: the scenario's, or more where that says too little
+  std::vector<double> sell_out_ms;  ///< of those with the scenario's stock
   double generator_busy = 0;        ///< the most of them: near 1, the generator was what limited sold_per_s
   Latencies latencies;              ///< of reservation requests by outcome
   Counters warm_up;                 ///< spent while as many customers came as there were units
@@ -82,6 +84,7 @@ struct Row {
   Round worst;  ///< the largest count of each kind in any round
   std::size_t rounds = 0;
   double sold_per_s = 0;  ///< the middle one of the crowds
+  Units speed_stock = 0;  ///< with so many units
   double sell_out_ms = 0;
   enum class Bound : std::uint8_t { server, generator } bound = Bound::server;  ///< generator: at least so much
   Histogram all;                                                                ///< latencies of all outcomes
@@ -111,15 +114,24 @@ struct Expectation {
 };
 Expectation expected_with(const Way& way, const Scenario& scenario, const Table& table);
 
-/// How many times as fast as the best way that is exact on two nodes and keeps its stock in SQL the embedded engine
-/// sells, in the rows of one scenario and table. Nothing: one of them is not there.
-struct Headline {
-  double ratio = 0;
-  std::string best;
-  Row::Bound bound = Row::Bound::server;  ///< of the best: where the generator was its limit, the ratio is less
+/// Whom the embedded engine is compared with.
+struct Rival {
+  std::string way;
+  double sold_per_s = 0;
+  Row::Bound bound = Row::Bound::server;  ///< generator: it may be faster still
 };
+
+/// How fast the embedded engine sells, in the rows of one scenario and table, and how fast others do that are exact.
+struct Headline {
+  double embedded = 0;  ///< units a second
+  std::optional<Rival> fastest;
+  std::optional<Rival>
+      in_sql;  ///< the best that is exact on two nodes and keeps its stock in SQL; nothing: none was run
+  std::size_t in_sql_compared = 0;
+};
+/// Nothing: the embedded engine is not there, or nobody else.
 std::optional<Headline> headline(std::span<const Row> rows, const std::string& scenario, const Table& table);
-/// Without a full stop.
+/// Without a full stop. REQUIRES: there is a fastest one.
 std::string sentence_of(const Headline& headline);
 
 }  // namespace firstcome::rush

@@ -1,6 +1,7 @@
 #include "rush/compare/runner.hpp"
 
 #include "rush/compare/node.hpp"
+#include "rush/compare/stock_size.hpp"
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -26,8 +27,11 @@ constexpr milliseconds look_every{100};
 constexpr std::uint32_t warm_up_units = 100;
 constexpr std::uint32_t warm_up_connections = 16;
 constexpr milliseconds warm_up_least{1'000};
-constexpr std::size_t tries_most = 5;   // of a way that is expected to break and has not yet
-constexpr double share_at_once = 0.45;  // of a run's time: crowds that stand at the door at once
+constexpr std::size_t tries_most = 5;    // of a way that is expected to break and has not yet
+constexpr double share_at_once = 0.45;   // of a run's time: crowds that stand at the door at once
+constexpr double share_of_a_sale = 0.1;  // of a run's time: how long one sale should last whose speed is measured
+constexpr milliseconds sale_least{200};
+constexpr milliseconds sale_most{1'000};
 constexpr double share_arriving = 0.4;  // customers that arrive at a rate
 constexpr std::uint32_t arriving_least = 50;
 constexpr std::size_t arriving_tries = 3;   // where the generator was late, as when others had the processors
@@ -137,6 +141,7 @@ class WayRun {
   std::optional<RushResult> let_in(std::string_view what, RushOptions crowd, Units stock);
   bool warm_up();
   bool crowds_at_once();
+  bool note_speed(const RushResult& result, StockSize& size, bool as_it_is);
   bool crowd_arriving();
   bool still_to_break(std::size_t tries) const;
   /// Whether nobody is kept from a unit, or from hearing of one, by going home when nothing is left: of several sales
@@ -178,13 +183,13 @@ bool WayRun::start_node(std::uint32_t index) {
 bool WayRun::start() {
   for (std::uint32_t index = 0; index < task_.way.nodes; ++index)
     if (!start_node(index)) return false;
-  return task_.way.engine != "redis-kafka" || start_orders();
+  return !task_.way.orders || start_orders();
 }
 
 bool WayRun::start_orders() {
   NodeOptions options;
-  options.arguments = {"orders",          "--kafka",    options_.urls.at(Server::kafka),      "--kafka-prefix",
-                       place_.name + ".", "--database", options_.urls.at(Server::postgresql), "--listen",
+  options.arguments = {"orders",          "--kafka",    options_.urls.at(Server::kafka),     "--kafka-prefix",
+                       place_.name + ".", "--database", options_.urls.at(*task_.way.orders), "--listen",
                        "127.0.0.1:0"};
   options.log = place_.folder / "orders.log";
   auto orders = Node::start(std::move(options));
@@ -288,27 +293,46 @@ bool WayRun::crowds_at_once() {
   const bool both = options_.loop == Loop::both && task_.table.fault == Fault::none;
   const milliseconds time = both ? share(options_.time, share_at_once) : options_.time;
   const auto until = SteadyClock::now() + time;
+  const bool hurt = task_.table.fault != Fault::none;
+  // Of a way that is to break the scenario's own crowd tells enough, and one that is hurt must last as it is.
+  const bool is_exact = expected_with(task_.way, task_.scenario, task_.table).expected == Expected::exact;
+  StockSize size(task_.scenario, std::clamp(share(options_.time, share_of_a_sale), sale_least, sale_most));
+  bool too_short = false;
   std::size_t crowds = 0;
-  while (crowds == 0 || still_to_break(crowds) || (SteadyClock::now() < until && task_.table.fault == Fault::none)) {
+  while (crowds == 0 || still_to_break(crowds) || too_short || (SteadyClock::now() < until && !hurt)) {
     RushOptions crowd = crowd_of(task_.scenario);
+    crowd.customers = size.customers();
     crowd.seed = options_.seed + ++crowds;
     crowd.connections = options_.connections;
     // Sessions must be left for who looks how it goes, and says when to pause.
-    if (task_.table.fault != Fault::none) crowd.connections = std::min(crowd.connections, options_.workers);
+    if (hurt) crowd.connections = std::min(crowd.connections, options_.workers);
     crowd.patience = std::max(patience, 2 * options_.time);
     const auto left = std::chrono::ceil<milliseconds>(until - SteadyClock::now());
     if (may_go_home()) crowd.enough = std::max(left, look_every);
-    const auto result = let_in(fmt::format("crowd {}", crowds), crowd, task_.scenario.stock);
+    const auto result = let_in(fmt::format("crowd {}", crowds), crowd, size.stock());
     if (!result) return false;
     measured_.add(*result);
-    const std::chrono::duration<double> sold_out_after = result->figures.last_confirmed;
-    if (sold_out_after.count() > 0 && result->totals.units > 0) {
-      measured_.sold_per_s.push_back(static_cast<double>(result->totals.units) / sold_out_after.count());
-      measured_.sell_out_ms.push_back(sold_out_after.count() * 1e3);
-    }
-    measured_.generator_busy = std::max(measured_.generator_busy, result->generator.busy());
+    too_short = note_speed(*result, size, hurt || !is_exact);
   }
   return true;
+}
+
+/// Whether the sale was over too soon for its speed to say something; then the next is larger.
+bool WayRun::note_speed(const RushResult& result, StockSize& size, bool as_it_is) {
+  const std::chrono::duration<double> sold_out_after = result.figures.last_confirmed;
+  const bool sold = sold_out_after.count() > 0 && result.totals.units > 0;
+  if (sold && size.is_as_in_scenario()) measured_.sell_out_ms.push_back(sold_out_after.count() * 1e3);
+  const Units stock = size.stock();
+  if (!as_it_is && sold && size.lasted(sold_out_after) == StockSize::Next::larger) {
+    measured_.sold_per_s.clear();
+    measured_.generator_busy = 0;
+    return true;
+  }
+  measured_.generator_busy = std::max(measured_.generator_busy, result.generator.busy());
+  if (!sold) return false;
+  measured_.sold_per_s.push_back(static_cast<double>(result.totals.units) / sold_out_after.count());
+  measured_.speed_stock = stock;
+  return false;
 }
 
 bool WayRun::crowd_arriving() {
@@ -345,7 +369,7 @@ void WayRun::compare_with_orders() {
   named.sale = last_sale_;
   named.sales = task_.scenario.sales;
   const int code = run_self({"audit", "--engine", fmt::format("http://{}:{}", node.host, node.port), "--database",
-                             options_.urls.at(Server::postgresql), "--kafka", options_.urls.at(Server::kafka),
+                             options_.urls.at(*task_.way.orders), "--kafka", options_.urls.at(Server::kafka),
                              "--kafka-prefix", place_.name + ".", "--sale", sale_id_of(named, 0), "--wait-ms", "15000"},
                             output, std::chrono::minutes{1});
   if (code == 0 || measured_.rounds.empty()) return;

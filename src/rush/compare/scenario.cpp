@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -136,6 +137,7 @@ std::string sale_body(const Scenario& scenario, const Way& way, const std::strin
   json::object body{{"id", id}, {"kind", scenario.kind}, {"stock", stock}, {"hold_ms", scenario.hold.count()}};
   body["limit_per_customer"] = scenario.limit_per_customer ? json::value(*scenario.limit_per_customer) : json::value();
   if (scenario.max_open) body["max_open"] = *scenario.max_open;
+  if (way.is_guarded()) body["standby"] = false;  // which no plain service has
   if (scenario.payment == Scenario::Payment::by_shop) body["payment"] = "auto";
   if (way.engine == "queue")
     body["queue"] = json::object{{"admit_per_tick", std::max<Units>(stock / ticks, 1)}, {"tick_ms", tick.count()}};
@@ -160,11 +162,11 @@ std::optional<std::string> obstacle(const Way& way, const Scenario& scenario) {
     if (way.engine == "queue" && scenario.sales > 1) return "lets one sale in at a time";
     return std::nullopt;
   }
-  if (scenario.payment == Scenario::Payment::client ||
-      (scenario.hold.count() > 0 && scenario.payment == Scenario::Payment::none))
-    return "has no holds";
-  if (scenario.max_open) return "knows no open reservations";
-  if (scenario.click_lease) return "keeps no locks for customers";
+  constexpr std::array forgetful{"unique-key", "incr", "sadd-incr", "limiter"};
+  const bool forgets = std::ranges::find(forgetful, way.guard) != forgetful.end();
+  if (forgets && scenario.payment == Scenario::Payment::client) return "cannot give a unit back later";
+  if (scenario.max_open && (forgets || way.guard == "one-statement")) return "does not count a customer's open orders";
+  if (scenario.click_lease && !has_lock_on_redis(way)) return "keeps no locks for customers";
   return std::nullopt;
 }
 
@@ -189,6 +191,9 @@ bool may_order_twice(const Scenario& scenario) {
 Expected expected_of(const Way& way, const Scenario& scenario) {
   const bool crowded = hottest_crowd(scenario) > static_cast<double>(scenario.stock);
   if (breaks_by_itself(way) && crowded) return Expected::oversells;
+  // Both clicks read what the customer has before the other has written.
+  const bool tied = scenario.limit_per_customer || scenario.max_open;
+  if (breaks_by_itself(way) && tied && scenario.double_click > 0 && scenario.without_key > 0) return Expected::doubles;
   if (may_order_twice(scenario) && way.guard != "sadd-incr") return Expected::doubles;
   if (way.guard == "limiter") {
     // Requests that use up their place at the gate and buy nothing, or less than they were let in for.

@@ -29,6 +29,9 @@ constexpr auto guards = std::to_array<Guard>({
     {"conditional-update",
      "One statement takes the units only where there are enough: UPDATE ... SET available = available - n WHERE "
      "available >= n. The database does the checking, in the moment of writing."},
+    {"one-statement",
+     "The same, and the order with it, in one statement that commits by itself: a WITH of an UPDATE and INSERTs on "
+     "PostgreSQL, a procedure on MariaDB. The row is locked for no round trip; what is charged is charged after."},
     {"unique-key",
      "Each unit is a row under a unique key, so no unit can be inserted twice. Whoever was too late tries the next."},
     {"named-lock",
@@ -80,6 +83,12 @@ std::string survives_of(std::string_view inventory) {
   return "nothing beyond what Redis saved last: a crash of Redis may forget it";
 }
 
+Survival survival_of(std::string_view inventory) {
+  if (inventory == "sqlite") return {.kill = true, .crash = true, .server = false};
+  if (inventory == "redis") return {.kill = false, .crash = false, .server = true};
+  return {.kill = true, .crash = true, .server = true};
+}
+
 Way guarded(std::string_view inventory, std::string_view guard) {
   Way way;
   way.id = std::string(inventory) + "/" + std::string(guard);
@@ -88,6 +97,7 @@ Way guarded(std::string_view inventory, std::string_view guard) {
   way.guard = guard;
   way.explanation = explanation_of(guard);
   way.survives = survives_of(inventory);
+  way.survival = survival_of(inventory);
   return way;
 }
 
@@ -110,11 +120,24 @@ Way let_go_early(Way way) {
   return way;
 }
 
+Way with_a_waiting_room(Way way) {
+  way.id += "/queue";
+  way.arguments = {"--admit-per-tick", "5", "--tick-ms", "50"};
+  way.explanation =
+      "A waiting room stands before the same lock: each server lets 5 requests in every 50 ms, first come, first "
+      "served. "
+      "So few ask for the lock at once, and the pace is set beforehand.";
+  return way;
+}
+
 // Which guards there are on this kind of inventory, but for locks beside it.
 std::vector<std::string_view> own_guards(std::string_view inventory) {
   if (inventory == "redis") return {"incr", "sadd-incr", "limiter"};
   std::vector<std::string_view> own{"optimistic", "conditional-update", "unique-key"};
-  if (inventory != "sqlite") own.insert(own.begin(), "row-lock");
+  if (inventory != "sqlite") {
+    own.insert(own.begin(), "row-lock");
+    own.insert(std::ranges::find(own, "unique-key"), "one-statement");
+  }
   if (inventory == "mariadb") own.emplace_back("named-lock");
   if (inventory == "postgresql") own.emplace_back("advisory-lock");
   return own;
@@ -127,6 +150,7 @@ void add_guarded(std::string_view inventory, std::vector<Way>& ways) {
   for (const std::string_view guard : own_guards(inventory)) ways.push_back(guarded(inventory, guard));
   for (const std::string_view guard : beside) ways.push_back(guarded(inventory, guard));
   ways.push_back(let_go_early(guarded(inventory, "redisson")));
+  if (inventory != "sqlite") ways.push_back(with_a_waiting_room(guarded(inventory, "setnx-try")));
 }
 
 Way ours(std::string id, std::string inventory, std::uint32_t nodes, std::string explanation) {
@@ -136,6 +160,16 @@ Way ours(std::string id, std::string inventory, std::uint32_t nodes, std::string
   way.inventory = std::move(inventory);
   way.nodes = nodes;
   way.explanation = std::move(explanation);
+  way.survival = survival_of(way.inventory);
+  return way;
+}
+
+/// redis, with orders.
+Way with_orders(std::string id, Server orders, std::string explanation) {
+  Way way = ours(std::move(id), "redis", 2, std::move(explanation));
+  way.engine = "redis-kafka";
+  way.orders = orders;
+  way.survives = "as redis; and each order is written once, whoever dies in between";
   return way;
 }
 
@@ -183,6 +217,14 @@ std::string_view word(Expected expected) {
   return "";
 }
 
+std::string words(const Survival& survival) {
+  std::string text;
+  for (const auto& [survives, what] :
+       {std::pair{survival.kill, "kill"}, std::pair{survival.crash, "crash"}, std::pair{survival.server, "server"}})
+    if (survives) text += (text.empty() ? "" : ", ") + std::string(what);
+  return text.empty() ? "-" : text;
+}
+
 std::vector<Way> all_ways() {
   std::vector<Way> ways;
   ways.push_back(ours("embedded", "sqlite", 1,
@@ -193,10 +235,12 @@ std::vector<Way> all_ways() {
                       "Each server gathers what waits for a sale into one call of a script, which decides all of it at "
                       "once. Servers keep nothing, so any of them may die."));
   ways.back().survives = "a crash of the servers; of Redis only what --durability says (here: memory)";
-  ways.push_back(ours("redis-kafka", "redis", 2,
-                      "The same, and what was decided goes on to Kafka and from there into a database, at the "
-                      "database's own pace. The customer has the answer long before the order is written."));
-  ways.back().survives = "as redis; and each order is written once, whoever dies in between";
+  ways.push_back(with_orders("redis-kafka", Server::postgresql,
+                             "The same, and what was decided goes on to Kafka and from there into PostgreSQL, at the "
+                             "database's own pace. The customer has the answer long before the order is written."));
+  ways.push_back(with_orders("redis-kafka/mariadb", Server::mariadb,
+                             "The same with MariaDB behind Kafka. The customer has the answer long before the order is "
+                             "written."));
   ways.push_back(
       ours("queue", "sqlite", 1,
            "Everybody gets a number and waits; with each tick the next few are let in. The crowd never meets "
@@ -209,7 +253,7 @@ std::vector<Way> all_ways() {
 
 std::vector<Server> needs(const Way& way) {
   std::vector<Server> servers;
-  if (way.engine == "redis-kafka") return {Server::redis, Server::kafka, Server::postgresql};
+  if (way.orders) return {Server::redis, Server::kafka, *way.orders};
   if (way.engine == "redis") return {Server::redis};
   if (!way.is_guarded()) return {};
   if (way.inventory == "sqlite") servers.push_back(Server::sqlite);
@@ -226,6 +270,10 @@ std::vector<Server> needs(const Way& way) {
 
 bool keeps_stock_in_sql(const Way& way) {
   return way.is_guarded() && std::ranges::find(sql_inventories, way.inventory) != sql_inventories.end();
+}
+
+bool has_lock_on_redis(const Way& way) {
+  return way.is_guarded() && std::ranges::find(beside, way.guard) != beside.end();
 }
 
 bool matches(const Way& way, std::string_view patterns) {

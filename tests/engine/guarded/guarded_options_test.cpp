@@ -125,6 +125,12 @@ TEST(GuardedOptions, HaveNumbersThatMakeSense) {
   options.wait = Milliseconds{-1};
   EXPECT_THAT(*problem_of(options), HasSubstr("--guard-wait-ms"));
   options = fine;
+  options.tick = Milliseconds{0};
+  EXPECT_THAT(*problem_of(options), HasSubstr("--tick-ms"));
+  options = fine;
+  options.admit_per_tick = 2'000'000;
+  EXPECT_THAT(*problem_of(options), HasSubstr("--admit-per-tick"));
+  options = fine;
   options.node = "a b";
   EXPECT_THAT(*problem_of(options), HasSubstr("--node"));
 }

@@ -87,6 +87,23 @@ TEST(Interleaving, AlsoTellsOfOneWhoReadAfterTheOtherWroteAndBeforeItCommitted) 
   EXPECT_THAT(*interleaving_of(orders), HasSubstr("a wrote 0 at 12:00:00.000100; b read 1 at 12:00:00.000150"));
 }
 
+TEST(Interleaving, ShowsTheCommitThatTheSecondDidNotSee) {
+  std::vector<OrderRow> orders{order_of(1, "a", 1, 0, 100), order_of(2, "b", 1, 150, 250)};
+  EXPECT_THAT(*interleaving_of(orders), HasSubstr("b wrote 0 at 12:00:00.000250; when a committed is not known: both"));
+  orders[0].committed_at = after_noon(900);
+  orders[1].committed_at = after_noon(1'400);
+  EXPECT_EQ(interleaving_of(orders),
+            "a read 1 at 12:00:00.000000; a wrote 0 at 12:00:00.000100; b read 1 at 12:00:00.000150; b wrote 0 at "
+            "12:00:00.000250; a committed at 12:00:00.000900; b committed at 12:00:00.001400: both sold the last unit, "
+            "orders 1 and 2");
+}
+
+TEST(Interleaving, LeavesOutOrdersWhoseUnitsCameBack) {
+  std::vector<OrderRow> orders{order_of(1, "a", 1, 0, 100), order_of(2, "b", 1, 5'000, 5'100)};
+  orders[0].ended = After::expired;
+  EXPECT_EQ(interleaving_of(orders), std::nullopt);
+}
+
 TEST(Interleaving, PrefersTheOneAtTheLastUnitAndThatOfSellersWhoOverlapped) {
   const std::vector<OrderRow> orders{
       order_of(1, "a", 9, 0, 100),       order_of(2, "b", 9, 50, 150),       // overlap, not the last

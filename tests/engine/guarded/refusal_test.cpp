@@ -66,7 +66,23 @@ TEST(RefusalOfAPurchase, RefusesAKeyThatWasUsedForSomethingElse) {
 TEST(RefusalOfAPurchase, SaysThatTheSameKeyIsStillBeingCharged) {
   Seen seen = seen_of(5);
   seen.same_key = Seen::Earlier{.number = Number{7}, .quantity = 1, .paid = false};
-  EXPECT_EQ(refusal(purchase_of(1), seen), Outcome::request_in_progress);
+  Purchase charged = purchase_of(1);
+  charged.terms.hold = Milliseconds{1'000};
+  charged.terms.payment = PaymentMode::automatic;
+  EXPECT_EQ(refusal(charged, seen), Outcome::request_in_progress);
+  charged.terms.payment = PaymentMode::client;
+  EXPECT_EQ(refusal(charged, seen), Outcome::unchanged) << "it is held: that was the answer";
+}
+
+TEST(RefusalOfAPurchase, RefusesMoreOpenOrdersThanTheSaleAllows) {
+  Seen seen = seen_of(5);
+  seen.open_of_customer = 2;
+  Purchase purchase = purchase_of(1);
+  EXPECT_EQ(refusal(purchase, seen), std::nullopt);
+  purchase.terms.max_open = 3;
+  EXPECT_EQ(refusal(purchase, seen), std::nullopt);
+  purchase.terms.max_open = 2;
+  EXPECT_EQ(refusal(purchase, seen), Outcome::already_open);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using rush::Comparison;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -41,6 +42,30 @@ TEST(CompareReport, IsATableWithAVerdictForEachWay) {
   EXPECT_THAT(text, HasSubstr("no --mysql was given"));
   EXPECT_TRUE(text.ends_with("AS EXPECTED\n")) << text;
   EXPECT_THAT(text, Not(HasSubstr("NOT AS EXPECTED")));
+}
+
+TEST(CompareReport, HasASecondTableWithWhatAnAnswerSurvives) {
+  Comparison comparison = made_up();
+  comparison.rows[0].speed_stock = 50'000;
+  comparison.rows[0].processors["node 1"] = 1'500ms;
+  comparison.rows[0].processors["redis"] = 500ms;
+  const std::string text = rush::compare_report(comparison);
+  EXPECT_THAT(text, HasSubstr("p99.9 ms"));
+  EXPECT_THAT(text, ContainsRegex("embedded +2.00 +2.00 +2.00 +5.00 +50 000 +2.00  kill, crash\n"));
+  EXPECT_THAT(text, ContainsRegex("postgresql/row-lock .*  kill, crash, server\n"));
+  EXPECT_THAT(rush::compare_html(comparison), HasSubstr("<td>kill, crash, server</td>"));
+}
+
+TEST(CompareReport, SaysHowManyWereHeldWhereNobodyPays) {
+  Comparison comparison = made_up();
+  rush::Measured held = measured(1);
+  held.rounds.front() = {};
+  held.sold_per_s = held.sell_out_ms = {};
+  held.rounds.front().stock = 4'000;
+  held.rounds.front().reserved = 2'000;
+  comparison.rows[0] = row_of("embedded", held);
+  EXPECT_THAT(rush::compare_report(comparison), HasSubstr("2 000 held"));
+  EXPECT_THAT(rush::compare_html(comparison), HasSubstr("<td>2 000 held</td>"));
 }
 
 TEST(CompareReport, SaysSoWhereAWayDidNotDoWhatIsExpected) {
@@ -81,9 +106,30 @@ TEST(CompareReport, IsJsonWithTheMembersThatAreDocumented) {
   EXPECT_TRUE(json.at("valid").as_bool());
   const auto& ways = json.at("ways").as_array();
   ASSERT_EQ(ways.size(), 3U);
-  for (const char* const name :
-       {"way", "engine", "inventory", "guard", "nodes", "scenario", "stock", "sold", "oversold", "undersold", "lost",
-        "doubled", "inversions", "sold_per_s", "p50_ms", "p99_ms", "commands_per_sale", "expected", "ok"})
+  for (const char* const name : {"way",
+                                 "engine",
+                                 "inventory",
+                                 "guard",
+                                 "nodes",
+                                 "scenario",
+                                 "stock",
+                                 "sold",
+                                 "oversold",
+                                 "undersold",
+                                 "lost",
+                                 "doubled",
+                                 "inversions",
+                                 "sold_per_s",
+                                 "p50_ms",
+                                 "p99_ms",
+                                 "commands_per_sale",
+                                 "expected",
+                                 "ok",
+                                 "reserved",
+                                 "sold_per_s_stock",
+                                 "survives_kill",
+                                 "survives_crash",
+                                 "survives_loss_of_a_server"})
     for (const auto& way : ways) EXPECT_TRUE(way.as_object().contains(name)) << name;
   const auto& none = ways[1];
   EXPECT_EQ(text_of(none, "way"), "postgresql/none");

@@ -89,8 +89,15 @@ TEST(Scenarios, WithMistakesNameTheMemberAndTheRule) {
 }
 
 TEST(Scenarios, LeaveOutTheWaysThatCannotTakePart) {
-  EXPECT_EQ(rush::obstacle(way_of("postgresql/fifo"), scenario_of("ticket")), "has no holds");
-  EXPECT_EQ(rush::obstacle(way_of("postgresql/fifo"), scenario_of("double-click-lock")),
+  for (const char* const lock : {"postgresql/fifo", "mariadb/row-lock", "redis/setnx-try", "sqlite/optimistic"})
+    EXPECT_EQ(rush::obstacle(way_of(lock), scenario_of("ticket")), std::nullopt) << lock;
+  for (const char* const way : {"postgresql/unique-key", "redis/incr", "redis/limiter"})
+    EXPECT_EQ(rush::obstacle(way_of(way), scenario_of("ticket")), "cannot give a unit back later") << way;
+  EXPECT_EQ(rush::obstacle(way_of("mariadb/redisson"), scenario_of("double-click-max-open")), std::nullopt);
+  EXPECT_EQ(rush::obstacle(way_of("mariadb/one-statement"), scenario_of("double-click-max-open")),
+            "does not count a customer's open orders");
+  EXPECT_EQ(rush::obstacle(way_of("mariadb/redisson"), scenario_of("double-click-lock")), std::nullopt);
+  EXPECT_EQ(rush::obstacle(way_of("postgresql/row-lock"), scenario_of("double-click-lock")),
             "keeps no locks for customers");
   EXPECT_EQ(rush::obstacle(way_of("queue"), scenario_of("mixed")), "lets one sale in at a time");
   EXPECT_FALSE(rush::obstacle(way_of("redis"), scenario_of("ticket")));

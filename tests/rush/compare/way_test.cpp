@@ -101,12 +101,30 @@ TEST(Ways, DoubleWhereNothingTiesTwoClicksTogether) {
   EXPECT_EQ(expected("postgresql/none", "double-click-bare"), Expected::oversells) << "the worse of the two";
 }
 
+TEST(Ways, SayWhatAnAnswerSurvives) {
+  EXPECT_EQ(words(way_of("embedded").survival), "kill, crash");
+  EXPECT_EQ(words(way_of("postgresql/row-lock").survival), "kill, crash, server");
+  EXPECT_EQ(words(way_of("sqlite/optimistic").survival), "kill, crash");
+  for (const char* const way : {"redis", "redis-kafka", "redis/incr"})
+    EXPECT_EQ(words(way_of(way).survival), "server") << way << ": Redis keeps it in memory";
+}
+
+TEST(Ways, ThatBreakDoubleWhereThereIsEnoughForAll) {
+  EXPECT_EQ(expected("redis/none", "double-click-max-open"), Expected::doubles);
+  EXPECT_EQ(expected("redis/mutex/one-node", "double-click-max-open"), Expected::exact);
+  EXPECT_EQ(expected("postgresql/redisson", "double-click-max-open"), Expected::exact);
+}
+
 TEST(Ways, NeedTheServersThatTheyUse) {
   EXPECT_THAT(rush::needs(way_of("embedded")), IsEmpty());
   EXPECT_THAT(rush::needs(way_of("sqlite/optimistic")), ElementsAre(Server::sqlite));
   EXPECT_THAT(rush::needs(way_of("postgresql/redisson")), UnorderedElementsAre(Server::postgresql, Server::redis));
   EXPECT_THAT(rush::needs(way_of("mariadb/redlock")), UnorderedElementsAre(Server::mariadb, Server::redlock));
   EXPECT_THAT(rush::needs(way_of("redis/fifo")), ElementsAre(Server::redis));
+  EXPECT_THAT(rush::needs(way_of("redis-kafka")),
+              UnorderedElementsAre(Server::redis, Server::kafka, Server::postgresql));
+  EXPECT_THAT(rush::needs(way_of("redis-kafka/mariadb")),
+              UnorderedElementsAre(Server::redis, Server::kafka, Server::mariadb));
 }
 
 TEST(Ways, AreChosenByPatterns) {

@@ -19,8 +19,10 @@ class RedisBook final : public Book {
   void commit() override;
   WrittenOrder after_commit(const WrittenOrder& /*written*/) const override { return written_; }
   void roll_back() noexcept override { staged_.reset(); }
-  void mark_paid(SaleHandle sale, Number number) override;
-  void take_back(SaleHandle sale, Number number, Units quantity) override;
+  bool mark_paid(const Purchase& purchase, Number number) override { return shelf_.mark_paid(purchase, number); }
+  bool take_back(const Purchase& purchase, Number number, After after) override {
+    return shelf_.take_back(purchase, number, after);
+  }
 
  private:
   struct Staged {

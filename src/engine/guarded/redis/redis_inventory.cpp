@@ -30,6 +30,7 @@ constexpr std::string_view sales_key = "{firstcome-guarded}:sales";      // sort
 
 /// Of orders that are read at once.
 constexpr std::int64_t page = 5'000;
+constexpr std::size_t unpaid_at_once = 100;
 
 const net::RedisScript& create_script() {
   static const net::RedisScript script{std::string(guarded_create_lua())};
@@ -56,11 +57,13 @@ std::optional<StoredSale> read_sale(std::string_view text) {
   return StoredSale{handle, std::move(*terms)};
 }
 
-enum class OrderState : std::uint8_t { as_written, paid, gone };
-
-OrderState state_of(const net::RedisReply& reply) {
-  if (reply.text == "paid") return OrderState::paid;
-  return reply.text == "gone" ? OrderState::gone : OrderState::as_written;
+/// What became of an order that was written unpaid; false: it is as if it had never been.
+bool take_state(const net::RedisReply& state, OrderRow& order) {
+  if (state.text == "gone") return false;
+  if (state.text == "paid") order.paid = true;
+  if (state.text == "expired") order.ended = After::expired;
+  if (state.text == "declined") order.ended = After::declined;
+  return true;
 }
 
 class RedisInventory final : public InventorySession {
@@ -77,12 +80,19 @@ class RedisInventory final : public InventorySession {
   std::vector<OrderRow> orders(SaleHandle sale, const std::optional<std::string>& customer, Number after,
                                std::uint32_t limit) override;
   std::optional<OrderRow> order(ReservationRef ref) override;
+  void keep_commit_times(std::span<const CommitTime> times) override;
+  bool mark_paid(const Purchase& held, Number number) override { return shelf_.mark_paid(held, number); }
+  bool end_hold(const Purchase& held, Number number, After after) override {
+    return plain_ ? plain_->take_back(held, number, after) : shelf_.take_back(held, number, after);
+  }
+  std::vector<OrderRow> unpaid(SaleHandle sale, Instant before) override;
   Sold sell(const Purchase& purchase) override { return plain_ ? plain_->sell(purchase) : counters_.sell(purchase); }
 
  private:
   std::optional<StoredSale> stored(const std::string& id);
   SaleView view_of(const StoredSale& sale);
   const std::string* id_of(SaleHandle handle);
+  std::unordered_map<std::string, net::RedisReply> fields_of(const std::string& hash);
   std::vector<OrderRow> page_after(const ShelfKeys& keys, std::int64_t place, std::int64_t& next);
 
   const std::shared_ptr<RedisCaller> redis_;
@@ -164,6 +174,13 @@ SaleView RedisInventory::view_of(const StoredSale& sale) {
   return view;
 }
 
+std::unordered_map<std::string, net::RedisReply> RedisInventory::fields_of(const std::string& hash) {
+  auto told = redis_->ask(hash, net::RedisCommand("HGETALL", hash), Effect::reading).elements;
+  std::unordered_map<std::string, net::RedisReply> fields;
+  for (std::size_t i = 0; i + 1 < told.size(); i += 2) fields.emplace(told[i].text, std::move(told[i + 1]));
+  return fields;
+}
+
 /// The orders that there are from a place of the list on; `next` is where to go on, -1: that was all.
 std::vector<OrderRow> RedisInventory::page_after(const ShelfKeys& keys, std::int64_t place, std::int64_t& next) {
   const auto rows =
@@ -173,17 +190,16 @@ std::vector<OrderRow> RedisInventory::page_after(const ShelfKeys& keys, std::int
   std::vector<OrderRow> orders;
   if (rows.empty()) return orders;
   // After the rows, so that what is known of them is known.
-  const auto told = redis_->ask(keys.states, net::RedisCommand("HGETALL", keys.states), Effect::reading).elements;
-  std::unordered_map<std::string_view, OrderState> states;
-  for (std::size_t i = 0; i + 1 < told.size(); i += 2) states.emplace(told[i].text, state_of(told[i + 1]));
+  const auto states = fields_of(keys.states);
+  const auto commits = fields_of(keys.commits);
   for (const net::RedisReply& row : rows) {
     const Number number{static_cast<std::uint64_t>(++place)};
     auto order = read_order(row.text, number);
     if (!order) throw InventoryFailure{Kind::unavailable, "Redis: an order of the sale cannot be read"};
-    if (const auto state = states.find(std::to_string(value(number))); state != states.end()) {
-      if (state->second == OrderState::gone) continue;
-      order->paid = true;
-    }
+    const std::string name = std::to_string(value(number));
+    if (const auto state = states.find(name); state != states.end() && !take_state(state->second, *order)) continue;
+    if (const auto commit = commits.find(name); commit != commits.end())
+      order->committed_at = Microsecond{std::chrono::microseconds{commit->second.to_integer().value_or(0)}};
     orders.push_back(std::move(*order));
   }
   return orders;
@@ -240,10 +256,39 @@ std::optional<OrderRow> RedisInventory::order(ReservationRef ref) {
   commands.emplace_back("LINDEX", keys.orders, value(ref.number) - 1);
   commands.emplace_back("HGET", keys.states, value(ref.number));
   const auto replies = redis_->ask(keys.orders, std::move(commands), Effect::reading);
-  if (replies[0].is_nil() || state_of(replies[1]) == OrderState::gone) return std::nullopt;
+  if (replies[0].is_nil()) return std::nullopt;
   auto order = read_order(replies[0].text, ref.number);
-  if (order && state_of(replies[1]) == OrderState::paid) order->paid = true;
+  if (order && !take_state(replies[1], *order)) return std::nullopt;
   return order;
+}
+
+void RedisInventory::keep_commit_times(std::span<const CommitTime> times) {
+  std::unordered_map<std::uint64_t, std::vector<net::RedisCommand>> of_sales;
+  for (const CommitTime& time : times) {
+    const std::string* const id = id_of(time.sale);
+    if (id == nullptr) continue;
+    of_sales[value(time.sale)].emplace_back("HSET", ShelfKeys(*id).commits, value(time.number),
+                                            std::int64_t{time.at.time_since_epoch().count()});
+  }
+  for (auto& [sale, commands] : of_sales)
+    redis_->ask(ShelfKeys(*id_of(SaleHandle{sale})).commits, std::move(commands), Effect::writing);
+}
+
+/// Those that were written first wait first.
+std::vector<OrderRow> RedisInventory::unpaid(SaleHandle sale, Instant before) {
+  std::vector<OrderRow> found;
+  const std::string* const id = id_of(sale);
+  if (id == nullptr) return found;
+  const ShelfKeys keys(*id);
+  const net::RedisReply units = redis_->ask(keys.unpaid, net::RedisCommand("GET", keys.unpaid), Effect::reading);
+  if (units.to_integer().value_or(0) <= 0) return found;
+  for (std::int64_t place = 0; place >= 0 && found.size() < unpaid_at_once;) {
+    for (OrderRow& order : page_after(keys, place, place)) {
+      if (order.paid || order.ended || order.at >= before) continue;
+      if (found.size() < unpaid_at_once) found.push_back(std::move(order));
+    }
+  }
+  return found;
 }
 
 }  // namespace

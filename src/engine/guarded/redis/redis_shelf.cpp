@@ -4,12 +4,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace firstcome::engine {
 
 std::string_view guarded_write_lua();
 std::string_view guarded_take_back_lua();
+std::string_view guarded_pay_lua();
 
 namespace {
 
@@ -22,6 +24,23 @@ const net::RedisScript& write_script() {
 const net::RedisScript& take_back_script() {
   static const net::RedisScript script{std::string(guarded_take_back_lua())};
   return script;
+}
+
+const net::RedisScript& pay_script() {
+  static const net::RedisScript script{std::string(guarded_pay_lua())};
+  return script;
+}
+
+std::string_view word_of(After after) {
+  switch (after) {
+    case After::expired:
+      return "expired";
+    case After::declined:
+      return "declined";
+    case After::forgotten:
+      break;
+  }
+  return "gone";
 }
 
 std::string_view word_of(RedisShelf::StockChange change) {
@@ -41,6 +60,11 @@ std::string_view counted_customer(const Purchase& purchase) {
   return purchase.terms.limit_per_customer ? std::string_view(purchase.customer) : std::string_view();
 }
 
+/// Likewise their open orders.
+std::string_view open_customer(const Purchase& purchase) {
+  return purchase.terms.max_open ? std::string_view(purchase.customer) : std::string_view();
+}
+
 }  // namespace
 
 ShelfKeys::ShelfKeys(std::string_view sale) {
@@ -54,6 +78,8 @@ ShelfKeys::ShelfKeys(std::string_view sale) {
   ordered = prefix + "ordered";
   unpaid = prefix + "unpaid";
   states = prefix + "states";
+  commits = prefix + "commits";
+  open = prefix + "open";
   customers = prefix + "customers";
   keys = prefix + "keys";
   members = prefix + "members";
@@ -71,6 +97,7 @@ Seen RedisShelf::look(const Purchase& purchase) {
   std::vector<net::RedisCommand> commands;
   commands.emplace_back("GET", counts_down ? keys.stock : keys.sold);
   if (purchase.terms.limit_per_customer) commands.emplace_back("HGET", keys.customers, purchase.customer);
+  if (purchase.terms.max_open) commands.emplace_back("HGET", keys.open, purchase.customer);
   if (purchase.key) commands.emplace_back("HGET", keys.keys, field_of(purchase.key));
   Seen seen;
   seen.at = options_.now();
@@ -79,6 +106,11 @@ Seen RedisShelf::look(const Purchase& purchase) {
   if (counts_down && !count) throw InventoryFailure{Kind::unavailable, "Redis: the sale has no stock any more"};
   seen.available = counts_down ? *count : purchase.terms.stock - count.value_or(0);
   if (purchase.terms.limit_per_customer) seen.of_customer = replies[1].to_integer().value_or(0);
+  if (purchase.terms.max_open) {
+    const std::size_t place = purchase.terms.limit_per_customer ? 2 : 1;
+    seen.open_of_customer =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, replies[place].to_integer().value_or(0)));
+  }
   if (purchase.key && replies.back().is_text()) seen.same_key = earlier_of(purchase, keys, replies.back().text);
   return seen;
 }
@@ -104,7 +136,7 @@ std::optional<Seen::Earlier> RedisShelf::earlier_of(const Purchase& purchase, co
   const net::RedisReply state =
       redis_.ask(keys.states, net::RedisCommand("HGET", keys.states, value(number)), Effect::reading);
   if (state.text == "gone") return std::nullopt;
-  earlier.paid = state.text == "paid";
+  earlier.paid = state.is_text();  // one whose units came back has had its answer as well
   return earlier;
 }
 
@@ -129,36 +161,45 @@ WrittenOrder RedisShelf::write(const Purchase& purchase, const OrderRow& row, co
   const net::RedisReply reply = redis_.ask(
       keys.stock,
       net::RedisCommand(
-          write_script(), {keys.stock, keys.fence, keys.orders, keys.customers, keys.keys, keys.ordered, keys.unpaid},
-          token, word_of(writing.change), writing.units, pack_order(row, purchase.key), customer, purchase.quantity,
-          field_of(purchase.key), row.seen_available, std::string_view(row.paid ? "paid" : "unpaid")),
+          write_script(),
+          {keys.stock, keys.fence, keys.orders, keys.customers, keys.keys, keys.ordered, keys.unpaid, keys.open}, token,
+          word_of(writing.change), writing.units, pack_order(row, purchase.key), customer, purchase.quantity,
+          field_of(purchase.key), row.seen_available, std::string_view(row.paid ? "paid" : "unpaid"),
+          open_customer(purchase)),
       Effect::writing);
   if (!reply.is_array()) throw InventoryFailure{Kind::conflict, "Redis: another holder of the lock has written"};
   return {.number = Number{static_cast<std::uint64_t>(reply.at(0).integer)},
           .at = Instant{Milliseconds{reply.at(1).integer}}};
 }
 
-void RedisShelf::mark_paid(const Purchase& purchase, Number number) {
+bool RedisShelf::mark_paid(const Purchase& purchase, Number number) {
   const ShelfKeys keys(purchase.terms.id);
-  std::vector<net::RedisCommand> commands;
-  commands.emplace_back("HSET", keys.states, value(number), "paid");
-  commands.emplace_back("DECRBY", keys.unpaid, purchase.quantity);
-  redis_.ask(keys.states, std::move(commands), Effect::writing);
+  return redis_
+             .ask(keys.states,
+                  net::RedisCommand(pay_script(), {keys.states, keys.unpaid, keys.open}, value(number),
+                                    purchase.quantity, open_customer(purchase)),
+                  Effect::writing)
+             .integer == 1;
 }
 
-void RedisShelf::take_back(const Purchase& purchase, Number number) {
+bool RedisShelf::take_back(const Purchase& purchase, Number number, After after) {
   const ShelfKeys keys(purchase.terms.id);
   const bool counts_down = stock_count_of(options_.guard) == StockCount::left;
   // Who marks each customer once does not count their units.
   const std::string_view customer =
       options_.guard == GuardKind::sadd_incr ? std::string_view() : counted_customer(purchase);
   const Units change = counts_down ? purchase.quantity : -purchase.quantity;
-  redis_.ask(keys.stock,
-             net::RedisCommand(take_back_script(),
-                               {counts_down ? keys.stock : keys.sold, keys.states, keys.customers, keys.keys,
-                                keys.ordered, keys.unpaid},
-                               value(number), change, customer, purchase.quantity, field_of(purchase.key)),
-             Effect::writing);
+  // The key of one that its customer was told of stays its key.
+  const std::string free_key = after == After::forgotten ? field_of(purchase.key) : std::string();
+  return redis_
+             .ask(keys.stock,
+                  net::RedisCommand(take_back_script(),
+                                    {counts_down ? keys.stock : keys.sold, keys.states, keys.customers, keys.keys,
+                                     keys.ordered, keys.unpaid, keys.open},
+                                    value(number), change, customer, purchase.quantity, free_key, word_of(after),
+                                    open_customer(purchase)),
+                  Effect::writing)
+             .integer == 1;
 }
 
 }  // namespace firstcome::engine

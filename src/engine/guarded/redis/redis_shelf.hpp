@@ -24,7 +24,9 @@ struct ShelfKeys {
   std::string orders;     ///< list of rows; a row's number is its place
   std::string ordered;    ///< units of all orders
   std::string unpaid;     ///< units of those whose charge is under way
-  std::string states;     ///< number -> `paid` or `gone`, of orders that were written unpaid
+  std::string states;     ///< number -> `paid`, `gone`, `expired` or `declined`, of orders that were written unpaid
+  std::string commits;    ///< number -> when its seller heard of the commit, in microseconds
+  std::string open;       ///< customer -> orders that wait for payment, where the sale limits them
   std::string customers;  ///< customer -> units, where the sale limits them
   std::string keys;       ///< idempotency key -> row; an empty row: somebody is at it
   std::string members;    ///< set of customers, of sadd_incr
@@ -66,10 +68,10 @@ class RedisShelf {
   /// Throws `conflict` where the fence refuses it.
   WrittenOrder write(const Purchase& purchase, const OrderRow& row, const Writing& writing);
 
-  /// The charge of an order has succeeded.
-  void mark_paid(const Purchase& purchase, Number number);
-  /// An order goes, or only what was counted for it (number 0).
-  void take_back(const Purchase& purchase, Number number);
+  /// The charge of an order has succeeded. False: it does not wait for payment.
+  bool mark_paid(const Purchase& purchase, Number number);
+  /// An order's units come back, or only what was counted for it (number 0). False: it does not wait for payment.
+  bool take_back(const Purchase& purchase, Number number, After after = After::forgotten);
 
  private:
   std::optional<Seen::Earlier> earlier_of(const Purchase& purchase, const ShelfKeys& keys, const std::string& row);

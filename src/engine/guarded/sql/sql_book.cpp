@@ -1,48 +1,67 @@
 #include "engine/guarded/sql/sql_book.hpp"
 
 #include "engine/guarded/pauses.hpp"
-#include "engine/sql/sql_values.hpp"
 
 #include <fmt/format.h>
 
 #include <chrono>
+#include <utility>
+#include <vector>
 
 namespace firstcome::engine {
 
 using Kind = InventoryFailure::Kind;
 namespace {
 
-constexpr std::string_view insert_order =
-    "INSERT INTO guarded_orders (sale, customer, quantity, reference, key_hash, paid, sold_at_ms, node, seen_available,"
-    " read_at_us, written_at_us) ";
-
-std::string text_of(const KeyHash& key) { return fmt::format("{:016x}{:016x}", key.high, key.low); }
-
-std::string units_of(const Purchase& purchase, const SqlDialect& dialect) {
-  return fmt::format(
-      "(SELECT COALESCE(SUM(o.quantity), 0) FROM guarded_orders o WHERE o.sale = {} AND o.customer = {})",
-      value(purchase.sale), sql_text(purchase.customer, dialect));
-}
-
 std::int64_t count_of(Microsecond at) { return at.time_since_epoch().count(); }
 
 }  // namespace
 
-std::string SqlBook::read_query(const Purchase& purchase) const {
-  const bool limited = purchase.terms.limit_per_customer.has_value();
-  const std::string units = limited ? units_of(purchase, link_.dialect()) : "0";
-  if (!purchase.key) {
-    return fmt::format(
-        "SELECT s.available, s.version, {} AS of_customer, NULL AS number, NULL AS quantity, NULL AS sold_at_ms,"
-        " NULL AS reference, NULL AS paid FROM guarded_stock s"
-        " WHERE s.sale = {}",
-        units, value(purchase.sale));
+std::string SqlBook::text_of(const KeyHash& key) { return fmt::format("{:016x}{:016x}", key.high, key.low); }
+
+void SqlBook::add_units_of(SqlCall& sql, const Purchase& purchase) const {
+  sql << "(SELECT COALESCE(SUM(o.quantity), 0) FROM guarded_orders o WHERE o.sale = ";
+  sql.number(value(purchase.sale)) << " AND o.customer = ";
+  sql.text(purchase.customer) << " AND o.paid < 2)";
+}
+
+void SqlBook::add_open_of(SqlCall& sql, const Purchase& purchase) const {
+  sql << "(SELECT COUNT(*) FROM guarded_orders o WHERE o.sale = ";
+  sql.number(value(purchase.sale)) << " AND o.customer = ";
+  sql.text(purchase.customer) << " AND o.paid = 0)";
+}
+
+SqlCall SqlBook::read_call(const Purchase& purchase, std::string_view behind) const {
+  SqlCall sql = link_.new_call();
+  add_read(sql, purchase);
+  sql << behind;
+  return sql;
+}
+
+void SqlBook::add_read(SqlCall& sql, const Purchase& purchase) const {
+  sql << "SELECT s.available, s.version, ";
+  if (purchase.terms.limit_per_customer) {
+    add_units_of(sql, purchase);
+  } else {
+    sql << "0";
   }
-  return fmt::format(
-      "SELECT s.available, s.version, {} AS of_customer, k.number, k.quantity, k.sold_at_ms, k.reference, k.paid FROM "
-      "guarded_stock s"
-      " LEFT JOIN guarded_orders k ON k.sale = s.sale AND k.key_hash = '{}' WHERE s.sale = {}",
-      units, text_of(purchase.key), value(purchase.sale));
+  if (!purchase.key) {
+    sql << " AS of_customer, NULL AS number, NULL AS quantity, NULL AS sold_at_ms, NULL AS reference, NULL AS paid, ";
+  } else {
+    sql << " AS of_customer, k.number, k.quantity, k.sold_at_ms, k.reference, k.paid, ";
+  }
+  if (purchase.terms.max_open) {
+    add_open_of(sql, purchase);
+  } else {
+    sql << "0";
+  }
+  sql << " AS open_of_customer FROM guarded_stock s";
+  if (purchase.key) {
+    sql << " LEFT JOIN guarded_orders k ON k.sale = s.sale AND k.key_hash = ";
+    sql.text(text_of(purchase.key));
+  }
+  sql << " WHERE s.sale = ";
+  sql.number(value(purchase.sale));
 }
 
 Seen SqlBook::seen_in(const std::vector<SqlLink::Row>& rows) const {
@@ -59,60 +78,103 @@ Seen SqlBook::seen_in(const std::vector<SqlLink::Row>& rows) const {
                                   .reference = row[6].value_or(""),
                                   .paid = number_in(row[7]) != 0};
   }
-  seen.at = options_.now();
+  seen.open_of_customer = static_cast<std::uint64_t>(number_in(row[8]));
   return seen;
 }
 
-Seen SqlBook::read(const Purchase& purchase) { return seen_in(link_.ask({read_query(purchase)}, read_columns)); }
+// Its time is that of the asking: so whoever did not see a commit is told to have read before it.
+Seen SqlBook::read(const Purchase& purchase) {
+  const Microsecond asked_at = options_.now();
+  Seen seen = seen_in(link_.call({read_call(purchase)}).rows);
+  seen.at = asked_at;
+  return seen;
+}
 
-std::string SqlBook::values_of(const Purchase& purchase, const Seen& seen, const Stamp& stamp, Microsecond now) const {
-  std::string sql;
-  SqlValues values(sql, link_.dialect());
-  values.number(value(purchase.sale)).text(purchase.customer).number(purchase.quantity).text(purchase.reference);
-  purchase.key ? values.text(text_of(purchase.key)) : values.null();
-  values.number(std::int64_t{stamp.paid}).instant(instant_of(now)).text(options_.node).number(seen.available);
-  values.number(count_of(seen.at)).number(count_of(now));
-  return sql;
+void SqlBook::add_values(SqlCall& sql, const Purchase& purchase, const SeenStock& seen, const Stamp& stamp) const {
+  sql.number(value(purchase.sale)) << ", ";
+  sql.text(purchase.customer) << ", ";
+  sql.number(purchase.quantity) << ", ";
+  sql.text(purchase.reference) << ", ";
+  if (purchase.key) {
+    sql.text(text_of(purchase.key)) << ", ";
+  } else {
+    sql << "NULL, ";
+  }
+  sql.number(std::int64_t{stamp.paid}) << ", ";
+  sql.number(std::int64_t{instant_of(seen.now).time_since_epoch().count()}) << ", ";
+  sql.text(options_.node) << ", ";
+  if (seen.available) {
+    sql.number(*seen.available);
+  } else {
+    sql << "(SELECT t.available FROM guarded_stock t WHERE t.sale = ";
+    sql.number(value(purchase.sale)) << ") + ";
+    sql.number(purchase.quantity);
+  }
+  sql << ", ";
+  sql.number(count_of(seen.at)) << ", ";
+  sql.number(count_of(seen.now));
 }
 
 SqlBook::Draft SqlBook::draft(const Purchase& purchase, const Seen& seen, const Stamp& stamp) const {
   const Microsecond now = options_.now();
-  return {fmt::format("{} VALUES ({}) RETURNING number", insert_order, values_of(purchase, seen, stamp, now)),
-          instant_of(now)};
+  SqlCall sql = link_.new_call(insert_order);
+  sql << "VALUES (";
+  add_values(sql, purchase, {.available = seen.available, .at = seen.at, .now = now}, stamp);
+  sql << ") RETURNING number";
+  return {std::move(sql), instant_of(now)};
 }
 
-SqlBook::Draft SqlBook::draft_within(const Purchase& purchase, const Seen& seen, const Stamp& stamp, Units most) const {
+SqlBook::Draft SqlBook::draft_unread(const Purchase& purchase, Microsecond asked_at, const Stamp& stamp) const {
   const Microsecond now = options_.now();
+  SqlCall sql = link_.new_call(insert_order);
+  sql << "SELECT ";
+  add_values(sql, purchase, {.available = std::nullopt, .at = asked_at, .now = now}, stamp);
+  const auto& limit = purchase.terms.limit_per_customer;
+  const auto& most_open = purchase.terms.max_open;
   // MariaDB wants a table where there is a WHERE.
-  const std::string_view from = link_.dialect().kind() == DatabaseUrl::Kind::mariadb ? " FROM DUAL" : "";
-  return {fmt::format("{} SELECT {}{} WHERE {} <= {} RETURNING number", insert_order,
-                      values_of(purchase, seen, stamp, now), from, units_of(purchase, link_.dialect()), most),
-          instant_of(now)};
+  if (limit || most_open)
+    sql << (link_.dialect().kind() == DatabaseUrl::Kind::mariadb ? " FROM DUAL WHERE " : " WHERE ");
+  if (limit) {
+    add_units_of(sql, purchase);
+    (sql << " <= ").number(*limit - purchase.quantity);
+  }
+  if (most_open) {
+    if (limit) sql << " AND ";
+    add_open_of(sql, purchase);
+    (sql << " < ").number(std::int64_t{*most_open});
+  }
+  sql << " RETURNING number";
+  return {std::move(sql), instant_of(now)};
 }
 
-WrittenOrder SqlBook::insert(const Draft& draft, std::string_view first) {
-  const auto rows = first.empty() ? link_.ask({draft.sql}, 1) : link_.ask({first, draft.sql}, 1);
-  if (rows.empty()) return {};
-  return {Number{static_cast<std::uint64_t>(number_in(rows[0][0]))}, draft.at};
+WrittenOrder SqlBook::insert(Draft draft, std::optional<SqlCall> first) {
+  std::vector<SqlCall> calls;
+  if (first) calls.push_back(std::move(*first));
+  calls.push_back(std::move(draft.call));
+  const SqlAnswer answer = link_.call(std::move(calls));
+  if (answer.rows.empty()) return {};
+  return {Number{static_cast<std::uint64_t>(number_in(answer.rows[0][0]))}, draft.at};
 }
 
 WrittenOrder SqlBook::write(const Purchase& purchase, const Seen& seen, const Stamp& stamp) {
   const bool fenced = options_.fencing == Fencing::on && stamp.token;
-  std::string set =
-      fmt::format("UPDATE guarded_stock SET available = {}, version = version + 1", seen.available - purchase.quantity);
-  if (fenced) set += fmt::format(", fence = {}", *stamp.token);
-  set += fmt::format(" WHERE sale = {}", value(purchase.sale));
-  const Draft order = draft(purchase, seen, stamp);
-  if (!fenced) return insert(order, set);
+  SqlCall set = link_.new_call("UPDATE guarded_stock SET available = ");
+  set.number(seen.available - purchase.quantity) << ", version = version + 1";
+  if (fenced) (set << ", fence = ").number(*stamp.token);
+  (set << " WHERE sale = ").number(value(purchase.sale));
+  Draft order = draft(purchase, seen, stamp);
+  if (!fenced) return insert(std::move(order), std::move(set));
   // The token alone is not enough: a late holder may still write after the next one has read, and before that one has
   // written, which then would write over it. So what was read must be what is written over, too.
-  if (link_.execute({fmt::format("{} AND fence <= {} AND version = {}", set, *stamp.token, seen.version)}) == 0) {
+  (set << " AND fence <= ").number(*stamp.token);
+  (set << " AND version = ").number(seen.version);
+  if (link_.call({std::move(set)}).changed == 0) {
     throw InventoryFailure{Kind::conflict, fmt::format("another holder than that of {} has written", *stamp.token)};
   }
-  return insert(order);
+  return insert(std::move(order));
 }
 
-void SqlBook::insist(const std::function<void()>& work) {
+bool SqlBook::insist(const std::function<bool()>& work) {
   const auto deadline = std::chrono::steady_clock::now() + options_.wait;
   RandomPauses pauses;
   for (;;) {
@@ -127,33 +189,39 @@ void SqlBook::insist(const std::function<void()>& work) {
   }
 }
 
-void SqlBook::mark_paid(SaleHandle sale, Number number) {
-  insist([&] {
-    link_.execute({fmt::format("UPDATE guarded_orders SET paid = 1 WHERE sale = {} AND number = {}", value(sale),
-                               value(number))});
+bool SqlBook::mark_paid(const Purchase& purchase, Number number) {
+  return insist([&] {
+    SqlCall mark = link_.new_call("UPDATE guarded_orders SET paid = 1 WHERE sale = ");
+    (mark.number(value(purchase.sale)) << " AND number = ").number(value(number)) << " AND paid = 0";
+    return link_.call({std::move(mark)}).changed == 1;
   });
 }
 
-void SqlBook::take_back(SaleHandle sale, Number number, Units quantity) {
-  take_back(sale, number, [&] { give_back(sale, quantity); });
+bool SqlBook::take_back(const Purchase& purchase, Number number, After after) {
+  return take_back(purchase, number, after, [&] { give_back(purchase.sale, purchase.quantity); });
 }
 
 void SqlBook::give_back(SaleHandle sale, Units quantity) {
-  link_.execute(
-      {fmt::format("UPDATE guarded_stock SET available = available + {}, version = version + 1"
-                   " WHERE sale = {}",
-                   quantity, value(sale))});
+  SqlCall give = link_.new_call("UPDATE guarded_stock SET available = available + ");
+  (give.number(quantity) << ", version = version + 1 WHERE sale = ").number(value(sale));
+  link_.call({std::move(give)});
 }
 
 // The stock first, as sellers do: so they wait for each other instead of locking each other out.
-void SqlBook::take_back(SaleHandle sale, Number number, const std::function<void()>& give_back) {
-  insist([&] {
+bool SqlBook::take_back(const Purchase& purchase, Number number, After after, const std::function<void()>& give_back) {
+  return insist([&] {
     link_.begin();
     give_back();
-    const std::uint64_t gone = link_.execute({fmt::format(
-        "DELETE FROM guarded_orders WHERE sale = {} AND number = {} AND paid = 0", value(sale), value(number))});
-    if (gone == 0) return link_.roll_back();
+    SqlCall end = link_.new_call(after == After::forgotten ? "DELETE FROM guarded_orders WHERE sale = "
+                                 : after == After::expired ? "UPDATE guarded_orders SET paid = 2 WHERE sale = "
+                                                           : "UPDATE guarded_orders SET paid = 3 WHERE sale = ");
+    (end.number(value(purchase.sale)) << " AND number = ").number(value(number)) << " AND paid = 0";
+    if (link_.call({std::move(end)}).changed == 0) {
+      link_.roll_back();
+      return false;
+    }
     link_.commit();
+    return true;
   });
 }
 

@@ -5,7 +5,10 @@
 #include "engine/guarded/sql/sql_link.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace firstcome::engine {
 
@@ -25,38 +28,59 @@ class SqlBook final : public Book {
   void roll_back() noexcept override { link_.roll_back(); }
 
   /// These try again themselves after a `conflict`, as long as a buyer waits for a guard; then they throw `unknown`.
-  void mark_paid(SaleHandle sale, Number number) override;
-  void take_back(SaleHandle sale, Number number, Units quantity) override;
+  bool mark_paid(const Purchase& purchase, Number number) override;
+  bool take_back(const Purchase& purchase, Number number, After after) override;
 
   // --- for sellers ---
 
-  /// The query of `read`: available, version, units of the customer, and the order of the same key. One statement sees
-  /// one instant.
-  std::string read_query(const Purchase& purchase) const;
-  static constexpr std::size_t read_columns = 8;
-  /// From its answer. Throws where there is no such sale.
+  /// The query of `read`: available, version, units of the customer, the order of the same key, open orders of the
+  /// customer. One statement sees one instant. `behind`: what follows its text.
+  SqlCall read_call(const Purchase& purchase, std::string_view behind = {}) const;
+  /// The same, as a part of another statement.
+  void add_read(SqlCall& sql, const Purchase& purchase) const;
+  static constexpr std::size_t read_columns = 9;
+  /// From its answer, but for `at`. Throws where there is no such sale.
   Seen seen_in(const std::vector<SqlLink::Row>& rows) const;
+  Microsecond now() const { return options_.now(); }
 
-  /// What the INSERT of an order says.
+  // Parts of statements.
+  static std::string text_of(const KeyHash& key);
+  /// Units that the customer has bought, as an expression.
+  void add_units_of(SqlCall& sql, const Purchase& purchase) const;
+  /// Orders of the customer that wait for payment, likewise.
+  void add_open_of(SqlCall& sql, const Purchase& purchase) const;
+  /// What an INSERT of an order begins with.
+  static constexpr std::string_view insert_order =
+      "INSERT INTO guarded_orders (sale, customer, quantity, reference, key_hash, paid, sold_at_ms, node,"
+      " seen_available, read_at_us, written_at_us) ";
+
+  /// The INSERT of an order.
   struct Draft {
-    std::string sql;  ///< its answer is the order's number
+    SqlCall call;  ///< its answer is the order's number
     Instant at{};
   };
   Draft draft(const Purchase& purchase, const Seen& seen, const Stamp& stamp) const;
-  /// The same, but where the customer has more than `most` units by now it adds nothing and answers no row.
-  Draft draft_within(const Purchase& purchase, const Seen& seen, const Stamp& stamp, Units most) const;
-  /// Sends a draft, after `first` where that is not empty.
-  WrittenOrder insert(const Draft& draft, std::string_view first = {});
+  /// For one who has taken the units and read nothing: where the customer has too many by now, units or open orders, it
+  /// adds nothing and answers no row. `asked_at`: when the units were asked for.
+  Draft draft_unread(const Purchase& purchase, Microsecond asked_at, const Stamp& stamp) const;
+  /// Sends a draft, after `first` where there is one.
+  WrittenOrder insert(Draft draft, std::optional<SqlCall> first = {});
 
   /// The stock of a sale, in a transaction.
   void give_back(SaleHandle sale, Units quantity);
-  /// Undoes an order and what `give_back` of the stock; nothing where the order is gone.
-  void take_back(SaleHandle sale, Number number, const std::function<void()>& give_back);
+  /// The same with another way to give units back.
+  bool take_back(const Purchase& purchase, Number number, After after, const std::function<void()>& give_back);
   /// Calls again after a conflict.
-  void insist(const std::function<void()>& work);
+  bool insist(const std::function<bool()>& work);
 
  private:
-  std::string values_of(const Purchase& purchase, const Seen& seen, const Stamp& stamp, Microsecond now) const;
+  struct SeenStock {
+    std::optional<Units> available;  ///< nothing: what stands there now, and the order's units
+    Microsecond at{};
+    Microsecond now{};
+  };
+  /// Of an INSERT of an order.
+  void add_values(SqlCall& sql, const Purchase& purchase, const SeenStock& seen, const Stamp& stamp) const;
 
   const GuardedOptions& options_;
   SqlLink& link_;

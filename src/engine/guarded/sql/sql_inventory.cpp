@@ -13,7 +13,8 @@ namespace {
 class SqlInventorySession final : public InventorySession {
  public:
   explicit SqlInventorySession(const NodeParts& parts)
-      : link_(parts.options), shelf_(parts.options, link_), book_(parts.options, link_) {
+      : link_(parts.options, parts.writer), shelf_(parts.options, link_), book_(parts.options, link_) {
+    if (parts.options.guard == GuardKind::one_statement) procedures_ = Procedures::needed;
     if (parts.guard != nullptr) {
       plain_.emplace(parts, book_);
     } else {
@@ -21,7 +22,7 @@ class SqlInventorySession final : public InventorySession {
     }
   }
 
-  StoreSecret open() override { return open_tables(link_); }
+  StoreSecret open() override { return open_tables(link_, procedures_); }
 
   SaleAnswer create(const SaleTerms& terms) override { return shelf_.create(terms); }
   std::optional<SaleView> sale(const std::string& id) override { return shelf_.sale(id); }
@@ -36,10 +37,25 @@ class SqlInventorySession final : public InventorySession {
 
   Sold sell(const Purchase& purchase) override { return plain_ ? plain_->sell(purchase) : seller_->sell(purchase); }
 
+  void keep_commit_times(std::span<const CommitTime> times) override {
+    try {
+      shelf_.keep_commit_times(times);
+    } catch (const InventoryFailure&) {
+      link_.roll_back();
+      throw;
+    }
+  }
+  bool mark_paid(const Purchase& held, Number number) override { return book_.mark_paid(held, number); }
+  bool end_hold(const Purchase& held, Number number, After after) override {
+    return plain_ ? plain_->take_back(held, number, after) : seller_->end_hold(held, number, after);
+  }
+  std::vector<OrderRow> unpaid(SaleHandle sale, Instant before) override { return shelf_.unpaid(sale, before); }
+
  private:
   SqlLink link_;
   SqlShelf shelf_;
   SqlBook book_;
+  Procedures procedures_ = Procedures::none;
   std::optional<PlainSeller> plain_;   ///< of a guard beside the inventory
   std::unique_ptr<SqlSeller> seller_;  ///< of the others
 };

@@ -12,6 +12,9 @@ using Kind = InventoryFailure::Kind;
 using Fault = SqlFailure::Fault;
 namespace {
 
+/// Between two looks whether the other process has let go; a transaction takes longer.
+constexpr std::chrono::microseconds pause_of_sqlite{100};
+
 /// What is known of a connection after a failure of it.
 bool is_lost(const SqlFailure& failure) {
   return failure.fault == Fault::database && failure.kind != SqlTrouble::busy && failure.kind != SqlTrouble::timeout;
@@ -25,13 +28,17 @@ Kind kind_of(const SqlFailure& failure) {
 
 }  // namespace
 
-SqlLink::SqlLink(const GuardedOptions& options)
-    : options_(options), url_(std::get<DatabaseUrl>(options.inventory)), dialect_(dialect_of(url_.kind)) {}
+SqlLink::SqlLink(const GuardedOptions& options, std::timed_mutex* writer)
+    : options_(options),
+      url_(std::get<DatabaseUrl>(options.inventory)),
+      dialect_(dialect_of(url_.kind)),
+      writer_(url_.kind == DatabaseUrl::Kind::sqlite ? writer : nullptr) {}
 
 SqlSession& SqlLink::session() {
   if (session_) return *session_;
   SqlSessionOptions options{.database = url_};
   options.lock_timeout = options_.wait;
+  if (writer_ != nullptr) options.sqlite_pause = pause_of_sqlite;
   options.statement_timeout += options_.wait;  // a wait for a lock is part of a statement
   auto session = std::make_unique<SqlSession>(options);
   // Under a stricter one, whoever was slower has to try again where here it waits its turn.
@@ -44,7 +51,21 @@ SqlSession& SqlLink::session() {
 
 void SqlLink::drop() {
   session_.reset();
-  state_ = State::none;
+  end(State::none);
+}
+
+void SqlLink::end(State state) {
+  state_ = state;
+  if (state == State::none && writing_) writing_.unlock();
+}
+
+void SqlLink::become_writer() {
+  if (writer_ == nullptr || writing_) return;
+  std::unique_lock writing(*writer_, std::defer_lock);
+  if (!writing.try_lock_for(options_.wait)) {
+    throw SqlFailure::database(SqlTrouble::busy, "the process's one writer was busy for too long");
+  }
+  writing_ = std::move(writing);
 }
 
 InventoryFailure SqlLink::told(const SqlFailure& failure) {
@@ -59,11 +80,11 @@ void SqlLink::begin(Begin how) {
 }
 
 void SqlLink::commit() {
-  if (state_ == State::begun_later) state_ = State::none;
+  if (state_ == State::begun_later) end(State::none);
   if (state_ == State::none) return;
   try {
     session().run("COMMIT");
-    state_ = State::none;
+    end(State::none);
   } catch (const SqlFailure& failure) {
     InventoryFailure what = told(failure);
     if (what.kind != Kind::conflict) {
@@ -75,11 +96,11 @@ void SqlLink::commit() {
 }
 
 void SqlLink::roll_back() noexcept {
-  if (state_ == State::begun_later) state_ = State::none;
+  if (state_ == State::begun_later) end(State::none);
   if (state_ == State::none) return;
-  state_ = State::none;
   try {
     if (session_) session_->run("ROLLBACK");
+    end(State::none);
   } catch (const SqlFailure&) {
     drop();  // and the transaction with it
   }
@@ -90,6 +111,7 @@ std::string SqlLink::last_of(std::initializer_list<std::string_view> statements)
   std::string together;
   std::size_t left = statements.size();
   if (state_ == State::begun_later) {
+    become_writer();
     if (takes_several()) {
       together = begin_;
       lock::count_sql_statements(1);
@@ -115,6 +137,24 @@ std::vector<SqlLink::Row> SqlLink::ask(std::initializer_list<std::string_view> s
   try {
     const std::string last = last_of(statements);
     return session_->ask(last, columns);
+  } catch (const SqlFailure& failure) {
+    throw told(failure);
+  }
+}
+
+SqlAnswer SqlLink::call(std::vector<SqlCall> calls) {
+  try {
+    SqlSession& session = this->session();
+    if (state_ == State::begun_later) {
+      become_writer();
+      if (takes_several()) {
+        calls.insert(calls.begin(), new_call(begin_));
+      } else {
+        session.run(begin_);
+      }
+      state_ = State::begun;  // even if the first of several fails
+    }
+    return session.call(calls);
   } catch (const SqlFailure& failure) {
     throw told(failure);
   }

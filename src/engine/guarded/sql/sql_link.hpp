@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,10 @@ class SqlLink {
  public:
   using Row = SqlSession::Row;
 
-  /// Connects later. REQUIRES: the inventory is a DatabaseUrl. `options` must outlive it.
-  explicit SqlLink(const GuardedOptions& options);
+  /// Connects later. REQUIRES: the inventory is a DatabaseUrl. `options` must outlive it, and `writer`, which
+  /// transactions on SQLite hold from their first statement to their end: who waits for a mutex is woken at once, who
+  /// waits for SQLite looks now and then. Null: there is none.
+  explicit SqlLink(const GuardedOptions& options, std::timed_mutex* writer = nullptr);
 
   const SqlDialect& dialect() const { return dialect_; }
   /// Connects where there is no connection. Throws SqlFailure.
@@ -49,10 +52,16 @@ class SqlLink {
   std::vector<Row> ask(std::initializer_list<std::string_view> statements, std::size_t columns);
   /// Likewise; how many rows the last one has changed.
   std::uint64_t execute(std::initializer_list<std::string_view> statements);
+  /// The same with prepared statements.
+  SqlAnswer call(std::vector<SqlCall> calls);
+  SqlCall new_call(std::string_view text = {}) const { return SqlCall(dialect_, text); }
 
  private:
   enum class State : std::uint8_t { none, begun_later, begun };
 
+  /// Before the first statement of a transaction.
+  void become_writer();
+  void end(State state);
   /// Sends all but what is to be sent with the last one, which it returns.
   std::string last_of(std::initializer_list<std::string_view> statements);
   bool takes_several() const { return dialect_.kind() == DatabaseUrl::Kind::postgresql; }
@@ -63,6 +72,8 @@ class SqlLink {
   std::unique_ptr<SqlSession> session_;  ///< nullptr: not connected
   State state_ = State::none;
   std::string_view begin_;  ///< the statement, of begun_later
+  std::timed_mutex* const writer_;
+  std::unique_lock<std::timed_mutex> writing_;  ///< held while a transaction on SQLite is open
 };
 
 }  // namespace firstcome::engine

@@ -6,7 +6,7 @@ Sold SqlSeller::sell(const Purchase& purchase) {
   PurchaseCharge charge(parts_.options, purchase);
   return sell_again(parts_.options.wait, charge, [&] {
     const Sold sold = try_once(purchase, charge);
-    if (sold.outcome != Outcome::done || charge.is_paid_when_written()) return sold;
+    if (sold.outcome != Outcome::done || !charge.comes_after()) return sold;
     return pay_after(purchase, sold, charge);
   });
 }
@@ -18,17 +18,28 @@ Sold SqlSeller::try_once(const Purchase& purchase, PurchaseCharge& charge) {
 
 Sold SqlSeller::pay_after(const Purchase& purchase, const Sold& sold, PurchaseCharge& charge) {
   if (const auto no = charge.charge()) {
-    const End end{*this};
-    take_back(purchase, sold.number);
+    end_hold(purchase, sold.number, After::forgotten);
     return {.outcome = *no};
   }
   charge.keep();  // whatever becomes of the mark: the order is there
-  book_.mark_paid(purchase.sale, sold.number);
+  book_.mark_paid(purchase, sold.number);
   return sold;
 }
 
-void SqlSeller::take_back(const Purchase& purchase, Number number) {
-  book_.take_back(purchase.sale, number, purchase.quantity);
+bool SqlSeller::end_hold(const Purchase& purchase, Number number, After after) {
+  const End end{*this};
+  return take_back(purchase, number, after);
+}
+
+bool SqlSeller::take_back(const Purchase& purchase, Number number, After after) {
+  return book_.take_back(purchase, number, after);
+}
+
+Sold SqlSeller::why_not(const Purchase& purchase) {
+  link_.roll_back();
+  const Seen seen = book_.read(purchase);
+  if (const auto no = refusal(purchase, seen)) return refused(*no, purchase, seen);
+  throw InventoryFailure{InventoryFailure::Kind::conflict, "units came back meanwhile"};
 }
 
 Sold SqlSeller::commit(const WrittenOrder& written, PurchaseCharge& charge) {

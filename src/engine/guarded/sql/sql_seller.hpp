@@ -20,13 +20,15 @@ class SqlSeller {
   SqlSeller& operator=(const SqlSeller&) = delete;
 
   Sold sell(const Purchase& purchase);
+  /// Gives an order's units back. False: it does not wait for payment.
+  bool end_hold(const Purchase& purchase, Number number, After after);
 
  protected:
   /// Sells and commits, with the charge before the commit where it is to be inside; throws `conflict` to be called
   /// again. It need not roll back what it leaves begun.
   virtual Sold attempt(const Purchase& purchase, PurchaseCharge& charge) = 0;
-  /// Undoes what the last attempt has sold. It need not let go of what it takes hold of.
-  virtual void take_back(const Purchase& purchase, Number number);
+  /// Gives an order's units back; false: it does not wait for payment. It need not let go of what it takes hold of.
+  virtual bool take_back(const Purchase& purchase, Number number, After after);
   /// Lets go of what outlives a transaction.
   virtual void let_go() noexcept {}
 
@@ -36,6 +38,8 @@ class SqlSeller {
     const Waiting waiting(parts_.waits);
     return ask();
   }
+  /// Ends the transaction, and says why it sold nothing. Throws `conflict` where nothing stands against it any more.
+  Sold why_not(const Purchase& purchase);
   /// Charges where that is to be inside, then commits.
   Sold commit(const WrittenOrder& written, PurchaseCharge& charge);
 
@@ -71,11 +75,12 @@ class SqlSeller {
   Sold pay_after(const Purchase& purchase, const Sold& sold, PurchaseCharge& charge);
 };
 
-/// REQUIRES: the guard is row_lock, optimistic, conditional_update, unique_key, named_lock or advisory_lock, and fits
-/// the database.
+/// REQUIRES: the guard is row_lock, optimistic, conditional_update, one_statement, unique_key, named_lock or
+/// advisory_lock, and fits the database.
 std::unique_ptr<SqlSeller> make_sql_seller(const NodeParts& parts, SqlLink& link, SqlBook& book);
 
-/// The one of them that has a file of its own.
+// Those of them that have a file of their own.
 std::unique_ptr<SqlSeller> make_unique_key_seller(const NodeParts& parts, SqlLink& link, SqlBook& book);
+std::unique_ptr<SqlSeller> make_one_statement_seller(const NodeParts& parts, SqlLink& link, SqlBook& book);
 
 }  // namespace firstcome::engine

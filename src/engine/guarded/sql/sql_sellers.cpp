@@ -1,6 +1,7 @@
 // row-lock, advisory-lock, named-lock: lock, read, check, write, commit, in this order.
-// optimistic, conditional-update: read without a lock, which is enough for most refusals; then write under a condition
-// that says whether somebody else was quicker.
+// optimistic: read without a lock, which is enough for most refusals; then write under a condition that says whether
+// somebody else was quicker.
+// conditional-update: write under a condition, and read only where it was not met.
 //
 // What all of them rely on: under READ COMMITTED each statement sees what was committed before it began. So what is
 // read after the lock was given, by a statement of its own, is what the last holder has left. (One statement that both
@@ -10,6 +11,8 @@
 #include <fmt/format.h>
 
 #include <cassert>
+#include <utility>
+#include <vector>
 
 namespace firstcome::engine {
 
@@ -23,6 +26,12 @@ class Locked : public SqlSeller {
   using SqlSeller::SqlSeller;
 
  protected:
+  /// `rows`: the answer to the book's query, just come.
+  Sold sell_as_seen(const Purchase& purchase, const std::vector<SqlLink::Row>& rows, PurchaseCharge& charge) {
+    Seen seen = book_.seen_in(rows);
+    seen.at = book_.now();
+    return sell_as_seen(purchase, seen, charge);
+  }
   Sold sell_as_seen(const Purchase& purchase, const Seen& seen, PurchaseCharge& charge) {
     if (const auto no = refusal(purchase, seen)) return refused(*no, purchase, seen);
     between_read_and_write(parts_.options);
@@ -39,17 +48,15 @@ class RowLock final : public Locked {
  protected:
   Sold attempt(const Purchase& purchase, PurchaseCharge& charge) override {
     link_.begin();
-    const std::string query = book_.read_query(purchase);
-    const std::string lock = " FOR UPDATE";
     // Where nothing but the stock's row is read, the lock's own answer is new enough.
     const bool row_only = !purchase.terms.limit_per_customer && !purchase.key;
-    const auto rows = wait_in([&] {
-      if (row_only) return link_.ask({query + lock}, SqlBook::read_columns);
-      return link_.ask(
-          {fmt::format("SELECT 1 FROM guarded_stock WHERE sale = {}{}", value(purchase.sale), lock), query},
-          SqlBook::read_columns);
+    const SqlAnswer answer = wait_in([&] {
+      if (row_only) return link_.call({book_.read_call(purchase, " FOR UPDATE")});
+      SqlCall lock = link_.new_call("SELECT 1 FROM guarded_stock WHERE sale = ");
+      lock.number(value(purchase.sale)) << " FOR UPDATE";
+      return link_.call({std::move(lock), book_.read_call(purchase)});
     });
-    return sell_as_seen(purchase, book_.seen_in(rows), charge);
+    return sell_as_seen(purchase, answer.rows, charge);
   }
 };
 
@@ -61,22 +68,22 @@ class AdvisoryLock final : public Locked {
  protected:
   Sold attempt(const Purchase& purchase, PurchaseCharge& charge) override {
     link_.begin();
-    const auto rows =
-        wait_in([&] { return link_.ask({lock_of(purchase), book_.read_query(purchase)}, SqlBook::read_columns); });
-    return sell_as_seen(purchase, book_.seen_in(rows), charge);
+    const SqlAnswer answer = wait_in([&] { return link_.call({lock_of(purchase), book_.read_call(purchase)}); });
+    return sell_as_seen(purchase, answer.rows, charge);
   }
 
-  void take_back(const Purchase& purchase, Number number) override {
-    book_.take_back(purchase.sale, number, [&] {
-      link_.ask({lock_of(purchase)}, 1);
+  bool take_back(const Purchase& purchase, Number number, After after) override {
+    return book_.take_back(purchase, number, after, [&] {
+      link_.call({lock_of(purchase)});
       book_.give_back(purchase.sale, purchase.quantity);
     });
   }
 
  private:
-  static std::string lock_of(const Purchase& purchase) {
-    return fmt::format("SELECT pg_advisory_xact_lock(1718186611, {})",
-                       static_cast<std::int32_t>(value(purchase.sale) & 0x7fff'ffffU));
+  SqlCall lock_of(const Purchase& purchase) const {
+    SqlCall lock = link_.new_call("SELECT pg_advisory_xact_lock(1718186611, (");
+    lock.number(value(purchase.sale) & 0x7fff'ffffU) << ")::int)";
+    return lock;
   }
 };
 
@@ -92,14 +99,14 @@ class NamedLock final : public Locked {
     return sell_as_seen(purchase, book_.read(purchase), charge);
   }
 
-  void take_back(const Purchase& purchase, Number number) override {
+  bool take_back(const Purchase& purchase, Number number, After after) override {
     if (!lock(purchase)) throw InventoryFailure{Kind::unknown, "the lock for giving units back could not be had"};
-    Locked::take_back(purchase, number);
+    return Locked::take_back(purchase, number, after);
   }
 
   void let_go() noexcept override {
     try {
-      if (held_) link_.ask({fmt::format("SELECT RELEASE_LOCK({})", name_)}, 1);
+      if (held_) link_.call({with_name("SELECT RELEASE_LOCK(", ")")});
     } catch (const InventoryFailure&) {
       link_.drop();  // which releases it
     }
@@ -108,16 +115,23 @@ class NamedLock final : public Locked {
 
  private:
   bool lock(const Purchase& purchase) {
-    // Names are the server's, not the database's.
-    name_ = fmt::format("CONCAT('firstcome-', MD5(CONCAT(DATABASE(), '/', {})))", value(purchase.sale));
+    sale_ = purchase.sale;
     const double seconds = static_cast<double>(parts_.options.wait.count()) / 1'000;
-    const auto got =
-        wait_in([&] { return link_.ask({fmt::format("SELECT GET_LOCK({}, {:.3f})", name_, seconds)}, 1); });
-    held_ = !got.empty() && got[0][0] == "1";
+    const SqlAnswer got =
+        wait_in([&] { return link_.call({with_name("SELECT GET_LOCK(", fmt::format(", {:.3f})", seconds))}); });
+    held_ = !got.rows.empty() && got.rows[0][0] == "1";
     return held_;
   }
 
-  std::string name_;
+  SqlCall with_name(std::string_view before, std::string_view behind) const {
+    // Names are the server's, not the database's.
+    SqlCall call = link_.new_call(before);
+    call << "CONCAT('firstcome-', MD5(CONCAT(DATABASE(), '/', ";
+    call.number(value(sale_)) << ")))" << behind;
+    return call;
+  }
+
+  SaleHandle sale_{};
   bool held_ = false;
 };
 
@@ -132,52 +146,46 @@ class Optimistic final : public SqlSeller {
     if (const auto no = refusal(purchase, seen)) return refused(*no, purchase, seen);
     between_read_and_write(parts_.options);
     link_.begin();
-    const std::uint64_t changed = wait_in([&] {
-      return link_.execute(
-          {fmt::format("UPDATE guarded_stock SET available = {}, version = version + 1"
-                       " WHERE sale = {} AND version = {}",
-                       seen.available - purchase.quantity, value(purchase.sale), seen.version)});
-    });
+    SqlCall set = link_.new_call("UPDATE guarded_stock SET available = ");
+    set.number(seen.available - purchase.quantity) << ", version = version + 1 WHERE sale = ";
+    (set.number(value(purchase.sale)) << " AND version = ").number(seen.version);
+    const std::uint64_t changed = wait_in([&] { return link_.call({std::move(set)}).changed; });
     if (changed == 0) throw InventoryFailure{Kind::conflict, "somebody else was quicker"};
     return commit(book_.insert(book_.draft(purchase, seen, {.paid = charge.is_paid_when_written()})), charge);
   }
 };
 
-/// One UPDATE checks and takes; its row lock, held until the commit, keeps the orders of a sale apart, so the
-/// customer's limit is checked by the INSERT behind it. An order of the same key is kept out by a unique index.
+/// One UPDATE checks and takes, and nothing is read before it; its row lock, held until the commit, keeps the orders of
+/// a sale apart, so the customer's limit is checked by the INSERT behind it. An order of the same key is kept out by a
+/// unique index. Only who gets nothing asks why.
 class ConditionalUpdate final : public SqlSeller {
  public:
   using SqlSeller::SqlSeller;
 
  protected:
   Sold attempt(const Purchase& purchase, PurchaseCharge& charge) override {
-    const Seen seen = book_.read(purchase);
-    if (const auto no = refusal(purchase, seen)) return refused(*no, purchase, seen);
-    between_read_and_write(parts_.options);
+    const Microsecond asked_at = book_.now();
     link_.begin();
-    const std::uint64_t changed = wait_in([&] {
-      return link_.execute(
-          {fmt::format("UPDATE guarded_stock SET available = available - {0}, version = version + 1"
-                       " WHERE sale = {1} AND available >= {0}",
-                       purchase.quantity, value(purchase.sale))});
-    });
-    if (changed == 0) return ask_why(purchase);
-    const Stamp stamp{.paid = charge.is_paid_when_written()};
-    const auto& limit = purchase.terms.limit_per_customer;
-    const WrittenOrder written =
-        book_.insert(limit ? book_.draft_within(purchase, seen, stamp, *limit - purchase.quantity)
-                           : book_.draft(purchase, seen, stamp));
-    if (written.number == Number{}) return ask_why(purchase);
+    SqlCall take = link_.new_call("UPDATE guarded_stock SET available = available - ");
+    take.number(purchase.quantity) << ", version = version + 1 WHERE sale = ";
+    (take.number(value(purchase.sale)) << " AND available >= ").number(purchase.quantity);
+    const std::uint64_t changed = wait_in([&] { return link_.call({std::move(take)}).changed; });
+    if (changed == 0) return why_not(purchase);
+    between_read_and_write(parts_.options);
+    const WrittenOrder written = insert(purchase, asked_at, charge);
+    if (written.number == Number{}) return why_not(purchase);
     return commit(written, charge);
   }
 
  private:
-  /// After what was read first had nothing against it.
-  Sold ask_why(const Purchase& purchase) {
-    link_.roll_back();
-    const Seen seen = book_.read(purchase);
-    if (const auto no = refusal(purchase, seen)) return refused(*no, purchase, seen);
-    throw InventoryFailure{Kind::conflict, "units came back meanwhile"};
+  /// Without a number: the customer has too many, or the key has made an order.
+  WrittenOrder insert(const Purchase& purchase, Microsecond asked_at, const PurchaseCharge& charge) {
+    try {
+      return book_.insert(book_.draft_unread(purchase, asked_at, {.paid = charge.is_paid_when_written()}));
+    } catch (const InventoryFailure& failure) {
+      if (failure.kind != Kind::conflict || !purchase.key) throw;
+      return {};
+    }
   }
 };
 
@@ -195,6 +203,8 @@ std::unique_ptr<SqlSeller> make_sql_seller(const NodeParts& parts, SqlLink& link
       return std::make_unique<Optimistic>(parts, link, book);
     case GuardKind::unique_key:
       return make_unique_key_seller(parts, link, book);
+    case GuardKind::one_statement:
+      return make_one_statement_seller(parts, link, book);
     default:
       assert(parts.options.guard == GuardKind::conditional_update && "a guard beside the inventory sells by a book");
       return std::make_unique<ConditionalUpdate>(parts, link, book);

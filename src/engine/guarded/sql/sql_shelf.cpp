@@ -4,15 +4,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace firstcome::engine {
 
 namespace {
 
 constexpr std::string_view sale_columns =
-    "s.handle, s.id, s.name, s.kind, s.stock, s.unit_price, s.currency, s.limit_per_customer, s.hold_ms, s.payment";
+    "s.handle, s.id, s.name, s.kind, s.stock, s.unit_price, s.currency, s.limit_per_customer, s.hold_ms, s.payment, "
+    "s.max_open";
 constexpr std::string_view order_columns =
-    "number, customer, quantity, reference, paid, sold_at_ms, node, seen_available, read_at_us, written_at_us";
-constexpr std::size_t order_column_count = 10;
+    "number, customer, quantity, reference, paid, sold_at_ms, node, seen_available, read_at_us, written_at_us,"
+    " (SELECT c.committed_at_us FROM guarded_commits c WHERE c.sale = guarded_orders.sale AND"
+    " c.number = guarded_orders.number)";
+constexpr std::size_t order_column_count = 11;
+constexpr std::uint32_t unpaid_at_once = 100;
 
 Microsecond microsecond_in(const std::optional<std::string>& cell) {
   return Microsecond{std::chrono::microseconds{number_in(cell)}};
@@ -29,6 +35,7 @@ SaleTerms terms_in(const SqlLink::Row& row) {
   if (row[7]) terms.limit_per_customer = number_in(row[7]);
   terms.hold = Milliseconds{number_in(row[8])};
   terms.payment = static_cast<PaymentMode>(number_in(row[9]));
+  if (row[10]) terms.max_open = static_cast<std::uint32_t>(number_in(row[10]));
   return terms;
 }
 
@@ -36,9 +43,9 @@ SaleView view_in(const SqlLink::Row& row) {
   SaleView view;
   view.handle = SaleHandle{static_cast<std::uint64_t>(number_in(row[0]))};
   view.terms = terms_in(row);
-  view.available = number_in(row[10]);
-  view.sold = number_in(row[11]);
-  view.held = number_in(row[12]);
+  view.available = number_in(row[11]);
+  view.sold = number_in(row[12]);
+  view.held = number_in(row[13]);
   view.state = view.available > 0 ? SaleState::open : SaleState::sold_out;
   return view;
 }
@@ -49,12 +56,15 @@ OrderRow order_in(const SqlLink::Row& row) {
   order.customer = row[1].value_or("");
   order.quantity = number_in(row[2]);
   order.reference = row[3].value_or("");
-  order.paid = number_in(row[4]) != 0;
+  const std::int64_t paid = number_in(row[4]);
+  order.paid = paid == 1;
+  if (paid > 1) order.ended = paid == 2 ? After::expired : After::declined;
   order.at = Instant{Milliseconds{number_in(row[5])}};
   order.node = row[6].value_or("");
   order.seen_available = number_in(row[7]);
   order.read_at = microsecond_in(row[8]);
   order.written_at = microsecond_in(row[9]);
+  if (row[10]) order.committed_at = microsecond_in(row[10]);
   return order;
 }
 
@@ -77,7 +87,8 @@ SaleAnswer SqlShelf::create(const SaleTerms& terms) {
 
 bool SqlShelf::insert(const SaleTerms& terms) {
   std::string sql =
-      "INSERT INTO guarded_sales (id, name, kind, stock, unit_price, currency, limit_per_customer, hold_ms, payment)"
+      "INSERT INTO guarded_sales (id, name, kind, stock, unit_price, currency, limit_per_customer, hold_ms, payment,"
+      " max_open)"
       " VALUES ";
   SqlValues values(sql, link_.dialect());
   values.begin_row();
@@ -85,6 +96,7 @@ bool SqlShelf::insert(const SaleTerms& terms) {
   values.text(terms.currency);
   terms.limit_per_customer ? values.number(*terms.limit_per_customer) : values.null();
   values.number(std::int64_t{terms.hold.count()}).number(std::int64_t(terms.payment));
+  terms.max_open ? values.number(std::int64_t{*terms.max_open}) : values.null();
   values.end_row();
   sql += " RETURNING handle";
   try {
@@ -118,7 +130,7 @@ std::vector<SaleView> SqlShelf::select_sales(const std::string& where) {
   std::vector<SaleView> views;
   for (const auto& row : link_.ask({fmt::format("SELECT {}, {}, {}, {} FROM guarded_sales s WHERE {}", sale_columns,
                                                 available, units(1), units(0), where)},
-                                   13)) {
+                                   14)) {
     views.push_back(view_in(row));
   }
   return views;
@@ -154,6 +166,29 @@ std::optional<OrderRow> SqlShelf::order(ReservationRef ref) {
   auto orders = select_orders(fmt::format("sale = {} AND number = {}", value(ref.sale), value(ref.number)));
   if (orders.empty()) return std::nullopt;
   return std::move(orders.front());
+}
+
+std::vector<OrderRow> SqlShelf::unpaid(SaleHandle sale, Instant before) {
+  return select_orders(fmt::format("sale = {} AND paid = 0 AND sold_at_ms < {} ORDER BY number LIMIT {}", value(sale),
+                                   before.time_since_epoch().count(), unpaid_at_once));
+}
+
+void SqlShelf::keep_commit_times(std::span<const CommitTime> times) {
+  constexpr std::size_t rows = 500;
+  while (!times.empty()) {
+    const auto part = times.first(std::min(times.size(), rows));
+    std::string sql = "INSERT INTO guarded_commits (sale, number, committed_at_us) VALUES ";
+    SqlValues values(sql, link_.dialect());
+    for (const CommitTime& time : part) {
+      values.begin_row();
+      values.number(value(time.sale)).number(value(time.number)).number(time.at.time_since_epoch().count());
+      values.end_row();
+    }
+    link_.begin();
+    link_.execute({sql});
+    link_.commit();
+    times = times.subspan(part.size());
+  }
 }
 
 }  // namespace firstcome::engine

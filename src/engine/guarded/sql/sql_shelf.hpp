@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ class SqlShelf {
   std::vector<OrderRow> orders(SaleHandle sale, const std::optional<std::string>& customer, Number after,
                                std::uint32_t limit);
   std::optional<OrderRow> order(ReservationRef ref);
+  std::vector<OrderRow> unpaid(SaleHandle sale, Instant before);
+  /// REQUIRES: no transaction is open.
+  void keep_commit_times(std::span<const CommitTime> times);
 
  private:
   /// False: somebody else has just made one of this id.

@@ -10,7 +10,9 @@
 namespace firstcome::engine {
 namespace {
 
-constexpr std::string_view version = "1";
+constexpr std::string_view version = "2";
+/// It had neither guarded_commits nor guarded_sales.max_open.
+constexpr std::string_view version_before = "1";
 
 struct Types {
   std::string_view identity;    ///< a number that the database gives, never twice
@@ -58,7 +60,7 @@ constexpr std::string_view statements[] = {
     "CREATE TABLE IF NOT EXISTS guarded_meta (name VARCHAR(32) NOT NULL PRIMARY KEY, value VARCHAR(64) NOT NULL){end}",
     "CREATE TABLE IF NOT EXISTS guarded_sales (handle {identity}, id VARCHAR(64) NOT NULL UNIQUE, name {name} NOT NULL,"
     " kind SMALLINT NOT NULL, stock BIGINT NOT NULL, unit_price BIGINT NOT NULL, currency VARCHAR(3) NOT NULL,"
-    " limit_per_customer BIGINT, hold_ms BIGINT NOT NULL, payment SMALLINT NOT NULL){end}",
+    " limit_per_customer BIGINT, hold_ms BIGINT NOT NULL, payment SMALLINT NOT NULL, max_open BIGINT){end}",
     "CREATE TABLE IF NOT EXISTS guarded_stock (sale BIGINT NOT NULL PRIMARY KEY, available BIGINT NOT NULL,"
     " version BIGINT NOT NULL, fence BIGINT NOT NULL){stock_end}",
     "CREATE TABLE IF NOT EXISTS guarded_orders (number {identity}, sale BIGINT NOT NULL, customer {text} NOT NULL,"
@@ -71,9 +73,45 @@ constexpr std::string_view statements[] = {
     "{end}",
     "CREATE TABLE IF NOT EXISTS guarded_free_units (sale BIGINT NOT NULL, unit BIGINT NOT NULL, freed_at_us BIGINT NOT "
     "NULL, PRIMARY KEY (sale, unit)){end}",
+    "CREATE TABLE IF NOT EXISTS guarded_commits (sale BIGINT NOT NULL, number BIGINT NOT NULL, committed_at_us BIGINT"
+    " NOT NULL, PRIMARY KEY (sale, number)){end}",
     "CREATE TABLE IF NOT EXISTS guarded_buyers (sale BIGINT NOT NULL, customer {text} NOT NULL, nth BIGINT NOT NULL,"
     " PRIMARY KEY (sale, customer, nth)){end}",
 };
+
+/// What one-statement calls on MariaDB. It answers the columns of SqlBook's query, the order's number and its time.
+/// Its name ends with the number of what it is: another one is another procedure.
+constexpr std::string_view procedure = R"(CREATE PROCEDURE IF NOT EXISTS guarded_buy_1(
+  p_sale BIGINT, p_customer {text}, p_quantity BIGINT, p_reference {text}, p_key CHAR(32) CHARACTER SET utf8mb4
+  COLLATE utf8mb4_nopad_bin, p_paid SMALLINT, p_node {text}, p_read_at_us BIGINT, p_limit BIGINT)
+BEGIN
+  DECLARE v_number, v_at_us BIGINT DEFAULT NULL;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  IF p_key IS NULL OR NOT EXISTS (SELECT 1 FROM guarded_orders WHERE sale = p_sale AND key_hash = p_key) THEN
+    START TRANSACTION;
+    UPDATE guarded_stock SET available = available - p_quantity, version = version + 1
+      WHERE sale = p_sale AND available >= p_quantity;
+    IF ROW_COUNT() = 1 THEN
+      SET v_at_us = CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED);
+      INSERT INTO guarded_orders (sale, customer, quantity, reference, key_hash, paid, sold_at_ms, node,
+          seen_available, read_at_us, written_at_us)
+        SELECT p_sale, p_customer, p_quantity, p_reference, p_key, p_paid, v_at_us DIV 1000, p_node,
+          (SELECT available FROM guarded_stock WHERE sale = p_sale) + p_quantity, p_read_at_us, v_at_us
+        FROM DUAL WHERE p_limit IS NULL OR (SELECT COALESCE(SUM(quantity), 0) FROM guarded_orders
+          WHERE sale = p_sale AND customer = p_customer AND paid < 2) <= p_limit - p_quantity;
+      IF ROW_COUNT() = 1 THEN SET v_number = LAST_INSERT_ID(); END IF;
+    END IF;
+    IF v_number IS NULL THEN ROLLBACK; ELSE COMMIT; END IF;
+  END IF;
+  IF v_number IS NOT NULL THEN
+    SELECT 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, v_number, v_at_us DIV 1000;
+  ELSE
+    SELECT s.available, s.version, IF(p_limit IS NULL, 0, (SELECT COALESCE(SUM(o.quantity), 0) FROM guarded_orders o
+        WHERE o.sale = p_sale AND o.customer = p_customer AND o.paid < 2)), k.number, k.quantity, k.sold_at_ms, k.reference, k.paid,
+        0, NULL, NULL
+      FROM guarded_stock s LEFT JOIN guarded_orders k ON k.sale = s.sale AND k.key_hash = p_key WHERE s.sale = p_sale;
+  END IF;
+END)";
 
 std::string hex_of(const StoreSecret& secret) {
   std::string text;
@@ -109,7 +147,8 @@ std::string meta(SqlSession& session, std::string_view name) {
   return rows.empty() ? "" : rows[0][0].value_or("");
 }
 
-void make(SqlSession& session) {
+void make(SqlSession& session, std::string_view found) {
+  if (found == version_before) session.run("ALTER TABLE guarded_sales ADD COLUMN max_open BIGINT");
   const Types& types = types_of(session.dialect().kind());
   for (const std::string_view statement : statements) {
     session.run(fmt::format(fmt::runtime(statement), fmt::arg("identity", types.identity), fmt::arg("text", types.text),
@@ -120,28 +159,38 @@ void make(SqlSession& session) {
   if (meta(session, "secret").empty()) {
     session.run(fmt::format("INSERT INTO guarded_meta (name, value) VALUES ('secret', '{}')", random_secret()));
   }
+  session.run("DELETE FROM guarded_meta WHERE name = 'version'");
   session.run(fmt::format("INSERT INTO guarded_meta (name, value) VALUES ('version', '{}')", version));
 }
 
+/// The version that the tables are of; empty: they are not there, or in the making.
+std::string version_of(SqlSession& session) { return has_meta(session) ? meta(session, "version") : ""; }
+
+bool is_to_be_made(std::string_view found) { return found.empty() || found == version_before; }
+
 void make_where_missing(SqlSession& session) {
-  if (has_meta(session) && !meta(session, "version").empty()) return;
+  if (!is_to_be_made(version_of(session))) return;
   SqlTransaction transaction(session);
   const SqlDialect& dialect = session.dialect();
   if (!dialect.lock_schema().empty() && session.ask_number(std::string(dialect.lock_schema())) != 1) {
     throw SqlFailure::database(SqlTrouble::overloaded, "somebody else is changing its tables");
   }
   // Again: another one may have made them meanwhile.
-  if (!has_meta(session) || meta(session, "version").empty()) make(session);
+  if (const std::string found = version_of(session); is_to_be_made(found)) make(session, found);
   transaction.commit();
   if (!dialect.unlock_schema().empty()) session.ask_number(std::string(dialect.unlock_schema()));
 }
 
 }  // namespace
 
-StoreSecret open_tables(SqlLink& link) {
+StoreSecret open_tables(SqlLink& link, Procedures procedures) {
   try {
     SqlSession& session = link.session();
     make_where_missing(session);
+    if (procedures == Procedures::needed && session.dialect().kind() == DatabaseUrl::Kind::mariadb) {
+      session.run(fmt::format(fmt::runtime(procedure),
+                              fmt::arg("text", "VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")));
+    }
     if (const std::string found = meta(session, "version"); found != version) {
       throw SqlFailure::database(SqlTrouble::schema, "its guarded tables are of version " + found +
                                                          ", made by another firstcome; give it a database of its own");

@@ -9,14 +9,13 @@
 // Two requests of one customer may want different units. Where a customer has a limit, each order takes the customer's
 // next number too, under a unique key: so neither is decided without the other being seen. These rows stay for ever.
 #include "engine/guarded/sql/sql_seller.hpp"
-#include "engine/sql/sql_values.hpp"
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <span>
-#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace firstcome::engine {
@@ -38,18 +37,20 @@ class UniqueKey final : public SqlSeller {
     between_read_and_write(parts_.options);
     link_.begin();
     wait_in([&] { take(); });
-    const auto order = book_.draft(purchase, found.seen, {.paid = charge.is_paid_when_written()});
+    std::optional<SqlCall> first;
+    if (purchase.terms.limit_per_customer) first = nth_of(purchase, found.nth);
     const WrittenOrder written =
-        purchase.terms.limit_per_customer ? book_.insert(order, nth_of(purchase, found.nth)) : book_.insert(order);
+        book_.insert(book_.draft(purchase, found.seen, {.paid = charge.is_paid_when_written()}), std::move(first));
     return commit(written, charge);
   }
 
-  void take_back(const Purchase& purchase, Number number) override {
+  /// REQUIRES: it is what the last attempt has sold. Which units an order has is written nowhere.
+  bool take_back(const Purchase& purchase, Number number, After after) override {
     const auto now = parts_.options.now().time_since_epoch().count();
-    book_.take_back(purchase.sale, number, [&] {
+    return book_.take_back(purchase, number, after, [&] {
       for (const std::vector<Unit>* const units : {&fresh_, &returned_}) {
         each_part(*units, [&](std::span<const Unit> part) {
-          insert("guarded_free_units (sale, unit, freed_at_us)", part, fmt::format(",{}", now));
+          insert("guarded_free_units (sale, unit, freed_at_us)", part, now);
         });
       }
     });
@@ -64,26 +65,34 @@ class UniqueKey final : public SqlSeller {
 
   Found look(const Purchase& purchase) {
     // The same query as of all others, with three columns more.
-    const std::string nth =
-        purchase.terms.limit_per_customer
-            ? fmt::format("(SELECT COUNT(*) FROM guarded_buyers b WHERE b.sale = {} AND b.customer = {})",
-                          value(purchase.sale), sql_text(purchase.customer, link_.dialect()))
-            : "0";
-    const std::string query = fmt::format(
-        "SELECT q.*, (SELECT MAX(u.unit) FROM guarded_units u WHERE u.sale = {0}),"
-        " (SELECT COUNT(*) FROM guarded_free_units f WHERE f.sale = {0}), {1} FROM ({2}) q",
-        value(purchase.sale), nth, book_.read_query(purchase));
-    const auto rows = link_.ask({query}, SqlBook::read_columns + 3);
-    Found found{.seen = book_.seen_in(rows)};
-    found.last = number_in(rows[0][SqlBook::read_columns]);
-    found.seen.available = purchase.terms.stock - found.last + number_in(rows[0][SqlBook::read_columns + 1]);
-    found.nth = number_in(rows[0][SqlBook::read_columns + 2]);
+    const Microsecond asked_at = book_.now();
+    SqlCall sql = link_.new_call("SELECT q.*, (SELECT MAX(u.unit) FROM guarded_units u WHERE u.sale = ");
+    sql.number(value(purchase.sale)) << "), (SELECT COUNT(*) FROM guarded_free_units f WHERE f.sale = ";
+    sql.number(value(purchase.sale)) << "), ";
+    if (purchase.terms.limit_per_customer) {
+      sql << "(SELECT COUNT(*) FROM guarded_buyers b WHERE b.sale = ";
+      (sql.number(value(purchase.sale)) << " AND b.customer = ").text(purchase.customer) << ")";
+    } else {
+      sql << "0";
+    }
+    sql << " FROM (";
+    book_.add_read(sql, purchase);
+    sql << ") q";
+    const SqlAnswer answer = link_.call({std::move(sql)});
+    Found found{.seen = book_.seen_in(answer.rows)};
+    found.seen.at = asked_at;
+    const SqlLink::Row& row = answer.rows[0];
+    found.last = number_in(row[SqlBook::read_columns]);
+    found.seen.available = purchase.terms.stock - found.last + number_in(row[SqlBook::read_columns + 1]);
+    found.nth = number_in(row[SqlBook::read_columns + 2]);
     return found;
   }
 
-  std::string nth_of(const Purchase& purchase, std::int64_t nth) const {
-    return fmt::format("INSERT INTO guarded_buyers (sale, customer, nth) VALUES ({}, {}, {})", value(purchase.sale),
-                       sql_text(purchase.customer, link_.dialect()), nth + 1);
+  SqlCall nth_of(const Purchase& purchase, std::int64_t nth) const {
+    SqlCall sql = link_.new_call("INSERT INTO guarded_buyers (sale, customer, nth) VALUES (");
+    (sql.number(value(purchase.sale)) << ", ").text(purchase.customer) << ", ";
+    sql.number(nth + 1) << ")";
+    return sql;
   }
 
   void choose(const Purchase& purchase, const Found& found) {
@@ -94,30 +103,33 @@ class UniqueKey final : public SqlSeller {
     for (Unit unit = found.last + 1; unit <= until; ++unit) fresh_.push_back(unit);
     const Units missing = purchase.quantity - static_cast<Units>(fresh_.size());
     if (missing == 0) return;
-    for (const auto& row : link_.ask({fmt::format("SELECT unit FROM guarded_free_units WHERE sale = {} ORDER BY"
-                                                  " freed_at_us, unit LIMIT {}",
-                                                  value(sale_), missing)},
-                                     1)) {
-      returned_.push_back(number_in(row[0]));
-    }
+    SqlCall sql = link_.new_call("SELECT unit FROM guarded_free_units WHERE sale = ");
+    (sql.number(value(sale_)) << " ORDER BY freed_at_us, unit LIMIT ").number(missing);
+    for (const auto& row : link_.call({std::move(sql)}).rows) returned_.push_back(number_in(row[0]));
     if (static_cast<Units>(returned_.size()) < missing) throw quicker();
   }
 
   void take() {
-    each_part(fresh_, [&](std::span<const Unit> part) { insert("guarded_units (sale, unit)", part, ""); });
+    each_part(fresh_, [&](std::span<const Unit> part) { insert("guarded_units (sale, unit)", part, {}); });
     each_part(returned_, [&](std::span<const Unit> part) {
-      const std::uint64_t taken = link_.execute({fmt::format(
-          "DELETE FROM guarded_free_units WHERE sale = {} AND unit IN ({})", value(sale_), fmt::join(part, ","))});
-      if (taken != part.size()) throw quicker();
+      SqlCall sql = link_.new_call("DELETE FROM guarded_free_units WHERE sale = ");
+      sql.number(value(sale_)) << " AND unit IN (";
+      for (std::size_t i = 0; i < part.size(); ++i) (sql << (i == 0 ? "" : ", ")).number(part[i]);
+      sql << ")";
+      if (link_.call({std::move(sql)}).changed != part.size()) throw quicker();
     });
   }
 
-  void insert(std::string_view into, std::span<const Unit> units, const std::string& more) {
-    std::string sql = fmt::format("INSERT INTO {} VALUES ", into);
+  void insert(std::string_view into, std::span<const Unit> units, std::optional<std::int64_t> more) {
+    SqlCall sql = link_.new_call("INSERT INTO ");
+    sql << into << " VALUES ";
     for (std::size_t i = 0; i < units.size(); ++i) {
-      sql += fmt::format("{}({},{}{})", i == 0 ? "" : ",", value(sale_), units[i], more);
+      (sql << (i == 0 ? "(" : ", (")).number(value(sale_)) << ", ";
+      sql.number(units[i]);
+      if (more) (sql << ", ").number(*more);
+      sql << ")";
     }
-    link_.execute({sql});
+    link_.call({std::move(sql)});
   }
 
   template <typename Work>

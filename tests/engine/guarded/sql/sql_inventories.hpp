@@ -29,7 +29,7 @@ inline std::string name_of(Kind kind) {
 /// The features of a database that sell.
 inline std::vector<GuardKind> sellers_of(Kind kind) {
   std::vector<GuardKind> guards{GuardKind::optimistic, GuardKind::conditional_update, GuardKind::unique_key};
-  if (kind != Kind::sqlite) guards.push_back(GuardKind::row_lock);
+  if (kind != Kind::sqlite) guards.insert(guards.end(), {GuardKind::row_lock, GuardKind::one_statement});
   if (kind == Kind::postgresql) guards.push_back(GuardKind::advisory_lock);
   if (kind == Kind::mariadb) guards.push_back(GuardKind::named_lock);
   return guards;

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include <array>
+#include <atomic>
 #include <barrier>
 #include <mutex>
 #include <set>
@@ -227,13 +228,75 @@ TEST_P(SqlBooks, WhatIsTakenBackIsThereAgainOnce) {
   const auto session = node.open();
   const Number first = write();
   EXPECT_EQ(session->sale(sale.terms.id).value().held, 2);
-  for (int twice = 0; twice < 2; ++twice) shop.book.take_back(sale.handle, first, 2);
+  EXPECT_TRUE(shop.book.take_back(purchase(sale, "ann", 2), first, After::forgotten));
+  EXPECT_FALSE(shop.book.take_back(purchase(sale, "ann", 2), first, After::forgotten));
   EXPECT_EQ(session->sale(sale.terms.id).value().available, 5);
   EXPECT_FALSE(session->order({sale.handle, first}));
   const Number second = write();
-  for (int twice = 0; twice < 2; ++twice) shop.book.mark_paid(sale.handle, second);
-  shop.book.take_back(sale.handle, second, 2);
+  EXPECT_TRUE(shop.book.mark_paid(purchase(sale, "ann", 2), second));
+  EXPECT_FALSE(shop.book.mark_paid(purchase(sale, "ann", 2), second));
+  EXPECT_FALSE(shop.book.take_back(purchase(sale, "ann", 2), second, After::expired));
   EXPECT_EQ(session->sale(sale.terms.id).value().sold, 2) << "what is paid is not taken back";
+}
+
+TEST_P(SqlBooks, WhatEndsUnpaidStaysToBeToldOf) {
+  const SaleView sale = sale_of(5);
+  Shop shop(options(GuardKind::mutex));
+  TestNode node(options(GuardKind::mutex));
+  const auto session = node.open();
+  for (const After after : {After::expired, After::declined}) {
+    shop.book.begin();
+    const Seen seen = shop.book.read(purchase(sale, "ann", 2));
+    const WrittenOrder written = shop.book.write(purchase(sale, "ann", 2), seen, {.paid = false});
+    shop.book.commit();
+    ASSERT_EQ(session->unpaid(sale.handle, written.at + Milliseconds{1}).size(), 1U);
+    EXPECT_TRUE(session->unpaid(sale.handle, written.at).empty()) << "its time is not over";
+    EXPECT_TRUE(shop.book.take_back(purchase(sale, "ann", 2), written.number, after));
+    EXPECT_EQ(session->order({sale.handle, written.number})->ended, after);
+    EXPECT_FALSE(shop.book.mark_paid(purchase(sale, "ann", 2), written.number));
+    EXPECT_EQ(session->sale(sale.terms.id)->available, 5);
+    EXPECT_EQ(session->sale(sale.terms.id)->held, 0);
+  }
+}
+
+/// Each reads and then writes in one transaction. Where each may only wait for SQLite, one of two begins again.
+TEST_P(SqlBooks, SessionsOfOneNodeNeverConflictOnSqlite) {
+  if (GetParam() != Kind::sqlite) GTEST_SKIP() << "only SQLite has one writer";
+  const SaleView sale = sale_of(1'000);
+  std::timed_mutex writer;
+  std::atomic<int> conflicts = 0;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      const GuardedOptions made = options(GuardKind::mutex);
+      SqlLink link(made, &writer);
+      SqlBook book(made, link);
+      for (int order = 0; order < 25; ++order) {
+        conflicts += is_conflict([&] {
+          book.begin();
+          const Seen seen = book.read(purchase(sale, "ann"));
+          book.write(purchase(sale, "ann"), seen, {});
+          book.commit();
+        });
+        book.roll_back();
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(conflicts, 0);
+  TestNode node(options(GuardKind::mutex));
+  EXPECT_EQ(node.open()->sale(sale.terms.id).value().available, 900);
+}
+
+TEST_P(SqlBooks, TellWhenACommitWasHeardOf) {
+  const SaleView sale = sale_of(2);
+  TestNode node(options(GuardKind::mutex));
+  const auto session = node.open();
+  const Sold sold = session->sell(purchase(sale, "ann"));
+  EXPECT_FALSE(session->order({sale.handle, sold.number})->committed_at) << "nobody has written it down yet";
+  const Microsecond at = wall_microseconds();
+  session->keep_commit_times({{CommitTime{sale.handle, sold.number, at}}});
+  EXPECT_EQ(session->order({sale.handle, sold.number})->committed_at, at);
 }
 
 }  // namespace
