@@ -247,7 +247,7 @@ GuardedClerk::Result GuardedClerk::decide(const BeginPayment& command) {
   const std::optional<OrderRow> order = session_->order(command.ref);
   if (!order) return ReservationAnswer{};
   ReservationAnswer answer{Outcome::done, view_of(*order, *sale)};
-  if (!holds_for_customers(sale->terms)) {
+  if (sale->terms.payment == PaymentMode::automatic) {
     answer.outcome = Outcome::not_client_payment;
   } else if (order->ended) {
     answer.outcome = *order->ended == After::declined ? Outcome::payment_failed : Outcome::hold_expired;
