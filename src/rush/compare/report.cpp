@@ -49,7 +49,7 @@ std::string sold_of(const Round& round) {
 }
 
 std::string head() {
-  return fmt::format("  {:<34}{:>6}{:>13}{:>7}{:>7}{:>7}{:>7}{:>11}{:>9}{:>9}{:>12}  {}\n", "way", "nodes", "sold",
+  return fmt::format("  {:<34}{:>6}{:>13}{:>7}{:>7}{:>7}{:>7}{:>11}{:>9}{:>9}{:>14}  {}\n", "way", "nodes", "sold",
                      "over", "under", "lost", "double", "sold/s", "p50 ms", "p99 ms", "commands", "verdict");
 }
 
@@ -57,7 +57,7 @@ std::string line_of(const Row& row) {
   const Round& worst = row.worst;
   const std::string sold =
       row.sold_per_s > 0 ? (row.bound == Row::Bound::generator ? ">" : "") + figure(row.sold_per_s) : std::string();
-  return fmt::format("  {:<34}{:>6}{:>13}{:>7}{:>7}{:>7}{:>7}{:>11}{:>9}{:>9}{:>12}  {}\n", row.way.id, row.way.nodes,
+  return fmt::format("  {:<34}{:>6}{:>13}{:>7}{:>7}{:>7}{:>7}{:>11}{:>9}{:>9}{:>14}  {}\n", row.way.id, row.way.nodes,
                      sold_of(worst), counted(worst.oversold), counted(worst.undersold), counted(worst.lost),
                      counted(worst.doubled), sold, quantile(row, 0.5), quantile(row, 0.99), per_sale(row),
                      verdict_of(row));

@@ -76,8 +76,8 @@ std::vector<Scenario> all_clicked_twice() {
   key.without_key = 0;
   Scenario open = clicked_twice("max-open", "everybody clicks twice at once; a customer may have one open reservation");
   open.max_open = 1;
-  open.stock = 4'000;  // enough for every click
-  open.hold = Milliseconds{2'000};
+  open.stock = 4'000;               // enough for every click
+  open.hold = Milliseconds{5'000};  // longer than the second click takes
   open.payment = Scenario::Payment::client;
   open.abandon = 1;  // so that it stays open
   Scenario lock = clicked_twice(
@@ -96,6 +96,8 @@ Scenario mixed() {
   return scenario;
 }
 
+}  // namespace
+
 bool breaks_by_itself(const Way& way) {
   // SQLite lets one transaction write after it has read, and tells the other to begin again.
   const bool isolated = way.inventory == "sqlite";
@@ -103,8 +105,6 @@ bool breaks_by_itself(const Way& way) {
   if (way.guard == "mutex" && way.nodes > 1) return !isolated;
   return way.id.ends_with("/before-commit") && !isolated;
 }
-
-}  // namespace
 
 std::vector<Scenario> known_scenarios() {
   std::vector<Scenario> all{product(), ticket(), coupon()};

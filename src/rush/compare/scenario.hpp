@@ -64,6 +64,9 @@ RushOptions crowd_of(const Scenario& scenario);
 /// Why the way cannot take part, as "has no holds"; nothing: it can.
 std::optional<std::string> obstacle(const Way& way, const Scenario& scenario);
 
+/// Whether nothing keeps its sellers apart, so that its sums are wrong wherever something is sold to many at once.
+bool breaks_by_itself(const Way& way);
+
 /// What a run is expected to show. Pure.
 Expected expected_of(const Way& way, const Scenario& scenario);
 

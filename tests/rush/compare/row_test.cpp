@@ -78,6 +78,17 @@ TEST(Rows, TellTheWorstOfAllRounds) {
   EXPECT_EQ(row.all.count(), 6U) << "latencies of all rounds";
 }
 
+TEST(Rows, ExpectWrongSumsOfWaysThatBreakByThemselvesWhereTheyDouble) {
+  Measured doubled = with(&rush::Round::doubled, 40);
+  doubled.rounds.front().audit = 1;
+  const auto is_ok = [&](const std::string& way, const std::string& scenario) {
+    return rush::make_row(way_of(way), scenario_of(scenario), {}, doubled).ok;
+  };
+  EXPECT_TRUE(is_ok("redis/none", "double-click-max-open"));
+  EXPECT_FALSE(is_ok("redis/fifo", "double-click-bare")) << "two orders are right there, wrong sums are not";
+  EXPECT_TRUE(is_ok("redis/setnx-try", "double-click-max-open")) << "it need not, where it sends clicks away for long";
+}
+
 TEST(Rows, TakeTheMeanOfTheTwoInTheMiddle) {
   Measured two = measured(100);
   two.add(measured(300));
