@@ -2,9 +2,8 @@
 // text was made before the clock ran.
 //
 //     bench_order_store URL [ROWS]        of an order database that is there for this
-#include "engine/sql/sql_values.hpp"
-#include "events/orders/sql_order_store.hpp"
 #include "figure.hpp"
+#include "plain_orders.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -40,19 +39,6 @@ std::vector<Event> events_of(int round, std::size_t count) {
   return events;
 }
 
-std::string plain_orders(std::span<const Event> events, const SqlDialect& dialect) {
-  std::string sql = "INSERT INTO orders VALUES ";
-  SqlValues values(sql, dialect);
-  for (const Event& event : events) {
-    values.begin_row();
-    values.text(event.reservation).text(event.sale).number(value(event.number)).text(event.customer);
-    values.number(event.quantity).number(event.amount).text(event.currency).null().text("confirmed");
-    values.number(event.sequence).instant(event.at).instant(event.at).instant(event.at);
-    values.end_row();
-  }
-  return sql;
-}
-
 std::string plain_payments(std::span<const Event> events, const SqlDialect& dialect) {
   std::string sql = "INSERT INTO payments VALUES ";
   SqlValues values(sql, dialect);
@@ -74,16 +60,15 @@ double rate(std::size_t rows, Work work) {
 }
 
 double plain_rate(SqlSession& session, const std::vector<Event>& events) {
-  std::vector<std::pair<std::string, std::string>> statements;
-  for (std::size_t i = 0; i < events.size(); i += order_batch_rows) {
-    const auto some = std::span(events).subspan(i, std::min(order_batch_rows, events.size() - i));
-    statements.emplace_back(plain_orders(some, session.dialect()), plain_payments(some, session.dialect()));
-  }
+  const auto orders =
+      bench::statements_of(events, [&](auto some) { return bench::plain_orders(some, session.dialect()); });
+  const auto payments =
+      bench::statements_of(events, [&](auto some) { return plain_payments(some, session.dialect()); });
   return rate(events.size(), [&] {
-    for (const auto& [orders, payments] : statements) {
+    for (std::size_t i = 0; i < orders.size(); ++i) {
       SqlTransaction transaction(session);
-      session.run(orders);
-      session.run(payments);
+      session.run(orders[i]);
+      session.run(payments[i]);
       transaction.commit();
     }
   });

@@ -15,8 +15,9 @@
 #         where the tests have fetched it; then one process without contention
 # redis   reservations on Redis, over HTTP and in process with 10 000 in flight, against redis-benchmark calling the same
 #         script with one reservation a call; with a million stored, against none; memory and traffic a reservation
-# orders  from the outbox to Kafka, against Kafka's own producer performance tool; from Kafka to PostgreSQL and MariaDB,
-#         against plain INSERT statements of 500 rows; the whole way at 2 000 reservations a second
+# orders  from the outbox to Kafka, against Kafka's own producer performance tool with as many messages; from Kafka to
+#         PostgreSQL and MariaDB, against plain INSERT statements of 500 of the same rows, synced to disk as ours are; the
+#         whole way at 2 000 reservations a second
 # single  one customer at a time on one connection, against one fdatasync and one GET /healthz
 #
 # Without a name: all of them, in this order. Each compares within one run on one machine, so that figures of two machines
