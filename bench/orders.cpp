@@ -215,7 +215,7 @@ std::vector<Event> events_in_topic(const KafkaServer& kafka, std::size_t count) 
   while (events.size() < count) {
     const auto records = source.poll(5'000, 1s, {});
     if (!records) throw std::runtime_error(records.error());
-    for (const SourceRecord& record : *records) events.push_back(event_from_json(record.payload).value());
+    for (const SourceRecord& record : records->records) events.push_back(event_from_json(record.payload).value());
   }
   return events;
 }

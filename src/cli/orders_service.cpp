@@ -73,7 +73,7 @@ void add_order_metrics(api::Metrics& metrics, const events::OrderService& servic
                       read(&Counters::troubles));
   metrics.add_gauge("firstcome_orders_failed_events", "Events in the list of failed ones", read(&Counters::failed));
   metrics.add_gauge("firstcome_orders_lag",
-                    "Events in Kafka that were not taken yet, as the brokers said last; NaN: they have not yet",
+                    "Events in Kafka that are not stored yet, as the brokers said last; NaN: they have not yet",
                     [&service] {
                       const auto lag = service.counters().lag;
                       return lag ? static_cast<double>(*lag) : std::numeric_limits<double>::quiet_NaN();

@@ -46,9 +46,8 @@ std::expected<void, std::string> KafkaSource::make_topic(const std::stop_token& 
   return {};
 }
 
-std::expected<std::vector<SourceRecord>, std::string> KafkaSource::poll(std::size_t limit,
-                                                                        std::chrono::milliseconds timeout,
-                                                                        const std::stop_token& stop) {
+std::expected<SourceRecords, std::string> KafkaSource::poll(std::size_t limit, std::chrono::milliseconds timeout,
+                                                            const std::stop_token& stop) {
   if (auto made = make_topic(stop); !made) return std::unexpected(std::move(made.error()));
   if (std::exchange(paused_, false)) consumer_.resume();
   std::vector<net::KafkaRecord> records = std::exchange(early_, {});
@@ -57,35 +56,22 @@ std::expected<std::vector<SourceRecord>, std::string> KafkaSource::poll(std::siz
     if (!polled) return std::unexpected(std::move(polled.error()));
     records = std::move(*polled);
   }
-  std::vector<SourceRecord> result;
-  result.reserve(records.size());
+  SourceRecords result;
+  if (!records.empty()) ++polls_;
+  result.mark = polls_;
+  result.records.reserve(records.size());
   for (net::KafkaRecord& record : records) {
-    result.push_back(
-        {std::exchange(record.payload, {}), fmt::format("{}/{}@{}", record.topic, record.partition, record.offset)});
-    remember(std::move(record));
+    offsets_.add(record, polls_);
+    result.records.push_back(
+        {std::move(record.payload), fmt::format("{}/{}@{}", record.topic, record.partition, record.offset)});
   }
   return result;
 }
 
-/// Where a partition was polled further, the last record stands for all before it. So what waits for a confirmation
-/// stays small, however long the brokers take none.
-void KafkaSource::remember(net::KafkaRecord record) {
-  const auto same = [&](const net::KafkaRecord& one) {
-    return one.partition == record.partition && one.assignment == record.assignment && one.topic == record.topic;
-  };
-  const auto known = std::ranges::find_if(polled_, same);
-  if (known != polled_.end()) {
-    known->offset = record.offset;
-    return;
-  }
-  // Of an assignment that is over nothing can be confirmed any more.
-  std::erase_if(polled_, [&](const net::KafkaRecord& one) { return one.assignment < record.assignment; });
-  polled_.push_back(std::move(record));
-}
-
-std::expected<void, std::string> KafkaSource::confirm(const std::stop_token& stop) {
-  if (auto committed = consumer_.commit(polled_, stop); !committed) return committed;
-  polled_.clear();
+std::expected<void, std::string> KafkaSource::confirm(std::uint64_t mark, const std::stop_token& stop) {
+  offsets_.stored(mark);
+  if (auto committed = consumer_.commit(offsets_.to_commit(), stop); !committed) return committed;
+  offsets_.committed();
   return {};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "events/order_service.hpp"
+#include "events/polled_offsets.hpp"
 #include "net/kafka/consumer.hpp"
 #include "net/kafka/url.hpp"
 
@@ -26,23 +27,22 @@ class KafkaSource final : public EventSource {
   /// where the settings do not fit together.
   explicit KafkaSource(KafkaSourceOptions options);
 
-  std::expected<std::vector<SourceRecord>, std::string> poll(std::size_t limit, std::chrono::milliseconds timeout,
-                                                             const std::stop_token& stop) override;
-  std::expected<void, std::string> confirm(const std::stop_token& stop) override;
+  std::expected<SourceRecords, std::string> poll(std::size_t limit, std::chrono::milliseconds timeout,
+                                                 const std::stop_token& stop) override;
+  std::expected<void, std::string> confirm(std::uint64_t mark, const std::stop_token& stop) override;
   void keep_alive() override;
   std::optional<std::uint64_t> lag() override;
 
  private:
   std::expected<void, std::string> make_topic(const std::stop_token& stop);
-  void remember(net::KafkaRecord record);
 
   const KafkaSourceOptions options_;
   net::KafkaConsumer consumer_;
   bool topic_is_there_ = false;
   bool paused_ = false;
   std::vector<net::KafkaRecord> early_;  ///< polled while we only said that we live
-  std::vector<net::KafkaRecord>
-      polled_;  ///< and not confirmed: the last one of each assigned partition, without payload
+  std::uint64_t polls_ = 0;              ///< that gave something: their number is their mark
+  PolledOffsets offsets_;
   std::optional<std::uint64_t> lag_;
   std::chrono::steady_clock::time_point lag_again_at_{};
 };

@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <new>
 #include <optional>
+#include <vector>
 
 namespace firstcome::engine {
 namespace {
@@ -18,6 +21,7 @@ std::optional<Trouble> trouble_of(unsigned error) {
     case 1213:  // deadlock
     case 1020:  // changed since it was read
     case 1412:  // the table's definition has changed
+    case 1615:  // likewise, since a statement was prepared
       return Trouble::busy;
     case 1969:  // max_statement_time
     case 3024:
@@ -91,6 +95,65 @@ bool is_content(unsigned error, std::string_view state) {
   }
 }
 
+constexpr std::size_t fewest_bulk_rows = 50;  // below, preparing a statement costs more than it saves
+
+/// Whether the server takes the parameters of many rows at once. MySQL's does not.
+bool takes_bulk(MYSQL& connection) {
+  return mariadb_connection(&connection) != 0 && mysql_get_server_version(&connection) >= 100'200;
+}
+
+/// The parameters of one column.
+struct BulkColumn {
+  std::vector<const char*> texts;
+  std::vector<unsigned long> lengths;
+  std::vector<std::int64_t> numbers;
+  std::vector<char> indicators;
+
+  BulkColumn(const SqlRows& rows, std::size_t column) {
+    const bool is_text = rows.columns()[column].type == SqlColumn::Type::text;
+    for (std::size_t row = 0; row < rows.rows(); ++row) {
+      const SqlCell& cell = rows.at(row, column);
+      indicators.push_back(cell.is_null ? STMT_INDICATOR_NULL : STMT_INDICATOR_NONE);
+      if (!is_text) {
+        numbers.push_back(cell.number);
+        continue;
+      }
+      refuse_zero_byte(cell.text);
+      texts.push_back(cell.text.data());
+      lengths.push_back(cell.text.size());
+    }
+  }
+  MYSQL_BIND binding() {
+    MYSQL_BIND bind{};
+    const bool is_text = !texts.empty();
+    bind.buffer_type = is_text ? MYSQL_TYPE_STRING : MYSQL_TYPE_LONGLONG;
+    bind.buffer = is_text ? static_cast<void*>(texts.data()) : numbers.data();
+    bind.length = is_text ? lengths.data() : nullptr;
+    bind.u.indicator = indicators.data();
+    return bind;
+  }
+};
+
+/// One statement with parameters, of all rows at once: the server need not read them as SQL.
+void insert_bulk(MYSQL& connection, const SqlRows& rows) {
+  std::string sql = rows.head() + "VALUES (?";
+  for (std::size_t column = 1; column < rows.columns().size(); ++column) sql += ",?";
+  sql += ')';
+  std::vector<BulkColumn> columns;
+  for (std::size_t column = 0; column < rows.columns().size(); ++column) columns.emplace_back(rows, column);
+  std::vector<MYSQL_BIND> bindings;
+  for (BulkColumn& column : columns) bindings.push_back(column.binding());
+  const std::unique_ptr<MYSQL_STMT, my_bool (*)(MYSQL_STMT*)> statement(mysql_stmt_init(&connection), mysql_stmt_close);
+  if (!statement) throw std::bad_alloc();
+  auto count = static_cast<unsigned>(rows.rows());
+  if (mysql_stmt_prepare(statement.get(), sql.data(), sql.size()) != 0 ||
+      mysql_stmt_attr_set(statement.get(), STMT_ATTR_ARRAY_SIZE, &count) != 0 ||
+      mysql_stmt_bind_param(statement.get(), bindings.data()) != 0 || mysql_stmt_execute(statement.get()) != 0) {
+    throw soci::mysql_soci_error(mysql_stmt_error(statement.get()),
+                                 static_cast<int>(mysql_stmt_errno(statement.get())));
+  }
+}
+
 class Mariadb final : public SqlDialect {
  public:
   Kind kind() const override { return Kind::mariadb; }
@@ -144,6 +207,14 @@ class Mariadb final : public SqlDialect {
 
   int socket_of(soci::session& session) const override {
     return static_cast<int>(mysql_get_socket(static_cast<soci::mysql_session_backend*>(session.get_backend())->conn_));
+  }
+
+  void insert(soci::session& session, const SqlRows& rows, std::string_view conflict) const override {
+    MYSQL& connection = *static_cast<soci::mysql_session_backend*>(session.get_backend())->conn_;
+    if (!conflict.empty() || rows.rows() < fewest_bulk_rows || !takes_bulk(connection)) {
+      return SqlDialect::insert(session, rows, conflict);
+    }
+    insert_bulk(connection, rows);
   }
 
   std::string_view begin() const override { return "START TRANSACTION"; }

@@ -23,10 +23,14 @@ std::string quoted_for_client(std::string_view value) {
   return out + "'";
 }
 
+void refuse_zero_byte(std::string_view value) {
+  if (value.find('\0') != value.npos) throw SqlFailure::content("a text with a zero byte cannot be stored");
+}
+
 void append_text(std::string& sql, std::string_view value, const SqlDialect& dialect) {
+  refuse_zero_byte(value);
   sql += '\'';
   for (const char c : value) {
-    if (c == '\0') throw SqlFailure::content("a text with a zero byte cannot be stored");
     if (c == '\'' || (c == '\\' && dialect.escapes_backslash())) sql += c;
     sql += c;
   }

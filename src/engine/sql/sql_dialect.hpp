@@ -3,6 +3,7 @@
 
 #include "engine/sql/database_url.hpp"
 #include "engine/sql/sql_failure.hpp"
+#include "engine/sql/sql_rows.hpp"
 
 #include <firstcome/types.hpp>
 
@@ -51,6 +52,13 @@ class SqlDialect {
   /// Returns the socket of the connection; -1: it has none.
   virtual int socket_of(soci::session&) const { return -1; }
 
+  /// Inserts rows, in the form that costs this database least; `conflict` says, as SQL, what becomes of those that are
+  /// there, nothing where that is a failure. REQUIRES: there are rows. Throws what SOCI throws, and SqlFailure
+  /// (content) for a text that cannot be stored.
+  virtual void insert(soci::session& session, const SqlRows& rows, std::string_view conflict) const {
+    session.once << rows.statement(*this).append(conflict);
+  }
+
   /// Starts a transaction that may write.
   virtual std::string_view begin() const { return "BEGIN"; }
   /// Whether a backslash in a literal must be doubled.
@@ -74,7 +82,10 @@ const SqlDialect& dialect_of(DatabaseUrl::Kind kind);
 /// In single quotes, as the client libraries' connection strings have it.
 std::string quoted_for_client(std::string_view value);
 
-/// Appends a literal. Throws SqlFailure (content) where it contains a zero byte, which ends a statement's text.
+/// Throws SqlFailure (content) for a text with a zero byte, which ends a statement's text.
+void refuse_zero_byte(std::string_view value);
+
+/// Appends a literal. Throws SqlFailure (content) where it contains a zero byte.
 void append_text(std::string& sql, std::string_view value, const SqlDialect& dialect);
 
 }  // namespace firstcome::engine

@@ -48,6 +48,16 @@ void SqlSession::run(std::string_view sql) {
   }
 }
 
+void SqlSession::insert(const SqlRows& rows, std::string_view conflict) {
+  lock::count_sql_statements(1);
+  const SqlWatchdog::Watch watch(watchdog_.get());
+  try {
+    dialect_.insert(*session_, rows, conflict);
+  } catch (const std::exception& error) {
+    throw dialect_.failure_of(error, session_.get());
+  }
+}
+
 std::uint64_t SqlSession::execute(const std::string& sql) {
   lock::count_sql_statements(1);
   const SqlWatchdog::Watch watch(watchdog_.get());

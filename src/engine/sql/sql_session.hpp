@@ -25,6 +25,8 @@ class SqlSession {
   explicit SqlSession(const SqlSessionOptions& options);
 
   void run(std::string_view sql);
+  /// SqlDialect::insert.
+  void insert(const SqlRows& rows, std::string_view conflict = {});
   /// Returns how many rows it has changed: on PostgreSQL and SQLite those it found, on MariaDB those that are different
   /// now.
   std::uint64_t execute(const std::string& sql);

@@ -22,7 +22,7 @@ std::expected<void, std::string> OrderSink::deliver(std::span<const Event> event
                                                     const std::stop_token& stop) {
   while (!events.empty()) {
     if (stop.stop_requested()) return std::unexpected("stopped");
-    const auto some = events.first(std::min(events.size(), 4 * order_batch_rows));
+    const auto some = events.first(std::min(events.size(), 2 * order_batch_rows));
     if (const auto stored = store_->store(some); !stored) return std::unexpected(stored.error().sentence);
     events = events.subspan(some.size());
   }

@@ -111,7 +111,7 @@ struct NoEvent {
 };
 
 inline constexpr std::size_t failed_body_bytes = 64 * 1'024;
-inline constexpr std::size_t order_batch_rows = 500;  ///< of one INSERT statement
+inline constexpr std::size_t order_batch_rows = 1'000;  ///< of one INSERT statement
 
 struct Stored {
   std::size_t written = 0;  ///< events that are in the tables now, or had no place in them, or were there before

@@ -5,15 +5,32 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace firstcome::events {
 
 using engine::number_in;
-using engine::SqlValues;
+using engine::SqlColumn;
+using engine::SqlRows;
 using Fault = SqlFailure::Fault;
 
 namespace {
+
+constexpr auto text = SqlColumn::Type::text;
+constexpr auto number = SqlColumn::Type::number;
+
+constexpr std::array order_columns{
+    SqlColumn{text, "reservation"}, SqlColumn{text, "sale"},           SqlColumn{number, "number"},
+    SqlColumn{text, "customer"},    SqlColumn{number, "quantity"},     SqlColumn{number, "amount"},
+    SqlColumn{text, "currency"},    SqlColumn{text, "reference"},      SqlColumn{text, "state"},
+    SqlColumn{number, "sequence"},  SqlColumn{number, "confirmed_at"}, SqlColumn{number, "updated_at"},
+    SqlColumn{number, "stored_at"}};
+constexpr std::array payment_columns{SqlColumn{text, "reservation"},    SqlColumn{text, "sale"},
+                                     SqlColumn{text, "customer"},       SqlColumn{text, "payment_id"},
+                                     SqlColumn{text, "account_number"}, SqlColumn{number, "amount"},
+                                     SqlColumn{text, "currency"},       SqlColumn{text, "state"},
+                                     SqlColumn{number, "sequence"},     SqlColumn{number, "updated_at"}};
 
 bool begins_an_order(const OrderUnit& unit) {
   return !unit.events.empty() && unit.events.front()->type == EventType::reservation_confirmed;
@@ -104,46 +121,35 @@ void OrderWriter::write(std::span<const OrderUnit> units) {
   });
 }
 
-void OrderWriter::write_orders(std::span<const OrderUnit> units, Rows rows) {
-  std::string sql =
-      "INSERT INTO orders (reservation, sale, number, customer, quantity, amount, currency, reference, state, sequence,"
-      " confirmed_at, updated_at, stored_at) VALUES ";
-  sql.reserve(sql.size() + units.size() * 256 + 1'024);
-  SqlValues values(sql, session_.dialect());
+void OrderWriter::write_orders(std::span<const OrderUnit> units, Rows which) {
+  SqlRows rows("orders", order_columns);
   for (const OrderUnit& unit : units) {
     if (!unit.order) continue;
     const Event& event = *unit.order->event;
-    values.begin_row();
-    values.text(event.reservation).text(event.sale).number(value(event.number)).text(event.customer);
-    values.number(event.quantity).number(event.amount).text(event.currency).text_or_null(event.reference);
-    values.text(word(unit.order->state)).number(event.sequence).instant_or_null(unit.order->confirmed_at);
-    values.instant(event.at).instant(now_);
-    values.end_row();
+    rows.text(event.reservation).text(event.sale).number(value(event.number)).text(event.customer);
+    rows.number(event.quantity).number(event.amount).text(event.currency).text_or_null(event.reference);
+    rows.text(word(unit.order->state)).number(event.sequence).instant_or_null(unit.order->confirmed_at);
+    rows.instant(event.at).instant(now_);
   }
-  if (values.rows() == 0) return;
-  if (rows == Rows::may_be_there) sql += order_dialect_of(session_).order_conflict();
-  session_.run(sql);
+  if (rows.rows() == 0) return;
+  const bool may_be_there = which == Rows::may_be_there;
+  session_.insert(rows, may_be_there ? order_dialect_of(session_).order_conflict() : std::string_view());
 }
 
-void OrderWriter::write_payments(std::span<const OrderUnit> units, Rows rows) {
-  std::string sql =
-      "INSERT INTO payments (reservation, sale, customer, payment_id, account_number, amount, currency, state, "
-      "sequence,"
-      " updated_at) VALUES ";
-  SqlValues values(sql, session_.dialect());
+void OrderWriter::write_payments(std::span<const OrderUnit> units, Rows which) {
+  SqlRows rows("payments", payment_columns);
+  static const Payment not_named;
   for (const OrderUnit& unit : units) {
     if (!unit.payment) continue;
     const Event& event = *unit.payment->event;
-    const Payment paid = unit.payment->payment == nullptr ? Payment{} : *unit.payment->payment->payment;
-    values.begin_row();
-    values.text(event.reservation).text(event.sale).text(event.customer).text(paid.id);
-    values.text_or_null(paid.account_number).number(event.amount).text(event.currency);
-    values.text(word(unit.payment->state)).number(event.sequence).instant(event.at);
-    values.end_row();
+    const Payment& paid = unit.payment->payment == nullptr ? not_named : *unit.payment->payment->payment;
+    rows.text(event.reservation).text(event.sale).text(event.customer).text(paid.id);
+    rows.text_or_null(paid.account_number).number(event.amount).text(event.currency);
+    rows.text(word(unit.payment->state)).number(event.sequence).instant(event.at);
   }
-  if (values.rows() == 0) return;
-  if (rows == Rows::may_be_there) sql += order_dialect_of(session_).payment_conflict();
-  session_.run(sql);
+  if (rows.rows() == 0) return;
+  const bool may_be_there = which == Rows::may_be_there;
+  session_.insert(rows, may_be_there ? order_dialect_of(session_).payment_conflict() : std::string_view());
 }
 
 std::vector<Blamed> OrderWriter::write_all_but(std::span<const OrderUnit> units) {

@@ -219,9 +219,11 @@ std::expected<std::vector<KafkaRecord>, std::string> KafkaConsumer::Impl::poll(s
   const std::uint64_t rebalances = rebalances_;
   std::vector<KafkaRecord> records;
   std::string problem;
-  while (records.size() < limit && problem.empty()) {
+  std::size_t bytes = 0;
+  while (records.size() < limit && bytes < options_.most_polled_bytes && problem.empty()) {
     const Received message(rd_kafka_consumer_poll(handle_->get(), records.empty() ? milliseconds_until(deadline) : 0));
     if (message && message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      bytes += message->len;
       take(*message, records);
     } else if (message && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       take_end(*message);

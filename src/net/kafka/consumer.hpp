@@ -33,6 +33,7 @@ struct KafkaConsumerOptions {
   std::chrono::milliseconds patience{10'000};   ///< of `commit`
   std::chrono::milliseconds leaving{1'000};     ///< of leaving the group at the end
   std::size_t most_waiting_bytes = 32U << 20U;  ///< fetched and not yet polled
+  std::size_t most_polled_bytes = 4U << 20U;    ///< of one poll, and one record more
   std::function<void(std::string_view)> log{};  ///< told warnings, from any thread; empty: nobody
 };
 
@@ -56,7 +57,7 @@ class KafkaConsumer {
   /// member after six seconds.
   ~KafkaConsumer();
 
-  /// The next records, at most `limit`; as soon as there are some, else after `timeout`, with none. In order within a
+  /// The next records, at most `limit` and `most_polled_bytes`; as soon as there are some, else after `timeout`, with none. In order within a
   /// partition. The error is a sentence, and no reason to end: unknown topic, no right, a refused user, brokers that
   /// cannot be reached; it goes on trying, and the caller polls again. Cost: about two microseconds a record.
   std::expected<std::vector<KafkaRecord>, std::string> poll(std::size_t limit, std::chrono::milliseconds timeout);
