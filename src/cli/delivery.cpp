@@ -184,7 +184,10 @@ Delivery::Delivery(engine::DrivenEngine& engine, const DeliveryPlan& plan, std::
   if (plan.orders) impl_->lookup = std::make_unique<events::OrderLookup>(opener_of(*plan.orders));
   if (!plan.delivers()) return;
   events::RelayOptions options;
-  if (!plan.kafka) options.priority = events::RelayOptions::Priority::background;
+  if (!plan.kafka) {
+    options.priority = events::RelayOptions::Priority::background;
+    options.page = 2'000;  // as many as it stores in one transaction
+  }
   impl_->relay =
       std::make_unique<events::Relay>(engine, engine::ReservationIds(engine.identity()),
                                       impl_->checked(engine, plan, impl_->sink_of(plan)), std::move(locks), options);

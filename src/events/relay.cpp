@@ -224,8 +224,11 @@ void Relay::Impl::round(const std::stop_token& stop) {
 
 /// What cannot be read now is looked for again; it keeps nothing else back.
 void Relay::Impl::read(std::vector<Page>& pages) {
+  const std::uint32_t part = std::max(options.page / static_cast<std::uint32_t>(std::max(pages.size(), 1UL)), 1U);
   std::vector<ReadOutbox> commands;
-  for (const Page& page : pages) commands.push_back({page.stream, options.page});
+  for (const Page& page : pages) {
+    commands.push_back({page.stream, page.stream == whole_store ? part : std::min(part, options.page_of_sale)});
+  }
   auto answers = caller.ask_all(std::move(commands));
   for (std::size_t i = 0; i < pages.size(); ++i) {
     if (!answers[i]) {

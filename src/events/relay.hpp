@@ -29,7 +29,8 @@ struct RelayOptions {
   /// `background`: its thread runs when nobody else wants the processor, or nearly so. For a sink that works on that
   /// thread, beside a sale that must not wait for it; in a rush it falls behind, and catches up later.
   enum class Priority : std::uint8_t { usual, background } priority = Priority::usual;
-  std::uint32_t page = 2'000;                     ///< events of one stream in a round
+  std::uint32_t page = 10'000;                    ///< events in a round, in equal parts for its streams
+  std::uint32_t page_of_sale = 2'000;             ///< of one sale's stream: others wait while Redis reads it
   std::size_t streams = 64;                       ///< in a round
   std::size_t standing_by = 1'024;                ///< streams whose locks are held or waited for
   std::chrono::milliseconds look_through{1'000};  ///< how often all streams are looked through

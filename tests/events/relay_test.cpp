@@ -332,6 +332,53 @@ TEST_F(RelayTest, StaysInTroubleWhileOneStreamIsStuckAndOthersAreDelivered) {
   one.stop([] {});
 }
 
+/// An engine with streams of sales, as Redis has, of each of which nothing is undelivered when it is read.
+struct WithManySales final : Engine {
+  explicit WithManySales(Engine& its_engine) : below(its_engine) {}
+  void submit(Operation& operation) override {
+    const std::lock_guard guard(mutex);
+    if (const auto* const read = std::get_if<ReadOutbox>(&operation.command)) {
+      limits.push_back(read->limit);
+      operation.answer = OutboxAnswer{};
+    } else {
+      UndeliveredAnswer found;
+      for (std::uint64_t i = 1; i <= sales; ++i) found.streams.emplace_back(SaleHandle{i});
+      operation.answer = std::move(found);
+    }
+    operation.completed();
+  }
+  Readiness readiness() const override { return below.readiness(); }
+  std::string_view name() const override { return below.name(); }
+  void on_payment_work(std::function<void()>) override {}
+
+  Engine& below;
+  std::mutex mutex;  ///< protects what follows
+  std::uint64_t sales = 20;
+  std::vector<std::uint32_t> limits;
+};
+
+TEST_F(RelayTest, ReadsAsMuchInARoundHoweverManyStreamsThereAre) {
+  WithManySales many(engine());
+  const auto limits_with = [&](std::uint64_t sales) {
+    {
+      const std::lock_guard guard(many.mutex);
+      many.sales = sales;
+      many.limits.clear();
+    }
+    Relay one(many, engine::ReservationIds(engine().secret()), std::make_unique<ToShore>(shore), nullptr,
+              {.page = 1'000, .page_of_sale = 300, .look_through = 1h});
+    one.start();
+    EXPECT_TRUE(eventually([&] {
+      const std::lock_guard guard(many.mutex);
+      return many.limits.size() == sales;
+    }));
+    one.stop([] {});
+    return many.limits;
+  };
+  EXPECT_EQ(limits_with(20), std::vector<std::uint32_t>(20, 50));
+  EXPECT_EQ(limits_with(2), std::vector<std::uint32_t>(2, 300)) << "a script must not read for long";
+}
+
 /// A lock space that several have.
 struct SharedSpace final : LockSpace {
   explicit SharedSpace(LockSpace& its_below) : below(its_below) {}
