@@ -20,7 +20,7 @@ constexpr std::string_view confirms = "stored events are confirmed";
 constexpr std::chrono::milliseconds silence{1'000};       // after that the source hears of us
 constexpr std::chrono::milliseconds until_confirmed{20};  // a poll that waits for more keeps a confirmation waiting
 
-void sleep_until(SteadyClock::time_point until, const std::stop_token& stop) {
+void pause_until(SteadyClock::time_point until, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any nobody;
   std::unique_lock guard(mutex);
@@ -195,14 +195,14 @@ void OrderService::keep_to_rate(std::size_t events, const std::stop_token& stop)
   const auto now = SteadyClock::now();
   const auto cost = std::chrono::nanoseconds{std::chrono::seconds{1}} / options_.max_rate;
   next_at_ = std::max(next_at_, now) + cost * static_cast<std::int64_t>(events);
-  sleep_until(next_at_, stop);
+  pause_until(next_at_, stop);
 }
 
 // --- both ---
 
 void OrderService::Pause::after_failure(const std::stop_token& stop) {
   next_ = std::clamp(next_ * 2, options_.first_pause, options_.longest_pause);
-  sleep_until(SteadyClock::now() + next_, stop);
+  pause_until(SteadyClock::now() + next_, stop);
 }
 
 void OrderService::in_trouble(std::string_view cause, std::string sentence) {

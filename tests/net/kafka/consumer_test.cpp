@@ -119,6 +119,27 @@ TEST(KafkaConsumer, GivesNothingWhilePausedAndGoesOnWhereItWas) {
   EXPECT_EQ(numbers_of(poll_records(consumer, 100)), numbers(0, 100));
 }
 
+TEST(KafkaConsumer, GivesNoMoreBytesAtOnceThanItMay) {
+  FIRSTCOME_NEEDS_KAFKA();
+  const KafkaServer server;
+  make_topic(server, "t");
+  fill(server, "t", 100, 200);  // of three bytes each
+  KafkaConsumerOptions options = member_of("g", "t");
+  options.most_polled_bytes = 30;
+  KafkaConsumer consumer(url_of(server.url()), options);
+  std::vector<KafkaRecord> all;
+  EXPECT_TRUE(eventually(
+      [&] {
+        auto some = consumer.poll(1'000, 100ms);
+        if (!some) return false;
+        EXPECT_LE(some->size(), 10U);
+        std::ranges::move(*some, std::back_inserter(all));
+        return all.size() == 100;
+      },
+      60s));
+  EXPECT_EQ(numbers_of(all), numbers(100, 200));
+}
+
 TEST(KafkaConsumer, DoesNotCommitForAPartitionThatWentToAnother) {
   FIRSTCOME_NEEDS_KAFKA();
   const KafkaServer server;
