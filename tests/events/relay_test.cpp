@@ -365,7 +365,7 @@ TEST_F(RelayTest, ReadsAsMuchInARoundHoweverManyStreamsThereAre) {
       many.sales = sales;
       many.limits.clear();
     }
-    Relay one(many, engine::ReservationIds(engine().secret()), std::make_unique<ToShore>(shore), nullptr,
+    Relay one(many, engine::ReservationIds(engine().identity()), std::make_unique<ToShore>(shore), nullptr,
               {.page = 1'000, .page_of_sale = 300, .look_through = 1h});
     one.start();
     EXPECT_TRUE(eventually([&] {

@@ -57,9 +57,10 @@ class KafkaConsumer {
   /// member after six seconds.
   ~KafkaConsumer();
 
-  /// The next records, at most `limit` and `most_polled_bytes`; as soon as there are some, else after `timeout`, with none. In order within a
-  /// partition. The error is a sentence, and no reason to end: unknown topic, no right, a refused user, brokers that
-  /// cannot be reached; it goes on trying, and the caller polls again. Cost: about two microseconds a record.
+  /// The next records, at most `limit` and `most_polled_bytes`; as soon as there are some, else after `timeout`, with
+  /// none. In order within a partition. The error is a sentence, and no reason to end: unknown topic, no right, a
+  /// refused user, brokers that cannot be reached; it goes on trying, and the caller polls again. Cost: about two
+  /// microseconds a record.
   std::expected<std::vector<KafkaRecord>, std::string> poll(std::size_t limit, std::chrono::milliseconds timeout);
 
   /// Says for the group that these records, and all before them in their partitions, are done; blocks until that is
