@@ -103,9 +103,14 @@ net::RedisCommand read_command(const SaleKeys& keys, std::string_view store, std
   return command.add(std::clamp<std::uint32_t>(limit, 1, outbox_page));
 }
 
+Incarnation incarnation_in(const net::RedisReply& reply) {
+  return Incarnation{static_cast<std::uint32_t>(BinaryReader(reply.at(0).text).number(4))};
+}
+
 std::optional<OutboxPage> read_outbox_page(const net::RedisReply& reply, const KnownSale& sale) {
   BinaryReader head(reply.at(0).text);
   OutboxPage page;
+  head.take(4);  // the incarnation
   page.marks.events = head.number(6);
   page.marks.delivered = head.number(6);
   page.oldest = head.number(6);

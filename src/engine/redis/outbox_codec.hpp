@@ -28,6 +28,8 @@ struct OutboxPage {
   std::vector<EventView> items;
   StockLevel level;
 };
+/// The incarnation of the sale that held when the page was read.
+Incarnation incarnation_in(const net::RedisReply& reply);
 /// Nothing: that is no answer.
 std::optional<OutboxPage> read_outbox_page(const net::RedisReply& reply, const KnownSale& sale);
 

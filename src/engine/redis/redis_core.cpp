@@ -81,8 +81,10 @@ RedisCore::RedisCore(net::RedisClient& client, net::IoExecutor executor, RedisCo
       options_(options),
       events_(std::move(events)),
       registry_(client),
+      past_(client, registry_),
       office_{.client = client,
               .registry = registry_,
+              .past = past_,
               .executor = executor,
               .node = random_node(),
               .durability = options.durability,
@@ -107,11 +109,15 @@ void RedisCore::open(SteadyTime deadline, std::move_only_function<void(std::expe
                  if (!checked) return done(std::unexpected(Failure{FailureCode::store_unavailable, checked.error()}));
                  StoreSecret secret{};
                  fill_at_random(secret);
-                 registry_.found(random_hex(), secret, deadline,
-                                 [this, done = std::move(done)](std::expected<void, Failure> founded) mutable {
-                                   if (founded) watch();
-                                   done(std::move(founded));
-                                 });
+                 registry_.found(
+                     random_hex(), secret, deadline,
+                     [this, deadline, done = std::move(done)](std::expected<void, Failure> founded) mutable {
+                       if (!founded) return done(std::move(founded));
+                       past_.begin(deadline, [this, done = std::move(done)]() mutable {
+                         watch();
+                         done({});
+                       });
+                     });
                });
 }
 
@@ -158,6 +164,12 @@ void RedisCore::submit(Operation& operation) {
           read_outbox(operation, command);
         } else if constexpr (std::is_same_v<C, DeliverEvents>) {
           deliver(operation, command);
+        } else if constexpr (std::is_same_v<C, ComparePast>) {
+          compare_past(operation, command);
+        } else if constexpr (std::is_same_v<C, ListLosses>) {
+          list_losses(operation);
+        } else if constexpr (std::is_same_v<C, SettleLosses>) {
+          settle_losses(operation, command);
         } else if constexpr (has_sale<C>) {
           to_desk(operation,
                   {.id = std::string(command.sale), .handle = {}, .deadline = deadline_from_now(), .found = {}});
@@ -296,6 +308,7 @@ void RedisCore::find_out(SaleHandle handle, std::move_only_function<void(DeskOff
 /// It has been deleted.
 void RedisCore::retire(SaleHandle handle) {
   marks_.erase(value(handle));
+  past_.forget(handle);
   forgotten_from_.erase(value(handle));
   if (const auto planned = planned_.find(value(handle)); planned != planned_.end()) {
     polls_.erase({planned->second, value(handle)});
@@ -390,6 +403,7 @@ void RedisCore::tell_readiness(const std::expected<void, Failure>& store) {
 
 /// What an operator should know although everything works.
 std::string RedisCore::warning() const {
+  if (const std::size_t losses = past_.open_losses(); losses > 0) return text_of_losses(losses);
   if (options_.servers == RedisCoreOptions::Servers::one) return {};
   for (const auto& [handle, desk] : desks_) {
     const std::uint64_t stored = desk->head().sale.last;
@@ -409,6 +423,7 @@ RedisCoreCounters RedisCore::counters() const {
                              .overloaded = office_.overloaded,
                              .sales = desks_.size() + retired_.size()};
   counters.undelivered = undelivered();
+  counters.losses = past_.open_losses();
   for (const auto& [handle, desk] : desks_) counters.waiting += desk->waiting();
   return counters;
 }

@@ -7,6 +7,7 @@
 
 #include "engine/driven_engine.hpp"
 #include "engine/redis/redis_audit.hpp"
+#include "engine/redis/redis_past.hpp"
 #include "engine/redis/sale_desk.hpp"
 #include "engine/redis/server_check.hpp"
 
@@ -58,6 +59,7 @@ struct RedisCoreCounters {
   std::uint64_t sales = 0;
   std::uint64_t waiting = 0;
   std::uint64_t undelivered = 0;
+  std::uint64_t losses = 0;
 };
 
 /// Not thread-safe: on the client's executor only.
@@ -73,6 +75,7 @@ class RedisCore {
   void open(SteadyTime deadline, std::move_only_function<void(std::expected<void, Failure>)> done);
   void submit(Operation& operation);
   const StoreSecret& secret() const { return registry_.secret(); }
+  const std::shared_ptr<StoreIdentity>& identity() const { return past_.identity(); }
   RedisCoreCounters counters() const;
 
  private:
@@ -92,6 +95,7 @@ class RedisCore {
     Answer not_there;
     std::move_only_function<net::RedisCommand(const SaleKeys&)> command;
     std::move_only_function<std::optional<Answer>(const net::RedisReply&, const KnownSale&)> take;
+    Incarnation (*told_in)(const net::RedisReply&) = nullptr;  // of a reply with events
   };
   /// Of a sale, as last heard.
   struct SeenMarks {
@@ -100,6 +104,7 @@ class RedisCore {
   };
   struct Listing;
   struct Finding;
+  struct PastTour;
   class ViewRequest;
   class ForgottenRequest;
 
@@ -140,12 +145,20 @@ class RedisCore {
   void finish_erasing(const std::string& id, SaleHandle handle);
   void list(Operation& operation, const ListSales& command);
   void audit(Operation& operation, const AuditSale& command);
+  void add_losses(SaleHandle sale, AuditAnswer& answer) const;
 
   // --- payments (redis_payments.cpp) ---
   void want_payments(SaleHandle handle);
   void take_tasks(Operation& operation, const TakePaymentTasks& command);
   void keep_new_tasks(std::vector<PaymentTask>& tasks);
   void rescue_payments();
+
+  // --- the past (redis_losses.cpp) ---
+  void compare_past(Operation& operation, const ComparePast& command);
+  void list_losses(Operation& operation);
+  void settle_losses(Operation& operation, const SettleLosses& command);
+  void ask_all(Operation& operation, std::vector<PastQuestion> questions);
+  void ask_next(const std::shared_ptr<PastTour>& tour);
 
   // --- events (redis_outbox.cpp) ---
   void ask_sale(SaleHandle handle, net::RedisCommand command, SteadyTime deadline, Replied done);
@@ -157,6 +170,7 @@ class RedisCore {
   void find_undelivered(Operation& operation);
   void ask_marks(const std::shared_ptr<Finding>& finding);
   void found_undelivered(const Finding& finding);
+  void learn_incarnation(Operation& operation, const KnownSale& sale, StreamQuestion question);
   void note_marks(SaleHandle handle, const SaleOutboxMarks& marks);
   void note_events(const SaleDesk& desk);
   std::uint64_t undelivered() const;
@@ -166,6 +180,7 @@ class RedisCore {
   const RedisCoreOptions options_;
   RedisCoreEvents events_;
   Registry registry_;
+  RedisPast past_;
   DeskOffice office_;
   std::unordered_map<std::uint64_t, std::shared_ptr<SaleDesk>> desks_;
   std::deque<std::shared_ptr<SaleDesk>> retired_;  // somebody may wait there still

@@ -49,6 +49,7 @@ struct RedisEngine::Impl {
 
   const RedisEngineOptions options;
   StoreSecret secret{};
+  std::shared_ptr<StoreIdentity> identity;
   lock::EventLoop loop;
   OperationQueue queue;
   std::vector<Operation*> batch;  // on the loop
@@ -115,6 +116,7 @@ std::expected<void, Failure> RedisEngine::Impl::open() {
     core = std::make_unique<RedisCore>(*client, loop.executor(), core_options(options), std::move(events));
     core->open(SteadyClock::now() + patience_at_start, [this, &opened](std::expected<void, Failure> result) {
       if (result) secret = core->secret();
+      if (result) identity = core->identity();
       opened.set_value(std::move(result));
     });
   });
@@ -210,6 +212,7 @@ std::optional<SteadyClock::time_point> RedisEngine::turn() noexcept {
 }
 
 const StoreSecret& RedisEngine::secret() const { return impl_->secret; }
+std::shared_ptr<const StoreIdentity> RedisEngine::identity() const { return impl_->identity; }
 
 RedisCoreCounters RedisEngine::Impl::counters() {
   const std::lock_guard guard(mutex);
@@ -233,6 +236,8 @@ std::vector<EngineFigure> RedisEngine::figures() const {
       {gauge, "firstcome_engine_sales", "Sales that this node knows", read(&RedisCoreCounters::sales)},
       {gauge, "firstcome_outbox_undelivered", "Events that were not delivered yet",
        read(&RedisCoreCounters::undelivered)},
+      {gauge, "firstcome_store_losses", "Parts of its past that the store has lost and nobody has settled",
+       read(&RedisCoreCounters::losses)},
       {gauge, "firstcome_engine_waiting", "Operations that wait for Redis", read(&RedisCoreCounters::waiting)},
   };
 }

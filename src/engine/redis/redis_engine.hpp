@@ -53,6 +53,7 @@ class RedisEngine final : public DrivenEngine {
   void on_ready(std::function<void()> wake) override;
   std::optional<std::chrono::steady_clock::time_point> turn() noexcept override;
   const StoreSecret& secret() const override;
+  std::shared_ptr<const StoreIdentity> identity() const override;
   std::vector<EngineFigure> figures() const override;
   void on_events(std::function<void(SaleHandle)> notify) override;
 

@@ -69,7 +69,7 @@ void RedisCore::ask_again_soon(SaleHandle handle, net::RedisCommand command, Ste
 /// Asks about the stream of one sale, and completes the operation with what `take` makes of the reply.
 void RedisCore::ask_stream(Operation& operation, StreamQuestion question) {
   const SteadyTime deadline = deadline_from_now();
-  Lookup lookup{.id = std::move(question.id), .handle = question.handle, .deadline = deadline, .found = {}};
+  Lookup lookup{.id = question.id, .handle = question.handle, .deadline = deadline, .found = {}};
   lookup.found = [this, &operation, deadline, question = std::move(question)](DeskOr desk) mutable {
     if (!desk) return complete_now(operation, std::unexpected(only_read(desk.error())));
     if (!*desk) return complete_now(operation, std::move(question.not_there));
@@ -84,12 +84,26 @@ void RedisCore::ask_stream(Operation& operation, StreamQuestion question) {
                                      std::unexpected(writes ? std::move(reply.error()) : only_read(reply.error())));
                }
                if (reply->is_nil()) return complete_now(operation, std::move(question.not_there));
+               if (question.told_in && question.told_in(*reply) != past_.incarnation_of(desk->sale().handle)) {
+                 return learn_incarnation(operation, desk->sale(), std::move(question));
+               }
                auto answer = question.take(*reply, desk->sale());
                if (!answer) return complete_now(operation, std::unexpected(unreadable()));
                complete_now(operation, std::move(*answer));
              });
   };
   look_up(std::move(lookup));
+}
+
+/// Events cannot be told before this node has heard of the incarnation that another one has begun. Then they are read
+/// again.
+void RedisCore::learn_incarnation(Operation& operation, const KnownSale& sale, StreamQuestion question) {
+  past_.look(
+      {.sale = sale.handle, .sale_id = sale.terms.id}, deadline_from_now(),
+      [this, &operation, question = std::move(question)](const std::expected<PastFound, Failure>& found) mutable {
+        if (!found) return complete_now(operation, std::unexpected(only_read(found.error())));
+        ask_stream(operation, std::move(question));
+      });
 }
 
 // --- commands ---
@@ -114,7 +128,8 @@ void RedisCore::read_events(Operation& operation, const ReadEvents& command) {
                 const std::uint64_t last = answer.items.empty() ? page->marks.events : answer.items.back().sequence;
                 if (last < page->marks.events) answer.next = last;
                 return answer;
-              }});
+              },
+              .told_in = incarnation_in});
 }
 
 void RedisCore::read_outbox(Operation& operation, const ReadOutbox& command) {
@@ -133,7 +148,8 @@ void RedisCore::read_outbox(Operation& operation, const ReadOutbox& command) {
                 answer.upto = answer.items.back().sequence;
                 answer.levels.push_back(std::move(page->level));
                 return answer;
-              }});
+              },
+              .told_in = incarnation_in});
 }
 
 void RedisCore::deliver(Operation& operation, const DeliverEvents& command) {

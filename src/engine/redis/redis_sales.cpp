@@ -2,6 +2,7 @@
 //
 // Creating is three steps: the list gives a handle, the sale's keys are made, the list calls it open. Each can be done
 // again, so whoever finds it half done goes on. Deleting is the same backwards.
+#include "engine/redis/past_codec.hpp"
 #include "engine/redis/redis_core.hpp"
 #include "engine/redis/sale_scripts.hpp"
 
@@ -33,10 +34,10 @@ void RedisCore::create(Operation& operation, const CreateSale& command) {
 void RedisCore::create_keys(Operation& operation, SaleHandle handle) {
   const SaleTerms& terms = std::get<CreateSale>(operation.command).terms;
   const SaleKeys keys(handle);
-  net::RedisCommand call(SaleScripts::standard().create, {keys.hash, keys.stream}, pack_script_terms(terms),
-                         terms.stock, terms.closes_at ? 1 : 0,
-                         terms.closes_at ? terms.closes_at->time_since_epoch().count() : std::int64_t{0},
-                         pack_terms(terms), registry_.store());
+  net::RedisCommand call(
+      SaleScripts::standard().create, {keys.hash, keys.stream}, pack_script_terms(terms), terms.stock,
+      terms.closes_at ? 1 : 0, terms.closes_at ? terms.closes_at->time_since_epoch().count() : std::int64_t{0},
+      pack_terms(terms), registry_.store(), pack_era({.incarnation = random_incarnation()}), past_.run());
   client_.execute(keys.hash, std::move(call), deadline_from_now(),
                   [this, &operation, handle, alive = std::weak_ptr(alive_)](net::RedisResult result) {
                     if (alive.expired()) return;
@@ -241,6 +242,14 @@ void RedisCore::list(Operation& operation, const ListSales& command) {
 
 // --- audit ---
 
+void RedisCore::add_losses(SaleHandle sale, AuditAnswer& answer) const {
+  for (const Loss& loss : past_.losses_of(sale)) {
+    if (loss.settled) continue;
+    answer.mismatches.push_back(text_of(loss));
+    answer.ok = false;
+  }
+}
+
 void RedisCore::audit(Operation& operation, const AuditSale& command) {
   if (audit_)
     return complete_now(
@@ -255,11 +264,13 @@ void RedisCore::audit(Operation& operation, const AuditSale& command) {
           operation,
           AuditAnswer{.outcome = Outcome::audit_running, .customers_over_limit = {}, .orders = {}, .mismatches = {}});
     }
+    const SaleHandle handle = (*desk)->sale().handle;
     audit_ = std::make_shared<RedisAudit>(std::move(*desk), depth,
-                                          [this, &operation](std::expected<AuditAnswer, Failure> answer) {
+                                          [this, &operation, handle](std::expected<AuditAnswer, Failure> answer) {
                                             const auto ended = std::move(audit_);  // it calls from its own member
                                             if (!answer)
                                               return complete_now(operation, std::unexpected(answer.error()));
+                                            add_losses(handle, *answer);
                                             complete_now(operation, std::move(*answer));
                                           });
     audit_->start();

@@ -160,8 +160,8 @@ CallHead read_head(BinaryReader& reader) {
   head.decided = static_cast<std::uint32_t>(reader.number(4));
   head.more_due = read_flag(reader);
   const std::uint64_t facts = reader.number(1);
-  head.rolled_back = (facts & 1U) != 0;
   head.kept = (facts & 2U) != 0;
+  head.incarnation = Incarnation{static_cast<std::uint32_t>(reader.number(4))};
   const std::uint64_t work = reader.number(1);
   head.charges = (work & 1U) != 0;
   head.unfinished = (work & 2U) != 0;

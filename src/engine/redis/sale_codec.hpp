@@ -79,7 +79,7 @@ struct CallHead {
   Instant now;
   std::uint32_t decided = 0;  ///< commands; those behind are to be asked again
   bool more_due = false;      ///< time has brought more than one call may do
-  bool rolled_back = false;   ///< the sale knows less than was answered: its store went back
+  Incarnation incarnation{};  ///< that holds now
   bool kept = false;          ///< the sale remembers this call
   bool charges = false;       ///< holds wait to be charged
   bool unfinished = false;    ///< charges or refunds are under way

@@ -1,5 +1,6 @@
 -- Makes a sale's two keys, once.
---   ARGV: 1 terms (as terms_layout), 2 stock, 3 has closes_at, 4 closes_at, 5 the terms as the shop gave them, 6 store
+--   ARGV: 1 terms (as terms_layout), 2 stock, 3 has closes_at, 4 closes_at, 5 the terms as the shop gave them, 6 store,
+--         7 its first era (as sale_past.lua), 8 the server's run
 --   Reply: the terms as created, and whether it was made now (1) or before (0).
 -- `created_at` of ARGV[1] is set here.
 local format_field = call('HMGET', key, 'f', 'o')
@@ -13,6 +14,7 @@ s = {available = tonumber(ARGV[2]), held = 0, sold = 0, stock = tonumber(ARGV[2]
   closed_at = 0}
 emit(1, 0)
 local terms = ARGV[1]:sub(1, -7) .. pack('<I6', now)
-call('HSET', key, 'f', format, 'm', pack_meta(now), 't', terms, 'o', ARGV[5], 'store', ARGV[6])
+call('HSET', key, 'f', format, 'm', pack_meta(now), 't', terms, 'o', ARGV[5], 'store', ARGV[6],
+  'i', ARGV[7], 'q', ARGV[8])
 call('XADD', stream, '1-0', 'e', pack('<I6I6I4', now, 1, 1) .. events[1])
 return {ARGV[5], 1}

@@ -5,7 +5,8 @@
 --         each command: its letter and its arguments
 --   Reply: a text, see `head`; kept under the node until its next call, unless nothing but reads was asked. The same
 --          call again gives the same text and has no effect; reads are read again. An error: NOSALE, no such keys; LATER,
---          written by a later release; STALE, an older call than one that was answered.
+--          written by a later release; STALE, an older call than one that was answered; BEHIND, the sale remembers less than the
+--          node was answered: see sale_past.lua.
 local arguments_of = {
   R = 4, K = 4,            -- reserve, and one that was refused here before: customer, quantity, reference, key
   G = 1, B = 2, F = 4,     -- get, begin and finish payment: number; by; charge, id, account
@@ -25,7 +26,7 @@ work = tonumber(ARGV[4])
 
 -- What all commands will look at, read at once.
 local first_command = 8
-local fields = {'f', 'm', 't', 'w', 'clock', 'store', 'n' .. node}
+local fields = {'f', 'm', 't', 'w', 'clock', 'store', 'i', 'n' .. node}
 do
   local at = first_command
   while ARGV[at] do
@@ -46,7 +47,7 @@ else
   fetch(fields)
 end
 if not raw.m or raw.store ~= ARGV[6] then return redis.error_reply('NOSALE there is no such sale') end
-if raw.f ~= format then return redis.error_reply('LATER the sale was written by a release with another format') end
+if not is_readable(raw.f) then return redis.error_reply('LATER the sale was written by a release with another format') end
 
 local seen = 0
 if raw['n' .. node] then
@@ -57,6 +58,7 @@ if raw['n' .. node] then
   end
   if seen > sequence then return redis.error_reply('STALE a later call was answered') end
 end
+if seen < answered then return redis.error_reply('BEHIND the sale has forgotten answers that were given') end
 load_sale()
 s.outbox_limit = tonumber(ARGV[7])
 
@@ -84,14 +86,15 @@ if grants > 0 and (t.queue or t.standby == 1) then seldom().count_grants() end
 local meta = pack_meta(now)
 local writes = #changed > 0 or #dropped > 0 or #events > 0 or ARGV[5] == 'always' or meta:sub(7) ~= raw.m:sub(7)
 
--- head: now, commands decided (those behind are to be sent again), whether more is due, facts (1: the sale remembers
--- less than the node was answered, 2: this call is kept), payment work (1: holds to charge, 2: charges or refunds under
--- way), in how many ms something is due (-1: never), events so far, and how many of them are delivered.
-local facts = (seen < answered and 1 or 0) + (writes and 2 or 0)
+-- head: now, commands decided (those behind are to be sent again), whether more is due, facts (2: this call is kept),
+-- the incarnation, payment work (1: holds to charge, 2: charges or refunds under way), in how many ms something is due
+-- (-1: never), events so far, and how many of them are delivered.
+local facts = writes and 2 or 0
+local incarnation = raw.i and parse('<I4', raw.i, #raw.i - 15) or 0
 local charges = t.automatic == 1 and s.held > 0 and s.charging <= s.serving
 local work_left = (charges and 1 or 0) + ((s.claims > 0 or s.refunds > 0) and 2 or 0)
-local reply = pack('<I6I4BBBlI6I6', now, decided, s.pending ~= idle and 1 or 0, facts, work_left, due_in(), s.events,
-  s.delivered) .. show_sale() .. table.concat(answers)
+local reply = pack('<I6I4BBI4BlI6I6', now, decided, s.pending ~= idle and 1 or 0, facts, incarnation, work_left,
+  due_in(), s.events, s.delivered) .. show_sale() .. table.concat(answers)
 
 if deleted then
   call('UNLINK', key, stream)
@@ -100,6 +103,7 @@ end
 if not writes then return reply end
 if not raw['n' .. node] then seldom().forget_old_nodes(node) end
 set('m', meta)
+if raw.f ~= format then set('f', format) end
 set('n' .. node, pack('<I6I6', sequence, now) .. (is_kept and reply or ''))
 for from = 1, #dropped, most_arguments do
   call('HDEL', key, unpack(dropped, from, math.min(from + most_arguments - 1, #dropped)))

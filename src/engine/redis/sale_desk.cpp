@@ -28,9 +28,8 @@ constexpr milliseconds busy_peek{1'000};    // what other nodes began is found b
 constexpr milliseconds quiet_peek{10'000};  // where nothing is held and nobody waits
 constexpr milliseconds over_peek{30'000};   // where nothing can happen any more
 using PeekGrid = std::chrono::duration<milliseconds::rep, std::ratio<1, 20>>;  // looks of many sales leave together
-constexpr std::size_t clock_bytes = 6;            // of the counters, which begin with the time of the last call
-constexpr std::chrono::hours forgotten_after{1};  // as sale_seldom.lua forgets a node that it has not heard of
-constexpr seconds claims_outlive{10};             // a charge of a node that may have died
+constexpr std::size_t clock_bytes = 6;  // of the counters, which begin with the time of the last call
+constexpr seconds claims_outlive{10};   // a charge of a node that may have died
 
 /// What a command costs the server, in Reserves. A page of one customer is found by a walk from one of their marks.
 unsigned weight_of(const Command& command) {
@@ -183,7 +182,15 @@ net::RedisCommand SaleDesk::build_call() {
   return call;
 }
 
+/// A connection that was made anew may lead to a server that was started anew.
 void SaleDesk::send() {
+  if (office_.client.settled_since(keys_.hash) > looked_at_) {
+    return look_at_past({}, [this] { send_now(); });
+  }
+  send_now();
+}
+
+void SaleDesk::send_now() {
   ++office_.calls;
   sent_at_ = SteadyClock::now();
   office_.client.execute(keys_.hash, build_call(), call_deadline_, [weak = weak_from_this()](net::RedisResult result) {
@@ -193,8 +200,18 @@ void SaleDesk::send() {
 
 void SaleDesk::answered(net::RedisResult result) {
   if (!result) return failed(result.error());
-  if (office_.durability == Durability::replicated) return make_sure(std::move(result->text));
-  take(result->text);
+  BinaryReader reader(result->text);
+  const CallHead head = read_head(reader);
+  if (reader.ok() && head.incarnation != office_.past.incarnation_of(sale_->handle)) {
+    return look_at_past({}, [this, text = std::move(result->text)]() mutable { confirmed(std::move(text)); });
+  }
+  confirmed(std::move(result->text));
+}
+
+/// A reply whose incarnation is known.
+void SaleDesk::confirmed(std::string reply) {
+  if (office_.durability == Durability::replicated) return make_sure(std::move(reply));
+  take(reply);
 }
 
 /// Waits until a replica has it. The call is made again (and writes again) where the connection is not the one that
@@ -232,6 +249,7 @@ void SaleDesk::failed(const net::RedisFailure& failure) {
     return again_soon();
   }
   if (failure.is_refused("NOSALE")) return missing();
+  if (failure.is_refused("BEHIND")) return is_behind();
   if (passes(failure) && in_time) return again_soon();
   if (failure.is_refused("STALE")) fate_ = Fate::may_have_run;
   give_up("Redis: " + failure.detail);
@@ -337,12 +355,7 @@ void SaleDesk::take(std::string_view reply) {
   office_.flush();
 }
 
-/// A sale forgets nodes that were quiet for long. Only where it cannot have done so, it has lost what was answered.
 void SaleDesk::note(const CallHead& head) {
-  if (head.rolled_back && head.now - kept_at_ < forgotten_after) {
-    ++office_.rollbacks;
-    spdlog::error("sale {}: the store has forgotten answers that were given", sale_->terms.id);
-  }
   if (head.kept) {
     answered_ = sequence_;
     kept_at_ = head.now;
@@ -350,6 +363,7 @@ void SaleDesk::note(const CallHead& head) {
   }
   pace_.note(SteadyClock::now() - sent_at_);
   head_ = head;
+  memory_ = office_.past.memory_of(sale_->handle, {head.sale.last, head.outbox.events, 0});
 }
 
 SaleDesk::Given SaleDesk::give(Entry& entry, BinaryReader& reader) {

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "engine/redis/call_pace.hpp"
+#include "engine/redis/redis_past.hpp"
 #include "engine/redis/registry.hpp"
 #include "engine/redis/sale_codec.hpp"
 #include "sale/refusal_memory.hpp"
@@ -55,6 +56,7 @@ struct DeskOffice {
 
   net::RedisClient& client;
   Registry& registry;
+  RedisPast& past;
   net::IoExecutor executor;
   std::string node;  ///< 8 bytes that no other node has, ever
   Durability durability = Durability::memory;
@@ -125,7 +127,12 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   Asked how_to_ask(const Entry& entry) const;
   net::RedisCommand build_call();
   void send();
+  void look_at_past(std::optional<Instant> forgotten_call, std::move_only_function<void()> then);
+  void is_behind();
+  void tell_rollback();
+  void send_now();
   void answered(net::RedisResult result);
+  void confirmed(std::string reply);
   void failed(const net::RedisFailure& failure);
   void missing();
   void again_soon();
@@ -157,6 +164,7 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   CallPace pace_;
   SteadyTime call_deadline_{};
   SteadyTime sent_at_{};
+  SteadyTime looked_at_ = SteadyTime::min();  // at its past
   Fate fate_ = Fate::nothing_ran;
   bool astray_ = false;         // something that was sent may arrive yet
   std::uint64_t sequence_ = 0;  // of the call under way, or the last
@@ -164,6 +172,7 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   Instant kept_at_{};           // when that was, by the sale's clock
 
   CallHead head_;
+  std::optional<Memory> memory_;  // of the last reply, as it was told then
   SteadyTime next_poll_ = SteadyTime::min();
   SteadyTime due_at_ = SteadyTime::min();  // when time brings something; min: not known
   std::string counters_;                   // as they were when they were looked at last

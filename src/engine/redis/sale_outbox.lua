@@ -11,9 +11,9 @@
 --   An error: NOSALE, no such keys; LATER, written by a later release.
 local lease_lost = 81
 
-fetch({'f', 'm', 't', 'w', 'clock', 'store'})
+fetch({'f', 'm', 't', 'w', 'clock', 'store', 'i'})
 if not raw.m or raw.store ~= ARGV[1] then return redis.error_reply('NOSALE there is no such sale') end
-if raw.f ~= format then return redis.error_reply('LATER the sale was written by a release with another format') end
+if not is_readable(raw.f) then return redis.error_reply('LATER the sale was written by a release with another format') end
 load_sale()
 
 local function id_of(event) return string.format('%.0f', event) end
@@ -68,7 +68,8 @@ local function read(after, limit)
     if reached < upto then take(call('XRANGE', stream, id_of(upto + 1), '+', 'COUNT', 1)) end
   end
   local texts = #fields > 0 and call('HMGET', key, unpack(fields)) or {}
-  local head = pack('<I6I6I6I6I6 I4I4I4I4', s.events, s.delivered, oldest, after, upto, s.available, s.held, s.sold, s.stock)
+  local incarnation = raw.i and parse('<I4', raw.i, #raw.i - 15) or 0
+  local head = pack('<I4I6I6I6I6I6 I4I4I4I4', incarnation, s.events, s.delivered, oldest, after, upto, s.available, s.held, s.sold, s.stock)
   return {head, bodies, fields, texts}
 end
 

@@ -18,6 +18,7 @@ std::string_view sale_decide_lua();
 std::string_view sale_create_lua();
 std::string_view sale_outbox_lua();
 std::string_view sale_registry_lua();
+std::string_view sale_past_lua();
 
 namespace {
 
@@ -51,6 +52,7 @@ const SaleScripts& SaleScripts::standard() {
                  sale_decide_lua()}),
       script_of({sale_state_lua(), sale_outbox_lua()}),
       script_of({sale_registry_lua()}),
+      script_of({sale_state_lua(), sale_past_lua()}),
   };
   return all;
 }

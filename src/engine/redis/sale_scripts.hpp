@@ -10,6 +10,7 @@ struct SaleScripts {
   net::RedisScript decide;    ///< sale_decide.lua
   net::RedisScript outbox;    ///< sale_outbox.lua
   net::RedisScript registry;  ///< sale_registry.lua
+  net::RedisScript past;      ///< sale_past.lua
 
   static const SaleScripts& standard();
 };

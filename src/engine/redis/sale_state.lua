@@ -2,6 +2,7 @@
 --   KEYS[1], a hash: 'm' its counters, 't' its terms, 'r'NUMBER a reservation, 'c'CUSTOMER their counts, 'j'CHUNK:CUSTOMER
 --     the numbers of every 64th of their reservations, 'k'KEY the number that an idempotency key made, 'n'NODE the last
 --     call of a node and its answers, 'd' and 'D' who left the line out of turn, 'g' the rate of the last minute, 'x' and 'y' running charges and refunds, in the order of their beginning,
+--     'i', 'l' and 'q' its past (see sale_past.lua),
 --     'w' the watermark: up to which event all were delivered, and the highest token of a relay (none: nothing was)
 --   KEYS[2], a stream: the outbox, one entry per call that changed something; its id is the last event's number
 -- Mechanism: everything is read through `get`, changed in memory, and written by `save` in one HSET and one XADD at the
@@ -11,7 +12,7 @@ local key, stream = KEYS[1], KEYS[2]
 local call, pack, parse = redis.call, struct.pack, struct.unpack
 local most_arguments = 4000  -- Lua's unpack has a limit of 8000
 
-local format = '1'
+local format, first_format = '2', '1'  -- 2 brought incarnations
 local meta_layout = '<I6 I4I4I4I4 I4I4I4 I4I4 I6I6 I4I6 I4 I4I4I4 I4I4I4 I4 I4I6 I4BBB Bl I6'
 local terms_layout = '<I6I6I4 I4I4 BBBl I6'
 local unpaid_layout = '<BBB I3 I6I6I6 I4I4 c16 Bc0 Bc0'
@@ -81,6 +82,8 @@ local function drop(field)
   changed[last - 1], changed[last] = nil, nil
   place[field] = nil
 end
+
+local function is_readable(written_as) return written_as == format or written_as == first_format end
 
 local function pack_meta(at)
   return pack(meta_layout, at, s.available, s.held, s.sold, s.stock, s.last, s.serving, s.waiting, s.sold_out_upto,

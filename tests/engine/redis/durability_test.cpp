@@ -83,6 +83,8 @@ TEST(RedisDurability, AServerThatWentBackIsToldAndSellsWhatItHas) {
   server.start();
   ASSERT_TRUE(eventually([&] { return node.engine().readiness().ready; }, recovery_bound));
   told.add("next", node.reserve("next"));
+  EXPECT_FALSE(node.ask(AuditSale{"s"})->ok) << "an operator has not dealt with what is lost";
+  ASSERT_EQ(node.ask(SettleLosses{"mina", "called"})->outcome, Outcome::done);
   expect_true(node, told, 10);
   EXPECT_TRUE(eventually([&] { return figure_of(node, "firstcome_engine_rollbacks_total") >= 1; }));
 }

@@ -177,7 +177,7 @@ TEST_F(RedisCallsByHand, AnotherReleasesTextOfTheScriptWorksOnTheSameSale) {
 TEST_F(RedisCallsByHand, ASaleOfALaterFormatIsAFailureAndIsLeftAsItIs) {
   ASSERT_TRUE(node_->reserve("a"));
   const engine::SaleKeys keys(handle_);
-  server_->command({"HSET", keys.hash, "f", "2"});
+  server_->command({"HSET", keys.hash, "f", "9"});
   const auto hash = fields_of(keys.hash);
   const std::string stream = server_->text({"DUMP", keys.stream});
   const auto answer = node_->reserve("b");

@@ -62,10 +62,11 @@ class SaleDeskTest : public ::testing::Test {
   /// As the script answers so many reservations that it accepts.
   static net::RedisReply accepted(std::size_t count) {
     engine::BinaryWriter reply;
-    reply.number(1'790'000'000'000, 6).number(count, 4).number(0, 1).number(2, 1).number(0, 1).signed_number(-1);
-    reply.number(count, 6).number(0, 6);               // the outbox
-    for (int i = 0; i < 7; ++i) reply.number(0, 4);    // counters
-    reply.number(0, 1).number(0, 1).signed_number(0);  // closing
+    reply.number(1'790'000'000'000, 6).number(count, 4).number(0, 1).number(2, 1);
+    reply.number(0, 4).number(0, 1).signed_number(-1);  // incarnation, work, nothing due
+    reply.number(count, 6).number(0, 6);                // the outbox
+    for (int i = 0; i < 7; ++i) reply.number(0, 4);     // counters
+    reply.number(0, 1).number(0, 1).signed_number(0);   // closing
     for (std::size_t i = 0; i < count; ++i) {
       reply.number(0, 1)
           .number(i + 1, 4)
@@ -85,8 +86,9 @@ class SaleDeskTest : public ::testing::Test {
   boost::asio::io_context io_;
   ScriptedClient client_;
   engine::Registry registry_{client_};
+  engine::RedisPast past_{client_, registry_};
   engine::DeskOffice office_{
-      .client = client_, .registry = registry_, .executor = io_.get_executor(), .node = "nodeofit"};
+      .client = client_, .registry = registry_, .past = past_, .executor = io_.get_executor(), .node = "nodeofit"};
   std::deque<Asked> asked_;
   std::shared_ptr<SaleDesk> desk_;
 };

@@ -28,7 +28,9 @@ class ScriptedClient final : public net::RedisClient {
   void subscribe(std::string, std::chrono::steady_clock::time_point, net::RedisSubscribed) override {}
   void unsubscribe(const std::string&) override {}
   void reconnect_channel(const std::string&, const std::string&) override {}
-  std::chrono::steady_clock::time_point settled_since(std::string_view) const override { return {}; }
+  std::chrono::steady_clock::time_point settled_since(std::string_view) const override {
+    return std::chrono::steady_clock::time_point::min();
+  }
   std::string_view publish_command() const override { return "PUBLISH"; }
   net::RedisCounters counters() const override { return {}; }
 

@@ -1,0 +1,48 @@
+// What a desk does where its sale may know less than this node was answered: see redis_past.hpp.
+#include "engine/redis/sale_desk.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace firstcome::engine {
+
+/// Asks which incarnation the sale has by now, and tells it what this node remembers; then goes on with the call under
+/// way.
+void SaleDesk::look_at_past(std::optional<Instant> forgotten_call, std::move_only_function<void()> then) {
+  PastQuestion question{.sale = sale_->handle, .sale_id = sale_->terms.id, .witness = "the servers"};
+  question.forgotten_call = forgotten_call;
+  if (memory_) {
+    question.memories.push_back(*memory_);
+    question.memories.back().sale_id = sale_->terms.id;
+  }
+  const SteadyTime began = SteadyClock::now();
+  office_.past.look(
+      std::move(question), call_deadline_,
+      [weak = weak_from_this(), began, then = std::move(then)](std::expected<PastFound, Failure> found) mutable {
+        const auto self = weak.lock();
+        if (!self) return;
+        if (!found && found.error().code == FailureCode::store_lost) return self->missing();
+        if (!found && SteadyClock::now() < self->call_deadline_) return self->again_soon();
+        if (!found) return self->give_up(found.error().detail, found.error().code);
+        self->looked_at_ = began;
+        if (found->has_lost_answers) self->tell_rollback();
+        then();
+      });
+}
+
+/// The sale remembers less than this node was answered: its store went back, or it has forgotten a node that was quiet
+/// for long.
+void SaleDesk::is_behind() {
+  look_at_past(kept_at_, [this] {
+    answered_ = 0;
+    send();
+  });
+}
+
+void SaleDesk::tell_rollback() {
+  ++office_.rollbacks;
+  spdlog::error("sale {}: the store has forgotten answers that were given", sale_->terms.id);
+}
+
+}  // namespace firstcome::engine
