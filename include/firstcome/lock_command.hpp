@@ -22,10 +22,11 @@ struct LockAnswer {
 /// Outcomes: done (also where that lease has the lock already), locked (when the wait is over).
 struct AcquireLock {
   using Answer = LockAnswer;
-  std::string name;       ///< 1-512 bytes, no `{` and `}` (checked by the caller)
-  std::string lease;      ///< names the holder: 16-64 characters of the client's choosing (checked by the caller)
-  Milliseconds length{};  ///< more than 0
-  Milliseconds wait{};    ///< 0: does not wait
+  std::string name;           ///< 1-512 bytes, no `{` and `}` (checked by the caller)
+  std::string lease;          ///< names the holder: 16-64 characters of the client's choosing (checked by the caller)
+  Milliseconds length{};      ///< more than 0
+  Milliseconds wait{};        ///< 0: does not wait
+  std::uint64_t request = 0;  ///< tells requests of one lease apart, for `LeaveLock`; 0: it is not told apart
 };
 
 /// Prolongs by the length that was acquired. Outcomes: done, lease_lost.
@@ -40,10 +41,12 @@ struct ReleaseLock {
   std::string name, lease;
 };
 
-/// Ends that lease's wait, whose AcquireLock then is `locked`. A grant stays. Outcome: done.
+/// Ends the wait of that request of that lease, whose AcquireLock then is `locked`. A grant stays, and so does the wait
+/// of a later request of the same lease. Outcome: done.
 struct LeaveLock {
   using Answer = LockAnswer;
   std::string name, lease;
+  std::uint64_t request = 0;  ///< as in the AcquireLock; 0: whichever waits
 };
 
 /// Ends the grant with this token, whoever holds it. For administrators.

@@ -123,7 +123,7 @@ void Call::hurry() noexcept {
     const auto* const waits = asked_ ? std::get_if<AcquireLock>(&command) : nullptr;
     if (waits == nullptr) return;
     auto leave = std::make_unique<Leave>();
-    leave->command = LeaveLock{waits->name, waits->lease};
+    leave->command = LeaveLock{waits->name, waits->lease, waits->request};
     context_.engine.submit(*leave.release());
   });
 }

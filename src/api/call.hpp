@@ -53,6 +53,7 @@ struct Context {
   OrderPath order_path = OrderPath::written_by_relay;
   std::weak_ptr<SaleAudit> comparing = {};  ///< the one audit that compares orders; expired: none
   std::uint64_t last_mistake = 0;           ///< numbers the ids of requests that met a bug
+  std::uint64_t last_acquisition = 0;       ///< numbers the requests for locks
 };
 
 enum class EmptyBody : std::uint8_t { refused, is_empty_object };

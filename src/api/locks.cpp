@@ -139,6 +139,7 @@ void acquire_lock(Call& call) {
   command.lease = call.members[lease] ? std::string(call.members[lease].text) : lock::random_identity();
   command.length = call.members[lease_ms] ? Milliseconds{call.members[lease_ms].integer} : default_lease;
   command.wait = Milliseconds{call.members[wait_ms] ? call.members[wait_ms].integer : 0};
+  command.request = ++call.context().last_acquisition;
   call.ask(std::move(command), answer_grant);
 }
 

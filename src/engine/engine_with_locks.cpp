@@ -111,15 +111,16 @@ void EngineWithLocks::apply(Operation& operation, const AcquireLock& command) {
   }
   leave(key);
   const std::uint64_t id = ++last_wait_;
-  waits_[id] = {{{&operation, until}}, key, command.length, space_->lock(command.name), {}};
+  waits_[id] = {{{&operation, until}}, key, command.length, space_->lock(command.name), {}, {}};
   waiting_[key] = id;
   wait_for_lock(id);
 }
 
 /// Until the first of those who ask has waited long enough.
 void EngineWithLocks::wait_for_lock(std::uint64_t id) {
-  const Wait& wait = waits_.at(id);
-  const auto left = std::chrono::ceil<Milliseconds>(wait.askers.front().until - BootClock::now());
+  Wait& wait = waits_.at(id);
+  wait.until = wait.askers.front().until;
+  const auto left = std::chrono::ceil<Milliseconds>(wait.until - BootClock::now());
   AcquireOptions options{.wait = std::max(left, Milliseconds{0}), .lease = wait.length, .stop = wait.stop.get_token()};
   wait.lock->acquire(std::move(options), [this, id](Acquired result) {
     post_([this, id, result = std::move(result)]() mutable { acquired(id, std::move(result)); });
@@ -129,10 +130,11 @@ void EngineWithLocks::wait_for_lock(std::uint64_t id) {
 void EngineWithLocks::acquired(std::uint64_t id, Acquired result) {
   auto node = waits_.extract(id);
   Wait& wait = node.mapped();
-  if (!result && result.error().why == NotAcquired::Why::timed_out && wait.askers.size() > 1) {
-    // The others go on waiting, as new arrivals.
-    Wait over{{wait.askers.front()}, wait.key, wait.length, nullptr, {}};
-    wait.askers.erase(wait.askers.begin());
+  if (!result && result.error().why == NotAcquired::Why::timed_out && wait.askers.back().until > wait.until) {
+    // Those who wait longer go on waiting, as new arrivals.
+    const auto longer = std::ranges::find_if(wait.askers, [&wait](const Asker& one) { return one.until > wait.until; });
+    Wait over{{wait.askers.begin(), longer}, wait.key, wait.length, nullptr, {}, {}};
+    wait.askers.erase(wait.askers.begin(), longer);
     waits_.insert(std::move(node));
     wait_for_lock(id);
     return not_acquired(std::move(over), result.error());
@@ -181,8 +183,21 @@ void EngineWithLocks::leave(const Key& key) {
   if (latest != waiting_.end()) waits_.at(latest->second).stop.request_stop();
 }
 
+/// Other requests of the same lease go on waiting, in the same place.
 void EngineWithLocks::apply(Operation& operation, const LeaveLock& command) {
-  leave(key_of(command));
+  const auto latest = waiting_.find(key_of(command));
+  if (latest != waiting_.end()) {
+    std::vector<Asker>& askers = waits_.at(latest->second).askers;
+    const auto asker = std::ranges::find_if(askers, [&command](const Asker& one) {
+      return std::get<AcquireLock>(one.operation->command).request == command.request;
+    });
+    if (command.request == 0 || (askers.size() == 1 && asker != askers.end())) {
+      leave(latest->first);
+    } else if (asker != askers.end()) {
+      answer_later(*asker->operation, why_not({.why = NotAcquired::Why::stopped, .detail = {}}));
+      askers.erase(asker);
+    }
+  }
   answer_later(operation, with_outcome(Outcome::done));
 }
 

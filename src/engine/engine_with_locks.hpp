@@ -50,6 +50,7 @@ class EngineWithLocks final : public Engine {
     Milliseconds length{};  ///< as asked for last
     std::unique_ptr<Lock> lock;
     std::stop_source stop;
+    BootTime until;  ///< when the request that is under way has waited long enough
   };
   struct Held {
     Lease lease;

@@ -53,7 +53,7 @@ LockBook::Answer LockBook::join(const Ask& ask, Entries::iterator at, Instant no
     return {.is = Answer::Is::full, .retry_in = at->second.grant->until - now};
   }
   const Waiting id{++last_waiting_};
-  Waiter waiter{id, ask.name, ask.lease, ask.length, since, now + ask.wait, line.insert(behind, id)};
+  Waiter waiter{id, ask.name, ask.lease, ask.length, ask.request, since, now + ask.wait, line.insert(behind, id)};
   give_ups_.emplace(waiter.until, last_waiting_);
   by_lease_.emplace(key_of(ask.name, ask.lease), id);
   waiters_.emplace(last_waiting_, std::move(waiter));
@@ -99,22 +99,34 @@ LockBook::View LockBook::inspect(std::string_view name, Instant now) {
   return {at->second.grant ? &*at->second.grant : nullptr, at->second.line.size()};
 }
 
-void LockBook::leave(std::string_view name, std::string_view lease, Instant now) {
+void LockBook::leave(std::string_view name, std::string_view lease, std::uint64_t request, Instant now) {
   advance(now);
   const auto at = by_lease_.find(key_of(name, lease));
-  if (at != by_lease_.end())
-    give_up(waiters_.at(static_cast<std::uint64_t>(at->second)), NotAcquired::Why::stopped, now);
+  if (at == by_lease_.end()) return;
+  Waiter& waiter = waiters_.at(static_cast<std::uint64_t>(at->second));
+  if (request == 0 || waiter.request == request) give_up(waiter, NotAcquired::Why::stopped, now);
 }
 
-void LockBook::advance(Instant now) {
-  for (;;) {
+void LockBook::drop_waiters(NotAcquired::Why why, Instant now) {
+  for (const auto& [id, waiter] : waiters_) {
+    events_.push_back({Event::Is::not_acquired, waiter.name, std::min(now, waiter.until) - waiter.since, why});
+    entries_.find(waiter.name)->second.line.clear();
+  }
+  waiters_.clear();
+  by_lease_.clear();
+  give_ups_.clear();
+}
+
+LockBook::Due LockBook::advance(Instant now, std::size_t steps) {
+  for (std::size_t step = 0;; ++step) {
     const bool lapses = !ends_.empty() && ends_.begin()->first <= now;
     const bool gives_up = !give_ups_.empty() && give_ups_.begin()->first <= now;
-    if (!lapses && !gives_up) return;
+    if (!lapses && !gives_up) return Due::nothing;
+    if (step == steps) return Due::more;
     // In the order of time; of two at the same instant a grant comes before giving up.
     if (lapses && (!gives_up || ends_.begin()->first <= give_ups_.begin()->first)) {
-      const Due due = *ends_.begin();
-      end(entries_.find(due.second), Event::Is::lapsed, now);
+      const End first = *ends_.begin();
+      end(entries_.find(first.second), Event::Is::lapsed, now);
     } else {
       give_up(waiters_.at(give_ups_.begin()->second), NotAcquired::Why::timed_out, now);
     }

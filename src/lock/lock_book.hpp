@@ -49,8 +49,9 @@ class LockBook {
   struct Ask {
     std::string name;
     std::string lease;
-    Milliseconds length{};  ///< REQUIRES: more than 0
-    Milliseconds wait{};    ///< 0: does not wait
+    Milliseconds length{};      ///< REQUIRES: more than 0
+    Milliseconds wait{};        ///< 0: does not wait
+    std::uint64_t request = 0;  ///< tells requests of one lease apart, for `leave`
   };
   struct Answer {
     enum class Is : std::uint8_t {
@@ -105,11 +106,17 @@ class LockBook {
   /// Ends the grant with this token, whoever holds it. False: the name is not held by a grant with this token.
   bool free(std::string_view name, std::uint64_t token, Instant now);
   View inspect(std::string_view name, Instant now);
-  /// Gives up waiting, which `take_news` tells. Of a lease that does not wait: nothing.
-  void leave(std::string_view name, std::string_view lease, Instant now);
+  /// Gives up waiting, which `take_news` tells. Of a lease that does not wait, or that waits by another request by now:
+  /// nothing. `request` 0: whichever request waits.
+  void leave(std::string_view name, std::string_view lease, std::uint64_t request, Instant now);
+  /// Everybody gives up waiting, for `why`, which `take_news` does not tell. Nothing lapses.
+  void drop_waiters(NotAcquired::Why why, Instant now);
 
-  /// Ends what has lapsed and waits that are over.
-  void advance(Instant now);
+  enum class Due : std::uint8_t { nothing, more };
+  static constexpr std::size_t all_steps = static_cast<std::size_t>(-1);
+  /// Ends what has lapsed and waits that are over, in the order of time, at most `steps` of them. `more`: some are
+  /// left. Every command does the rest first, so whoever wants a bound asks for nothing while there is more.
+  Due advance(Instant now, std::size_t steps = all_steps);
   std::optional<Instant> next_deadline() const;
 
   /// What became of those who waited, in the order in which it happened. Those who asked first come first.
@@ -143,6 +150,7 @@ class LockBook {
     std::string name;
     std::string lease;
     Milliseconds length{};
+    std::uint64_t request = 0;
     Instant since;
     Instant until;
     std::list<Waiting>::iterator place;
@@ -153,7 +161,7 @@ class LockBook {
     std::list<Waiting> line = {};
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
-  using Due = std::pair<Instant, std::string>;        ///< the end of a name's grant
+  using End = std::pair<Instant, std::string>;        ///< of a name's grant
   using GivesUp = std::pair<Instant, std::uint64_t>;  ///< the end of a wait
 
   std::uint64_t mint(Instant now);
@@ -175,7 +183,7 @@ class LockBook {
   Entries entries_;  ///< of names that are held
   std::unordered_map<std::uint64_t, Waiter> waiters_;
   std::unordered_map<std::string, Waiting> by_lease_;  ///< of those who wait
-  std::set<Due> ends_;
+  std::set<End> ends_;
   std::set<GivesUp> give_ups_;
   std::set<std::string, std::less<>> changed_;
   std::vector<News> news_;

@@ -170,6 +170,25 @@ TEST_F(WithLocks, LetsGoOfWhoLeaves) {
   EXPECT_FALSE(ask(InspectLock{"a"}).held);
 }
 
+TEST_F(WithLocks, LetsGoOfTheRequestThatLeavesAndOfNoOther) {
+  acquire("x");
+  const auto dead = submit(AcquireLock{"a", "y", 10s, 100ms, 1});
+  const auto other = submit(AcquireLock{"a", "z", 10s, 60s, 2});
+  const auto again = submit(AcquireLock{"a", "y", 10s, 60s, 3});
+  EXPECT_EQ(ask(LeaveLock{"a", "y", 1}).outcome, Outcome::done);
+  tasks.run_until_done(*dead);
+  EXPECT_EQ(dead->as<LockAnswer>().outcome, Outcome::locked);
+  const auto late = submit(AcquireLock{"b", "w", 10s, 0ms});
+  tasks.run_until_done(*late);
+  EXPECT_EQ(ask(LeaveLock{"a", "y", 1}).outcome, Outcome::done) << "told twice, it does nothing";
+  // Until after the end of the wait that was left.
+  acquire("v", 300ms);
+  EXPECT_FALSE(again->done);
+  EXPECT_EQ(ask(ReleaseLock{"a", "x"}).outcome, Outcome::done);
+  tasks.run_until_done(*again);
+  EXPECT_EQ(again->as<LockAnswer>().outcome, Outcome::done);
+}
+
 TEST_F(WithLocks, KnowsALeaseThatHasEndedNoMore) {
   acquire("x", 0ms, 30ms);
   EXPECT_EQ(acquire("y", 10s).outcome, Outcome::done) << "after x has lapsed";

@@ -127,9 +127,9 @@ TEST_F(Book, WhoLeavesIsToldAndPassedOver) {
   acquire("x");
   acquire("p", 1s);
   acquire("q", 1s);
-  book.leave("a", "p", now);
-  book.leave("a", "nobody", now);
-  book.leave("a", "x", now);  // a grant stays
+  book.leave("a", "p", 0, now);
+  book.leave("a", "nobody", 0, now);
+  book.leave("a", "x", 0, now);  // a grant stays
   EXPECT_EQ(told(), Leases{"-"});
   book.release("a", "x", now);
   EXPECT_EQ(told(), Leases{"q"});
@@ -237,7 +237,7 @@ TEST_F(Book, TellsOfWaitsThatEndWithoutTheLock) {
   EXPECT_EQ(acquire("t", 1s).is, Is::full);
   now += 90ms;
   book.advance(now);
-  book.leave("a", "q", now);
+  book.leave("a", "q", 0, now);
   const auto events = book.take_events();
   ASSERT_EQ(events.size(), 4U);
   EXPECT_EQ(events[1].why, NotAcquired::Why::full);
@@ -346,6 +346,19 @@ TEST(BookAgainstANaiveOne, AgreesOnEveryAnswer) {
     }
     ASSERT_EQ(held, static_cast<int>(book.held()));
   }
+}
+
+TEST_F(Book, EndsNoMoreAtATimeThanItIsAskedTo) {
+  acquire("x", 0ms, 100ms, "a");
+  acquire("x", 0ms, 100ms, "b");
+  acquire("waits", 50ms, 100ms, "a");
+  now += 100ms;
+  EXPECT_EQ(book.advance(now, 1), LockBook::Due::more);
+  EXPECT_EQ(told(), Leases{"-"}) << "the first in time";
+  EXPECT_EQ(book.held(), 2U);
+  EXPECT_EQ(book.advance(now, 1), LockBook::Due::more);
+  EXPECT_EQ(book.advance(now, 1), LockBook::Due::nothing);
+  EXPECT_EQ(book.held(), 0U);
 }
 
 TEST(BoundedBook, HoldsSoManyNamesAtATimeAndNoMore) {

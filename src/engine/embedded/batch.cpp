@@ -1,8 +1,8 @@
 // What one turn decides, and what it leaves for the next.
 //
 // A turn has steps for so many ends of holds, grants and refusals (Ledger::advance). A sale that has more due is
-// behind, and what is asked of it waits, in order, until it has caught up; other sales are served meanwhile. Lists wait
-// too once a turn has answered a certain length of them.
+// behind, and what is asked of it waits, in order, until it has caught up; other sales are served meanwhile. The same
+// is true of locks that end, all together. Lists wait too once a turn has answered a certain length of them.
 #include "engine/embedded/embedded_impl.hpp"
 
 #include <firstcome/limits.hpp>
@@ -102,7 +102,8 @@ EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply(Operation& operation, 
         if constexpr (NeedsARead<C>) {
           return Applied::needs_a_read;
         } else if constexpr (std::is_same_v<typename C::Answer, LockAnswer>) {
-          return apply_to_locks(operation, now);
+          // While more is due, the book would hold what has lapsed.
+          return locks_behind ? Applied::waits_for_a_turn : apply_to_locks(operation, now);
         } else if constexpr (std::is_same_v<C, DeleteSale>) {
           // What its row says must be stored before it can say that the sale leaves.
           if (ledger.has_changed(command.sale)) return Applied::waits_for_a_turn;

@@ -94,6 +94,8 @@ struct EmbeddedEngine::Impl {
   /// REQUIRES: what the book has done is committed.
   void tell_of_locks();
   void fail_lock_waiters(const Failure& failure);
+  /// The same where the book stays: nobody waits in it any more, so nobody who has gone is given a lock.
+  void drop_lock_waiters(const Failure& failure);
 
   // --- the owner's: deliveries (delivery.cpp) ---
   bool outbox_full() const;
@@ -147,7 +149,8 @@ struct EmbeddedEngine::Impl {
   Milliseconds caught_up{};   ///< by how much the clock has caught up since the ledger was last told of the wall clock
   Instant last_now;
   std::vector<Operation*> batch;
-  std::vector<Operation*> held_back;  ///< not decided yet: their sale has more due than a turn does, or lists are long
+  std::vector<Operation*> held_back;  ///< not decided yet: more is due for their sale, or for
+                                      ///< locks, than a turn does, or lists are long
   std::size_t listed_bytes = 0;       ///< of this turn's lists
   bool more_finished_reads = false;
   std::vector<Operation*> rejected;
@@ -156,6 +159,7 @@ struct EmbeddedEngine::Impl {
   std::vector<Operation*> reads;  ///< of this batch, to be read after its commit
   lock::LockBook locks{limits::locks_waiting, limits::locks_held};
   std::unordered_map<std::uint64_t, Operation*> lock_waiters;  ///< by lock::Waiting
+  bool locks_behind = false;  ///< more locks end, or waits are over, than a turn does: no lock is asked for meanwhile
   struct Removal {
     SaleHandle sale{};
     std::uint64_t next = 1;

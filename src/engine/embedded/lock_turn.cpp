@@ -48,7 +48,7 @@ LockAnswer decide(LockBook& book, const FreeLock& command, Instant now) {
 }
 
 LockAnswer decide(LockBook& book, const LeaveLock& command, Instant now) {
-  book.leave(command.name, command.lease, now);
+  book.leave(command.name, command.lease, command.request, now);
   return with_outcome(Outcome::done);
 }
 
@@ -99,7 +99,8 @@ EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply_to_locks(Operation& op
         operation.command);
     return Applied::answered;
   }
-  const LockBook::Answer answer = locks.acquire({acquire->name, acquire->lease, acquire->length, acquire->wait}, now);
+  const LockBook::Answer answer =
+      locks.acquire({acquire->name, acquire->lease, acquire->length, acquire->wait, acquire->request}, now);
   switch (answer.is) {
     case LockBook::Answer::Is::granted:
       operation.answer = granted(*answer.grant, now);
@@ -142,6 +143,11 @@ void EmbeddedEngine::Impl::fail_lock_waiters(const Failure& failure) {
     operation->answer = std::unexpected(failure);
     operation->completed();
   }
+}
+
+void EmbeddedEngine::Impl::drop_lock_waiters(const Failure& failure) {
+  locks.drop_waiters(NotAcquired::Why::unavailable, last_now);
+  fail_lock_waiters(failure);
 }
 
 }  // namespace firstcome::engine

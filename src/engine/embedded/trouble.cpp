@@ -94,6 +94,7 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::try_again(
       set_trouble("another program has locked the store for writing: end it, or wait until it has finished");
     const Failure failure{FailureCode::store_unavailable, readiness().reason};
     refuse(held_back, failure);
+    drop_lock_waiters(failure);
     refuse_submitted(failure);
   }
   if (waited >= 5 * options.patience) {  // decided, and committed as soon as that is possible: ask again

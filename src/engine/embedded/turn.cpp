@@ -41,7 +41,7 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::serve() {
 
   const Instant now = present();
   static_cast<void>(ledger.advance(now, limits::turn_steps));
-  locks.advance(now);
+  locks_behind = locks.advance(now, limits::turn_steps) == lock::LockBook::Due::more;
   take_batch();
   apply_batch(now);
   collect_lock_waiters();

@@ -90,6 +90,72 @@ TEST_F(EmbeddedLocks, AreLeftByWhoGoesAway) {
   EXPECT_EQ(harness.ask(InspectLock{"a"}).value().waiting, 0U);
 }
 
+TEST_F(EmbeddedLocks, AreLeftByTheRequestThatGoesAwayAndByNoOther) {
+  acquire("holder");
+  Asked dead;
+  dead.command = AcquireLock{"a", "same", 10s, 60s, 1};
+  harness.engine().submit(dead);
+  Asked again;  // its client's next connection
+  again.command = AcquireLock{"a", "same", 10s, 60s, 2};
+  harness.engine().submit(again);
+  static_cast<void>(harness.engine().turn());
+  ASSERT_TRUE(dead.done);
+  ASSERT_EQ(harness.ask(LeaveLock{"a", "same", 1}).value().outcome, Outcome::done);
+  EXPECT_FALSE(again.done);
+  ASSERT_EQ(harness.ask(ReleaseLock{"a", "holder"}).value().outcome, Outcome::done);
+  ASSERT_TRUE(again.done);
+  EXPECT_EQ(again.as<LockAnswer>().outcome, Outcome::done);
+}
+
+TEST_F(EmbeddedLocks, EndSoManyInATurnAndNoLockIsAskedForMeanwhile) {
+  constexpr std::size_t count = 3 * limits::turn_steps;
+  std::vector<std::unique_ptr<Asked>> asked;
+  for (std::size_t i = 0; i < count; ++i) {
+    asked.push_back(std::make_unique<Asked>());
+    asked.back()->command = AcquireLock{"n" + std::to_string(i), "holder", 100ms, 0ms};
+    harness.engine().submit(*asked.back());
+  }
+  for (const auto& one : asked) harness.finish(*one);
+  ASSERT_EQ(harness.engine().counters().locks_held, count);
+  ASSERT_TRUE(harness.ask(CreateSale{terms_of("s", 1)}));
+  harness.advance(100ms);
+  Asked inspect;
+  inspect.command = InspectLock{"n" + std::to_string(count - 1)};
+  harness.engine().submit(inspect);
+  Asked other;
+  other.command = GetSale{"s"};
+  harness.engine().submit(other);
+  for (std::size_t turn = 1; turn <= 3; ++turn) {
+    EXPECT_FALSE(inspect.done) << "it would be seen as held, or the turn has no end";
+    static_cast<void>(harness.engine().turn());
+    EXPECT_EQ(harness.engine().counters().locks_held, count - turn * limits::turn_steps);
+    EXPECT_TRUE(other.done) << "sales are served meanwhile";
+  }
+  ASSERT_TRUE(inspect.done);
+  EXPECT_FALSE(inspect.as<LockAnswer>().held);
+}
+
+TEST_F(EmbeddedLocks, AreNotWaitedForWhileAnotherProgramKeepsTheStoreForLong) {
+  harness.patience = 50ms;
+  harness.reopen();
+  acquire("holder");
+  const auto waits = wait_for_it("waits");
+  auto other = engine::sqlite::Connection::open(harness.file(), engine::sqlite::Access::read_write, "").value();
+  other.execute("BEGIN IMMEDIATE").value();
+  Asked writes;
+  writes.command = AcquireLock{"b", "holder", 10s, 0ms};
+  harness.engine().submit(writes);
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  while (!waits->done && std::chrono::steady_clock::now() < deadline) static_cast<void>(harness.engine().turn());
+  ASSERT_TRUE(waits->done);
+  EXPECT_EQ(waits->answer.error().code, FailureCode::store_unavailable);
+  other.execute("COMMIT").value();
+  while (!harness.engine().readiness().ready && std::chrono::steady_clock::now() < deadline)
+    static_cast<void>(harness.engine().turn());
+  ASSERT_EQ(harness.ask(ReleaseLock{"a", "holder"}).value().outcome, Outcome::done);
+  EXPECT_FALSE(harness.ask(InspectLock{"a"}).value().held) << "nobody is there to hold it";
+}
+
 /// The value of a line of the metrics.
 std::string metric(const LockMetrics& metrics, const std::string& name) {
   const std::string text = "\n" + metrics.text();
