@@ -142,7 +142,7 @@ class RedisCore {
   void erase(Operation& operation, const DeleteSale& command);
   void erased(const std::string& id, SaleHandle handle, const SaleAnswer& answer);
   void finish_erasing();
-  void finish_erasing(const std::string& id, SaleHandle handle);
+  void finish_erasing(const std::string& id, SaleHandle handle, const Registry::Deletion& which);
   void list(Operation& operation, const ListSales& command);
   void audit(Operation& operation, const AuditSale& command);
   void add_losses(SaleHandle sale, AuditAnswer& answer) const;
@@ -184,7 +184,11 @@ class RedisCore {
   DeskOffice office_;
   std::unordered_map<std::uint64_t, std::shared_ptr<SaleDesk>> desks_;
   std::deque<std::shared_ptr<SaleDesk>> retired_;  // somebody may wait there still
-  std::unordered_map<std::uint64_t, SteadyTime> erasing_since_;
+  struct Erasing {
+    SteadyTime since;
+    std::optional<Registry::Deletion> which;  // none: not heard yet
+  };
+  std::unordered_map<std::uint64_t, Erasing> erasing_;
   std::unordered_map<std::uint64_t, std::vector<Found>> opening_;
   std::vector<Lookup> lookups_;
   std::uint64_t round_ = 0;

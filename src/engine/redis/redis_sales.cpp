@@ -161,33 +161,38 @@ void RedisCore::erased(const std::string& id, SaleHandle handle, const SaleAnswe
 
 /// Whoever began to delete a sale and died, or could not put it back, has left it `erasing`: nobody looks after it, and
 /// what happens to its keys is not told. After a while, in which a deletion that runs has long ended, its keys decide.
+/// The while is counted for each deletion by itself: another may begin before this node has seen the end of the first.
 void RedisCore::finish_erasing() {
   const SteadyTime now = SteadyClock::now();
   const auto is_erasing = [this](std::uint64_t handle) {
     const RegisteredSale* sale = registry_.find(registry_.id_of(SaleHandle{handle}));
     return sale != nullptr && sale->phase == SalePhase::erasing;
   };
-  std::erase_if(erasing_since_, [&](const auto& one) { return !is_erasing(one.first); });
+  std::erase_if(erasing_, [&](const auto& one) { return !is_erasing(one.first); });
   for (const auto& [id, sale] : registry_.sales()) {
     if (sale.phase != SalePhase::erasing) continue;
-    SteadyTime& since = erasing_since_.try_emplace(value(sale.handle), now).first->second;
-    if (now - since < erasing_lasts * options_.patience) continue;
-    since = now;
-    finish_erasing(id, sale.handle);
+    Erasing& erasing = erasing_.try_emplace(value(sale.handle), Erasing{now, {}}).first->second;
+    if (erasing.which && now - erasing.since >= erasing_lasts * options_.patience) {
+      erasing.since = now;
+      finish_erasing(id, sale.handle, *erasing.which);
+    }
+    registry_.ask_deletion(id, deadline_from_now(), [this, handle = sale.handle](Registry::Deletion which) {
+      const auto found = erasing_.find(value(handle));
+      if (found != erasing_.end() && found->second.which != which) found->second = {SteadyClock::now(), which};
+    });
   }
 }
 
-void RedisCore::finish_erasing(const std::string& id, SaleHandle handle) {
+void RedisCore::finish_erasing(const std::string& id, SaleHandle handle, const Registry::Deletion& which) {
   const std::string key = SaleKeys(handle).hash;
-  const std::string seen = registry_.version();
   client_.execute(key, net::RedisCommand("HGET", key, std::string_view{"store"}), deadline_from_now(),
-                  [this, id, handle, seen, alive = std::weak_ptr(alive_)](const net::RedisResult& result) {
+                  [this, id, handle, which, alive = std::weak_ptr(alive_)](const net::RedisResult& result) {
                     if (alive.expired() || !result) return;
                     const bool there = result->text == registry_.store();
                     spdlog::warn("sale {}: its deletion was left half done; it is {}", id,
                                  there ? "served again" : "taken out of the list");
-                    registry_.put_back(id, handle, there ? std::optional(SalePhase::open) : std::nullopt, seen,
-                                       deadline_from_now());
+                    registry_.end_deletion(id, handle, there ? std::optional(SalePhase::open) : std::nullopt, which,
+                                           deadline_from_now());
                   });
 }
 

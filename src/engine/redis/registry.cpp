@@ -135,11 +135,18 @@ std::string_view word_of(std::optional<SalePhase> phase) {
 
 }  // namespace
 
-void Registry::put_back(const std::string& id, SaleHandle handle, std::optional<SalePhase> phase,
-                        const std::string& seen, SteadyTime deadline) {
+void Registry::ask_deletion(const std::string& id, SteadyTime deadline, std::move_only_function<void(Deletion)> done) {
+  client_.execute(registry_key, net::RedisCommand("HGET", registry_key, "e:" + id), deadline,
+                  [alive = std::weak_ptr(alive_), done = std::move(done)](const net::RedisResult& result) mutable {
+                    if (!alive.expired() && result) done(result->text);
+                  });
+}
+
+void Registry::end_deletion(const std::string& id, SaleHandle handle, std::optional<SalePhase> phase,
+                            const Deletion& deletion, SteadyTime deadline) {
   client_.execute(
       registry_key,
-      registry_command(std::string_view{"phase"}, store_, id, std::to_string(value(handle)), word_of(phase), seen),
+      registry_command(std::string_view{"phase"}, store_, id, std::to_string(value(handle)), word_of(phase), deletion),
       deadline, [](const net::RedisResult&) {});
 }
 

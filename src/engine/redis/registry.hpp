@@ -48,10 +48,14 @@ class Registry {
   void set_phase(const std::string& id, SaleHandle handle, std::optional<SalePhase> phase, SteadyTime deadline,
                  Done done);
 
-  /// The same, only if nobody has changed the list since it had that version. Tells nobody: `refresh` shows it.
-  void put_back(const std::string& id, SaleHandle handle, std::optional<SalePhase> phase, const std::string& seen,
-                SteadyTime deadline);
-  const std::string& version() const { return version_; }
+  /// Tells one deletion of a sale from another that is begun later.
+  using Deletion = std::string;
+  /// Asks which deletion of the sale is under way, or was. Not called: no answer came.
+  void ask_deletion(const std::string& id, SteadyTime deadline, std::move_only_function<void(Deletion)> done);
+  /// Ends a deletion that nobody goes on with: as `set_phase`, only if that very one is still under way. Tells nobody:
+  /// `refresh` shows it.
+  void end_deletion(const std::string& id, SaleHandle handle, std::optional<SalePhase> phase, const Deletion& deletion,
+                    SteadyTime deadline);
 
   const RegisteredSale* find(const std::string& id) const;
   /// The id of a sale; empty: there is none with that handle.

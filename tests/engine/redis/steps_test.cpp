@@ -1,6 +1,7 @@
 // What is more than one call may do, more than one node, and counting while it
 // goes on.
 #include "engine/redis/redis_harness.hpp"
+#include "engine/redis/sale_scripts.hpp"
 
 #include <deque>
 #include <set>
@@ -295,6 +296,33 @@ TEST(RedisNodes, ServeASaleAgainWhoseDeletionWasLeftHalfDone) {
   server.command({"DEL", gone.hash, gone.stream});
   EXPECT_TRUE(testing::eventually([&] { return server.text({"HGET", "firstcome:sales", "s:s"}) == "1 open"; }));
   EXPECT_TRUE(testing::eventually([&] { return server.text({"HEXISTS", "firstcome:sales", "s:t"}) == "0"; }));
+}
+
+TEST(RedisNodes, DoNotServeASaleAgainWhileALaterDeletionOfItGoesOn) {
+  FIRSTCOME_NEEDS_REDIS();
+  testing::RedisServer server;
+  engine::RedisEngineOptions options = options_for("redis://" + server.address());
+  options.patience = 1s;
+  RedisNode node(std::move(options));
+  ASSERT_TRUE(testing::eventually([&] { return node.ask(CreateSale{terms_of("s", 10)}).has_value(); }));
+  const std::string store = server.text({"HGET", "firstcome:sales", "store"});
+  const auto tell = [&](std::string_view phase) {
+    server.command({"EVAL", engine::SaleScripts::standard().registry.text(), "1", "firstcome:sales", "phase", store,
+                    "s", "1", std::string(phase)});
+  };
+  tell("erasing");
+  const auto began = std::chrono::steady_clock::now();
+  const auto until = [&](std::chrono::milliseconds since) {
+    return testing::eventually([&] { return std::chrono::steady_clock::now() - began >= since; });
+  };
+  ASSERT_TRUE(until(4s));
+  ASSERT_EQ(server.text({"HGET", "firstcome:sales", "s:s"}), "1 erasing");
+  tell("open");  // between two looks of the node
+  tell("erasing");
+  ASSERT_TRUE(until(8s));
+  EXPECT_EQ(server.text({"HGET", "firstcome:sales", "s:s"}), "1 erasing") << "that deletion is 4 s old";
+  EXPECT_TRUE(testing::eventually([&] { return server.text({"HGET", "firstcome:sales", "s:s"}) == "1 open"; }));
+  EXPECT_EQ(server.text({"HEXISTS", "firstcome:sales", "e:s"}), "0");
 }
 
 TEST(RedisNodes, LetGoOfSalesThatAreDeleted) {
