@@ -223,5 +223,32 @@ TEST_F(LockTerminal, ACommandInAPipeLeavesTheKeyboardToTheOthers) {
   EXPECT_TRUE(session.shows("read a line")) << session.screen();
 }
 
+/// Runs the words under the lock from a shell, in a process group that becomes an orphan before `ready` is shown.
+std::string as_an_orphan(const std::string& words) {
+  return "(sh -c '" + firstcome_program() + " lock run job -- " + words + "; echo ended $?' &); echo ready\n";
+}
+
+TEST_F(LockTerminal, ACommandOfAnOrphanedGroupIsHungUpWhenItReadsTheTerminal) {
+  TerminalSession session(backend(), shell());
+  const std::string go = (folder.path() / "go").string();
+  session.type(as_an_orphan("sh -c \"while [ ! -e " + go + " ]; do sleep 0.05; done; read x </dev/tty\""));
+  ASSERT_TRUE(session.shows("ready\r\n") || session.shows("ready\n")) << session.screen();
+  std::ofstream{go};
+  EXPECT_TRUE(session.shows("ended 129")) << session.screen();
+}
+
+TEST_F(LockTerminal, ACommandOfAnOrphanedGroupThatIgnoresHangUpsDoesNotSpin) {
+  TerminalSession session(backend(), shell());
+  const std::string go = (folder.path() / "go").string();
+  session.type(as_an_orphan("sh -c \"trap : HUP; while [ ! -e " + go +
+                            " ]; do sleep 0.05; done; for i in 1 2 3 4; do (read x </dev/tty); echo try \\$i; done\""));
+  ASSERT_TRUE(session.shows("ready")) << session.screen();
+  std::ofstream{go};
+  ASSERT_TRUE(session.shows("try 1")) << session.screen();
+  const auto first = Clock::now();
+  ASSERT_TRUE(session.shows("try 3")) << session.screen();
+  EXPECT_GE(Clock::now() - first, std::chrono::milliseconds{1'500});
+}
+
 }  // namespace
 }  // namespace firstcome::testing

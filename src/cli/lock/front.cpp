@@ -9,8 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +22,8 @@ namespace firstcome::cli {
 namespace {
 
 constexpr int kill_again_ms = 20;
+/// A command that uses a terminal which it cannot have is told so as often as this, while it does not end.
+constexpr std::chrono::milliseconds hang_up_again{1'000};
 
 bool is_ignored(int number) {
   struct sigaction action = {};
@@ -35,11 +39,12 @@ sigset_t passed_signals() {
   return set;
 }
 
-/// Blocks what is passed on, what a process in the background gets for using the terminal, and SIGPIPE: a reader of our
-/// standard error that has gone must not end who keeps the lock. Returns the mask before, which the command gets.
+/// Blocks what is passed on, what a process in the background gets for using the terminal, SIGCONT, whose arrival tells
+/// that a stop took effect, and SIGPIPE: a reader of our standard error that has gone must not end who keeps the lock.
+/// Returns the mask before, which the command gets.
 sigset_t block(const sigset_t& passed) {
   sigset_t blocked = passed;
-  for (const int number : {SIGCHLD, SIGPIPE, SIGTTIN, SIGTTOU}) sigaddset(&blocked, number);
+  for (const int number : {SIGCHLD, SIGPIPE, SIGTTIN, SIGTTOU, SIGCONT}) sigaddset(&blocked, number);
   sigset_t before;
   ::pthread_sigmask(SIG_BLOCK, &blocked, &before);
   return before;
@@ -60,6 +65,8 @@ std::optional<int> receive(net::FileDescriptor& link) {
 }
 
 class FrontProcess {
+  using Clock = std::chrono::steady_clock;
+
  public:
   FrontProcess(pid_t holder, net::FileDescriptor link, const sigset_t& passed)
       : holder_(holder), link_(std::move(link)), signals_(signals_of(passed)) {}
@@ -69,9 +76,10 @@ class FrontProcess {
       int status = 0;
       if (::waitpid(holder_, &status, WNOHANG) == holder_) return end_like(status);
       std::array<pollfd, 2> events{pollfd{signals_.get(), POLLIN, 0}, pollfd{link_.get(), POLLIN, 0}};
-      ::poll(events.data(), events.size(), -1);
+      ::poll(events.data(), events.size(), milliseconds_left());
       pass_signals_on();
       obey();
+      hang_up();
     }
   }
 
@@ -95,15 +103,35 @@ class FrontProcess {
     while (const auto number = receive(link_)) stop_by(*number);
   }
 
-  /// Stops here, until somebody sends SIGCONT. Goes on at once where nobody could do that: in an orphaned group.
+  /// Stops here, until somebody sends SIGCONT. The kernel does not stop an orphaned group, where nobody would do that.
+  /// A command that asked to stop goes on there. One that was stopped for using the terminal would only be stopped
+  /// again: as the kernel hangs up on those who are stopped when their group becomes an orphan, so do we.
   void stop_by(int number) {
     sigset_t only;
     sigemptyset(&only);
     sigaddset(&only, number);
-    ::raise(number);
+    ::raise(number);  // which takes back any earlier SIGCONT
     ::pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
     ::pthread_sigmask(SIG_BLOCK, &only, nullptr);
+    sigset_t came;
+    ::sigpending(&came);
+    if (number == SIGTSTP || sigismember(&came, SIGCONT) == 1) return send(link_, SIGCONT);
+    hang_up_at_ = std::max(Clock::now(), hung_up_at_ + hang_up_again);
+  }
+
+  void hang_up() {
+    if (!hang_up_at_ || Clock::now() < *hang_up_at_) return;
+    hang_up_at_.reset();
+    hung_up_at_ = Clock::now();
+    send(link_, SIGHUP);
     send(link_, SIGCONT);
+  }
+
+  /// Until the next thing that happens by itself; -1: nothing does.
+  int milliseconds_left() const {
+    if (!hang_up_at_) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*hang_up_at_ - Clock::now()).count();
+    return static_cast<int>(std::max<std::chrono::milliseconds::rep>(left, 0));
   }
 
   int end_like(int status) const {
@@ -132,6 +160,8 @@ class FrontProcess {
   net::FileDescriptor link_;
   const net::FileDescriptor signals_;
   bool interrupted_by_terminal_ = false;
+  std::optional<Clock::time_point> hang_up_at_;
+  Clock::time_point hung_up_at_{};
 };
 
 int fail(const char* what) {

@@ -30,7 +30,9 @@ class Front {
   /// Whether the front has ended, which only SIGKILL or a crash does before the holder ends. `next_signal` finds out.
   bool has_ended() const { return !link_; }
 
-  /// Makes the front stop by this signal, as the command has stopped. When it goes on, SIGCONT is its next signal.
+  /// Makes the front stop by this signal, as the command has stopped. When it goes on, SIGCONT is its next signal. In
+  /// an orphaned process group it cannot be stopped: where the command was stopped for using the terminal, its next
+  /// signals then are SIGHUP and SIGCONT.
   void stop_by(int number);
 
   /// Returns the process group of the front, which is the caller's job.
