@@ -2,6 +2,7 @@
 #include "api/call.hpp"
 #include "api/handlers.hpp"
 #include "api/look_up.hpp"
+#include "api/text_rules.hpp"
 #include "api/views_json.hpp"
 
 #include <optional>
@@ -37,8 +38,11 @@ void tell_orders(Call& call, OrderPage page) {
 
 }  // namespace
 
+// Ids are looked at for their form only: the orders of several stores, each with ids of its own, may be in one
+// database.
+
 void get_order(Call& call) {
-  if (call.context().orders != nullptr && !call.context().ids.read(call.parameter))
+  if (call.context().orders != nullptr && !fits_reservation_id(call.parameter))
     return call.refuse(Code::order_not_found);
   look_up<std::optional<Order>>(
       call, [id = std::string(call.parameter)](OrderStore& store) { return store.order(id); }, tell_order);
@@ -48,7 +52,7 @@ void list_orders(Call& call) {
   if (call.context().orders != nullptr && !call.query.customer) {
     return call.refuse(BadInput{Code::invalid_field, "customer", "customer must say whose orders are wanted"});
   }
-  if (!call.query.after.empty() && !call.context().ids.read(call.query.after))
+  if (!call.query.after.empty() && !fits_reservation_id(call.query.after))
     return call.refuse(BadInput{Code::invalid_field, "after", "after must be what `next` of the last page said"});
   look_up<OrderPage>(
       call,

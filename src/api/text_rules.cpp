@@ -19,6 +19,8 @@ bool is_control(char c) {
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
+bool is_letter_or_digit(char c) { return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z'); }
+
 bool starts_a_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }
 
 bool plain(std::string_view text, std::size_t bytes) {
@@ -53,9 +55,12 @@ bool fits_lock_name(std::string_view text) {
 
 bool fits_lease(std::string_view text) {
   return text.size() >= limits::lock_lease_id_least && text.size() <= limits::lock_lease_id_most &&
-         std::ranges::all_of(text, [](char c) {
-           return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
-         });
+         std::ranges::all_of(text, [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.'; });
+}
+
+bool fits_reservation_id(std::string_view text) {
+  return text.size() >= 16 && text.size() <= 64 &&
+         std::ranges::all_of(text, [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_'; });
 }
 
 bool fits_instant(std::string_view text) { return net::parse_rfc3339(text).has_value(); }

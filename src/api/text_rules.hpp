@@ -23,6 +23,8 @@ bool fits_currency(std::string_view text);
 bool fits_lock_name(std::string_view text);
 /// 16 to 64 letters, digits, `-`, `_` and `.`.
 bool fits_lease(std::string_view text);
+/// Has the form of a reservation's id, of whatever store and release: 16 to 64 letters, digits, `-` and `_`.
+bool fits_reservation_id(std::string_view text);
 /// RFC 3339.
 bool fits_instant(std::string_view text);
 

@@ -108,6 +108,27 @@ TEST_F(Orders, OfACustomerComeInPages) {
   EXPECT_EQ(client->get("/v1/orders?customer=nobody").text, R"({"items":[],"next":null})");
 }
 
+TEST_F(Orders, OfAnotherStoreAreFoundAndComeInPagesToo) {
+  std::vector<Event> events;
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    Event event = confirmed(number, "a");
+    const auto id = engine::ReservationIds({9, 9, 9}).encode({SaleHandle{1}, Number{number}});
+    event.reservation = {id.data(), id.size()};
+    events.push_back(event);
+  }
+  store(events);
+  std::size_t found = 0;
+  std::string after;
+  do {
+    const Reply page = client->get("/v1/orders?customer=a&limit=1" + after);
+    ASSERT_EQ(page.status, 200U) << page.text;
+    found += page.body.at("items").as_array().size();
+    after = page.body.at("next").is_null() ? "" : "&after=" + page.string("next");
+  } while (!after.empty());
+  EXPECT_EQ(found, 3U);
+  EXPECT_EQ(client->get("/v1/orders/" + events.front().reservation).status, 200U);
+}
+
 TEST_F(Orders, WithoutACustomerAreRefused) {
   const Reply reply = client->get("/v1/orders");
   expect_problem(reply, 422, "invalid-field");
