@@ -6,7 +6,8 @@
 --          waited: the token alone
 -- Keeps: owner and token must match, so it never ends a later grant. Only a repeated release may have been carried out
 -- before; a first one that finds another owner has lost, also where the server has forgotten (a restored older state).
--- A copy of the acquire that may come late is refused then.
+-- A copy of the acquire that may come late is refused then; one that has come gives back its place, or the lock if it
+-- was granted: nobody uses its number any more.
 --@ key
 --@ state
 local process, inbox, trust, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -39,7 +40,7 @@ if ARGV[8] == '1' then
   end
   --@ note
 end
-if not is_mine then
+if owner ~= me then
   local need, keep = now, ARGV[7]
   --@ save_and_keep
 else

@@ -4,7 +4,8 @@
 --         8 '1': a copy of its acquire may come late, 9 the weight that stays (0: none)
 --   Reply: 'released', 'lost' or 'unknown', last token, grants to this process
 -- Keeps: owner and token must match, so it never ends a later grant. Only a repeated release may have been carried out
--- before. A part may be given back twice: what stays is the same. A copy of the acquire that may come late is refused.
+-- before. A part may be given back twice: what stays is the same. A copy of the acquire that may come late is refused;
+-- one that has come gives back its place, or what it was granted: nobody uses its number any more.
 local process, number = ARGV[1], ARGV[4]
 local me = process .. ':' .. number
 local mine, stays = tonumber(ARGV[5]), tonumber(ARGV[9])
@@ -14,6 +15,7 @@ local its_token, weight, sure = field_of(me)
 if ARGV[8] == '1' and stays == 0 then
   local ticket = call('HGET', key, 'o' .. me)  -- of a copy that has come
   if ticket then leave_queue(me, ticket) end
+  if its_token and its_token ~= mine then drop(me, weight) end
   note(process, number)
   save_and_keep(now, tonumber(ARGV[7]))
 end
@@ -36,6 +38,13 @@ if its_token == mine then
   end
   return {'released', token, grants}
 end
-if ARGV[6] == 'first' or stays > 0 or mine == lapse then return {'lost', token, {}} end
-if lapse < mine and mine <= token then return {'released', token, {}} end
-return {'unknown', token, {}}
+
+local outcome = 'unknown'
+if ARGV[6] == 'first' or stays > 0 or mine == lapse then
+  outcome = 'lost'
+elseif lapse < mine and mine <= token then
+  outcome = 'released'
+end
+local grants = {}
+if ARGV[8] == '1' and stays == 0 and head < tail then grants = grant_next(process, ARGV[2], ARGV[3]) end
+return {outcome, token, grants}

@@ -116,6 +116,17 @@ TEST_F(FifoScriptsQueue, ACopyThatQueuedBehindItsOwnGrantGoesWithIt) {
   EXPECT_THAT(fields(), UnorderedElementsAre("s", "p" + b.process, "f" + b.process));
 }
 
+TEST_F(FifoScriptsQueue, ACopyThatWasGrantedAfterTheLossOfItsGrantGivesTheLockOn) {
+  listen(c);
+  const AcquireReply got = acquire(b, 5, {.lease = 1s});
+  pass(1s);
+  EXPECT_EQ(acquire(b, 5).outcome, Got::granted);  // the copy
+  EXPECT_EQ(acquire(c, 1).outcome, Got::queued);
+  EXPECT_EQ(release(b, {.grant = {5, got.token}, .late_copy = LateCopy::possible}).outcome, Gave::lost);
+  EXPECT_EQ(heard(c).number, 1U);
+  EXPECT_EQ(inspect().owner, owner(c, 1));
+}
+
 TEST_F(FifoScriptsQueue, RandomCallsKeepTheCountOfThoseWhoWait) {
   const std::uint64_t seed = firstcome::testing::seed();
   SCOPED_TRACE("FIRSTCOME_SEED=" + std::to_string(seed));

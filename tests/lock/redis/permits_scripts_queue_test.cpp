@@ -61,6 +61,32 @@ TEST_F(PermitsScriptsQueue, ACopyThatQueuedBehindItsOwnGrantGoesWithIt) {
   EXPECT_EQ(view().used, 0U);
 }
 
+TEST_F(PermitsScriptsQueue, ACopyThatOutlivesItsLostGrantIsNotInTheWayOfThoseBehindIt) {
+  listen(c);
+  const AcquireReply got = take(b, 5, {.weight = 2, .lease = 1s});
+  const AcquireReply other = take(a, 1, {.weight = 2});
+  pass(1s);
+  take(a, 2, {.weight = 2, .once = Once::yes});
+  EXPECT_EQ(take(b, 5, {.weight = 2}).outcome, Got::queued);  // the copy: 1 of 5 is free
+  EXPECT_EQ(take(c, 1, {.weight = 1}).outcome, Got::queued);
+  EXPECT_EQ(give(b, {.grant = {5, got.mine}, .late_copy = LateCopy::possible}).outcome, Gave::lost);
+  EXPECT_EQ(heard(c).number, 1U);
+  EXPECT_EQ(view().waiting, 0U);
+  EXPECT_EQ(view().used, 5U);
+  EXPECT_EQ(give(a, 1, other.mine).outcome, Gave::released);
+}
+
+TEST_F(PermitsScriptsQueue, ACopyThatWasGrantedAfterTheLossOfItsGrantGivesBackWhatItHas) {
+  listen(c);
+  const AcquireReply got = take(b, 5, {.weight = 5, .lease = 1s});
+  pass(1s);
+  EXPECT_EQ(take(b, 5, {.weight = 5}).outcome, Got::granted);  // the copy
+  EXPECT_EQ(take(c, 1, {.weight = 5}).outcome, Got::queued);
+  EXPECT_EQ(give(b, {.grant = {5, got.mine}, .late_copy = LateCopy::possible}).outcome, Gave::lost);
+  EXPECT_EQ(heard(c).number, 1U);
+  EXPECT_EQ(view().used, 5U);
+}
+
 TEST_F(PermitsScriptsQueue, HoldersWhoseIndexWasLostAreForgottenAtOnceAndTheirFieldsLittleByLittle) {
   set_capacity(a, 1'000);
   for (std::uint64_t number = 1; number <= 300; ++number) take(a, number, {.lease = 24h, .capacity = 1'000});
