@@ -218,9 +218,10 @@ void RedisSubscriber::Impl::refused_by_server(RedisFailure failure) {
   if (request.what == What::ping) return drop(to_string(endpoint().address) + " refused PING: " + failure.detail);
   const auto found = channels_.find(request.channel);
   if (request.what == What::unsubscribe || found == channels_.end() || found->second.asked != request.number) return;
-  const bool was_waited_for = !found->second.waiters.empty();
+  // Its waiters hear of their own request only, and not that what was subscribed before is so no longer.
+  const bool is_news = found->second.kept || found->second.waiters.empty();
   forget(found, failure);
-  if (!was_waited_for && events_.dropped) events_.dropped(request.channel, failure);
+  if (is_news && events_.dropped) events_.dropped(request.channel, failure);
   tell_when_ready();
 }
 

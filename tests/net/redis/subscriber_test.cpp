@@ -172,6 +172,28 @@ TEST(RedisSubscriber, SaysWhyAChannelIsRefused) {
   EXPECT_EQ(listener.subscriber->channels(), 1U);
 }
 
+TEST(RedisSubscriber, TellsThatAChannelWhichWasSubscribedIsRefusedAlsoToOthersThanWhoAsksForItAgain) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisServer server({.lines = {"user default on nopass ~* +@all resetchannels &good"}});
+  TcpProxy proxy(server.port());
+  Loop loop;
+  Listener listener(loop, proxy.port(), {.when_down = RedisOptions::WhenDown::wait, .longest_pause = 50ms});
+  ASSERT_EQ(listener.subscribe(loop, "good"), "");
+  proxy.stall();
+  proxy.cut();
+  ASSERT_TRUE(loop.run_until([&] { return !listener.lost.empty(); }));
+  std::string refusal;
+  listener.subscriber->subscribe("good", RedisChannelKind::plain, in(60s), [&](std::expected<void, RedisFailure> done) {
+    refusal = done ? "none" : done.error().detail;
+  });
+  server.command({"ACL", "SETUSER", "default", "resetchannels", "&other"});
+  proxy.resume();
+  ASSERT_TRUE(loop.run_until([&] { return !refusal.empty(); }));
+  EXPECT_THAT(refusal, HasSubstr("NOPERM"));
+  EXPECT_THAT(listener.dropped, ElementsAre("good"));
+  EXPECT_EQ(listener.subscriber->channels(), 0U);
+}
+
 TEST(RedisSubscriber, FailsASubscriptionThatIsNotConfirmedInTime) {
   FIRSTCOME_NEEDS_REDIS();
   RedisServer server;
