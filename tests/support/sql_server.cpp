@@ -214,7 +214,8 @@ std::string PostgresServer::ask_in(const std::string& database, const std::strin
 
 bool MariadbServer::is_installed() { return access(mariadb_program, X_OK) == 0; }
 
-MariadbServer::MariadbServer(Sync sync) : SqlTestServer("mysql"), sync_(sync) {
+MariadbServer::MariadbServer(Sync sync, std::vector<std::string> more)
+    : SqlTestServer("mysql"), sync_(sync), more_(std::move(more)) {
   fill("mariadb-" + age_of(mariadb_program), [this] { install(); });
   start();
 }
@@ -250,6 +251,7 @@ ChildOptions MariadbServer::command() const {
                        "--max-connections=300",
                        as_a_shop ? "--innodb-flush-log-at-trx-commit=1" : "--innodb-flush-log-at-trx-commit=2",
                        as_a_shop ? "--innodb-buffer-pool-size=128M" : "--innodb-buffer-pool-size=16M"};
+  options.arguments.insert(options.arguments.end(), more_.begin(), more_.end());
   if (geteuid() == 0) options.arguments.emplace_back("--user=root");
   return options;
 }

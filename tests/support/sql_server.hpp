@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 /// At the start of a test that needs one: a skip where it is not installed, a failure where all must run.
 #define FIRSTCOME_NEEDS_SQL(Server)                                                                                 \
@@ -92,7 +93,8 @@ class PostgresServer final : public SqlTestServer {
 
 class MariadbServer final : public SqlTestServer {
  public:
-  explicit MariadbServer(Sync sync = Sync::by_the_system);
+  /// `more`: arguments of the server.
+  explicit MariadbServer(Sync sync = Sync::by_the_system, std::vector<std::string> more = {});
   static bool is_installed();
   std::string ask_in(const std::string& database, const std::string& statement) const override;
 
@@ -100,6 +102,7 @@ class MariadbServer final : public SqlTestServer {
   void install();
   ChildOptions command() const override;
   const Sync sync_;
+  const std::vector<std::string> more_;
 };
 
 }  // namespace firstcome::testing

@@ -1,6 +1,7 @@
 #include "engine/sql/sql_dialect.hpp"
 
 #include <fmt/format.h>
+#include <mariadb/errmsg.h>
 #include <soci/mysql/soci-mysql.h>
 
 #include <algorithm>
@@ -154,6 +155,10 @@ void insert_bulk(MYSQL& connection, const SqlRows& rows) {
   }
 }
 
+MYSQL* connection_of(soci::session& session) {
+  return static_cast<soci::mysql_session_backend*>(session.get_backend())->conn_;
+}
+
 class Mariadb final : public SqlDialect {
  public:
   Kind kind() const override { return Kind::mariadb; }
@@ -163,19 +168,20 @@ class Mariadb final : public SqlDialect {
     const auto seconds = [](Milliseconds time) {
       return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(time).count());
     };
-    // The library takes the name localhost for a socket of its own choice; here it is what it says.
-    const std::string where = url.socket.empty()
-                                  ? "host=" + quoted_for_client(url.host == "localhost" ? "127.0.0.1" : url.host) +
-                                        " port=" + std::to_string(url.port)
-                                  : "unix_socket=" + quoted_for_client(url.socket);
+    const std::string host = lock::mariadb_host(url);
+    std::string where = host.empty() ? "" : "host=" + quoted_for_client(host);
+    where += url.socket.empty() ? fmt::format(" port={}", url.hosts.front().port)
+                                : " unix_socket=" + quoted_for_client(url.socket);
     // The server ends a statement that takes too long; where it does not even do that, the client goes.
     const auto patience = seconds(options.statement_timeout) + seconds(options.lock_timeout) + 1;
     auto session = std::make_unique<soci::session>(
-        soci::mysql,
-        fmt::format("{} user={} password={} dbname={} charset=utf8mb4 connect_timeout={} read_timeout={} "
-                    "write_timeout={}",
-                    where, quoted_for_client(url.user), quoted_for_client(url.password),
-                    quoted_for_client(url.database), seconds(options.connect_timeout), patience, patience));
+        soci::mysql, fmt::format("{} user={} password={} dbname={} charset=utf8mb4 connect_timeout={} read_timeout={} "
+                                 "write_timeout={}",
+                                 where, quoted_for_client(url.user), quoted_for_client(url.password),
+                                 quoted_for_client(url.database),
+                                 url.connect_seconds().value_or(seconds(options.connect_timeout)), patience, patience));
+    if (lock::wants_encryption(url) && mysql_get_ssl_cipher(connection_of(*session)) == nullptr)
+      throw soci::mysql_soci_error(std::string(lock::not_encrypted), CR_SSL_CONNECTION_ERROR);
     session->once << fmt::format(
         "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',"
         " max_statement_time = {}, innodb_lock_wait_timeout = {}, lock_wait_timeout = {}",
@@ -199,18 +205,17 @@ class Mariadb final : public SqlDialect {
     if (code == 1062 || code == 1586) return SqlFailure::duplicate(text);
     std::string state;
     if (session != nullptr) {
-      const auto* const backend = static_cast<soci::mysql_session_backend*>(session->get_backend());
-      state = mysql_sqlstate(backend->conn_);
+      state = mysql_sqlstate(connection_of(*session));
     }
     return is_content(code, state) ? SqlFailure::content(text) : SqlFailure::doubtful(text);
   }
 
   int socket_of(soci::session& session) const override {
-    return static_cast<int>(mysql_get_socket(static_cast<soci::mysql_session_backend*>(session.get_backend())->conn_));
+    return static_cast<int>(mysql_get_socket(connection_of(session)));
   }
 
   void insert(soci::session& session, const SqlRows& rows, std::string_view conflict) const override {
-    MYSQL& connection = *static_cast<soci::mysql_session_backend*>(session.get_backend())->conn_;
+    MYSQL& connection = *connection_of(session);
     if (!conflict.empty() || rows.rows() < fewest_bulk_rows || !takes_bulk(connection)) {
       return SqlDialect::insert(session, rows, conflict);
     }

@@ -81,15 +81,14 @@ class Postgresql final : public SqlDialect {
   Kind kind() const override { return Kind::postgresql; }
 
   std::unique_ptr<soci::session> connect(const SqlSessionOptions& options) const override {
-    const lock::SqlUrl& url = options.database.server;
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.connect_timeout).count();
-    auto session = std::make_unique<soci::session>(
-        soci::postgresql,
-        fmt::format("host={} port={} user={} password={} dbname={} connect_timeout={} tcp_user_timeout={} "
-                    "client_encoding=UTF8 application_name=firstcome",
-                    quoted_for_client(url.socket.empty() ? url.host : url.socket), url.port,
-                    quoted_for_client(url.user), quoted_for_client(url.password), quoted_for_client(url.database),
-                    seconds, options.statement_timeout.count()));
+    std::string settings;
+    for (const auto& [name, value] : lock::postgresql_settings(
+             options.database.server, {{"connect_timeout", std::to_string(seconds)},
+                                       {"tcp_user_timeout", std::to_string(options.statement_timeout.count())},
+                                       {"application_name", "firstcome"}}))
+      settings += name + "=" + quoted_for_client(value) + " ";
+    auto session = std::make_unique<soci::session>(soci::postgresql, settings);
     session->once << fmt::format(
         "SET SESSION statement_timeout = {}; SET SESSION lock_timeout = {}; SET SESSION standard_conforming_strings = "
         "on;"

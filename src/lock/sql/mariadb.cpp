@@ -190,20 +190,23 @@ class Mariadb final : public SqlServer {
     if (!connection) throw std::bad_alloc();
     const auto left = std::chrono::ceil<seconds>(limit - BootClock::now()).count();
     const auto patience = static_cast<unsigned>(std::max<std::int64_t>(left, 1));
-    for (const mysql_option option : {MYSQL_OPT_CONNECT_TIMEOUT, MYSQL_OPT_READ_TIMEOUT, MYSQL_OPT_WRITE_TIMEOUT}) {
-      mysql_options(connection.get(), option, &patience);
-    }
+    const unsigned to_connect = std::min(patience, url_.connect_seconds().value_or(patience));
+    mysql_options(connection.get(), MYSQL_OPT_CONNECT_TIMEOUT, &to_connect);
+    mysql_options(connection.get(), MYSQL_OPT_READ_TIMEOUT, &patience);
+    mysql_options(connection.get(), MYSQL_OPT_WRITE_TIMEOUT, &patience);
     mysql_options(connection.get(), MYSQL_SET_CHARSET_NAME, "utf8mb4");
     const bool local = !url_.socket.empty();
-    // The library takes the name localhost for a socket of its own choice; here it is what it says.
-    const char* const host = url_.host == "localhost" ? "127.0.0.1" : url_.host.c_str();
-    const MYSQL* const connected = mysql_real_connect(
-        connection.get(), local ? nullptr : host, url_.user.c_str(), url_.password.c_str(), url_.database.c_str(),
-        local ? 0 : url_.port, local ? url_.socket.c_str() : nullptr, CLIENT_REMEMBER_OPTIONS);
+    const std::string host = mariadb_host(url_);
+    const MYSQL* const connected =
+        mysql_real_connect(connection.get(), host.empty() ? nullptr : host.c_str(), url_.user.c_str(),
+                           url_.password.c_str(), url_.database.c_str(), local ? 0 : url_.hosts.front().port,
+                           local ? url_.socket.c_str() : nullptr, CLIENT_REMEMBER_OPTIONS);
     if (connected == nullptr) {
       return std::unexpected(
           LockFailure{kind_of(mysql_errno(connection.get())), first_line(mysql_error(connection.get()))});
     }
+    if (wants_encryption(url_) && mysql_get_ssl_cipher(connection.get()) == nullptr)
+      return std::unexpected(LockFailure{Kind::denied, std::string(not_encrypted)});
     keep_alive(mysql_get_socket(connection.get()));
     // Not for the programs that this process starts: the server must see that it has ended.
     ::fcntl(mysql_get_socket(connection.get()), F_SETFD, FD_CLOEXEC);
@@ -248,6 +251,8 @@ std::expected<std::shared_ptr<LockBackend>, std::string> make_mariadb_locks(std:
   auto parsed = parse_sql_url(url);
   if (!parsed) return std::unexpected(std::move(parsed.error()));
   if (parsed->server != SqlUrl::Server::mariadb) return std::unexpected("SQL URL: scheme must be mysql://");
+  // Each server has locks of its own.
+  if (parsed->hosts.size() > 1) return std::unexpected("SQL URL: host must be one for locks");
   return make_sql_locks(std::make_shared<Mariadb>(std::move(*parsed)), options);
 }
 

@@ -9,12 +9,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <chrono>
 #include <limits>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 namespace firstcome::lock {
 
@@ -230,26 +230,50 @@ class Postgresql final : public SqlServer {
   }
 
  private:
+  /// As libpq takes them.
+  struct Settings {
+    Settings(const SqlUrl& url, BootTime limit) {
+      const auto left = std::chrono::ceil<std::chrono::seconds>(limit - BootClock::now()).count();
+      const auto hosts = static_cast<std::int64_t>(std::max<std::size_t>(url.hosts.size(), 1));
+      texts = postgresql_settings(url, {{"application_name", "firstcome locks"},
+                                        {"connect_timeout", std::to_string(std::max<std::int64_t>(left / hosts, 2))}});
+      for (const auto& [name, value] : texts) {
+        names.push_back(name.c_str());
+        values.push_back(value.c_str());
+      }
+      names.push_back(nullptr);
+      values.push_back(nullptr);
+    }
+
+    SqlSettings texts;
+    std::vector<const char*> names;
+    std::vector<const char*> values;
+  };
+
+  /// False: it took too long.
+  static bool connect(PGconn& connection, BootTime limit) {
+    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+    while (PQstatus(&connection) != CONNECTION_BAD && next != PGRES_POLLING_OK && next != PGRES_POLLING_FAILED) {
+      const Ready what = next == PGRES_POLLING_READING ? Ready::to_read : Ready::to_write;
+      if (!wait_for_socket(PQsocket(&connection), what, limit)) return false;
+      next = PQconnectPoll(&connection);
+    }
+    return true;
+  }
+
   std::expected<Connection, LockFailure> open(BootTime limit) const {
-    const std::string port = std::to_string(url_.port);
-    const std::string& host = url_.socket.empty() ? url_.host : url_.socket;
-    const std::array<const char*, 8> names{
-        "host", "port", "user", "password", "dbname", "application_name", "client_encoding", nullptr};
-    const std::array<const char*, 8> values{
-        host.c_str(), port.c_str(), url_.user.c_str(), url_.password.c_str(), url_.database.c_str(), "firstcome locks",
-        "UTF8",       nullptr};
-    Connection connection(PQconnectStartParams(names.data(), values.data(), 0));
+    const Settings settings(url_, limit);
+    const bool several = url_.hosts.size() > 1;
+    // From a host that does not answer at all, the library goes on to the next only where it waits by itself.
+    Connection connection(several ? PQconnectdbParams(settings.names.data(), settings.values.data(), 0)
+                                  : PQconnectStartParams(settings.names.data(), settings.values.data(), 0));
     if (!connection) throw std::bad_alloc();
     PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
     PQsetNoticeProcessor(connection.get(), [](void*, const char*) {}, nullptr);
-    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
-    while (PQstatus(connection.get()) != CONNECTION_BAD && next != PGRES_POLLING_OK && next != PGRES_POLLING_FAILED) {
-      const Ready what = next == PGRES_POLLING_READING ? Ready::to_read : Ready::to_write;
-      if (!wait_for_socket(PQsocket(connection.get()), what, limit)) {
-        return std::unexpected(LockFailure{Kind::unavailable, "no connection in time"});
-      }
-      next = PQconnectPoll(connection.get());
-    }
+    if (const auto seconds = url_.connect_seconds())
+      limit = std::min(limit, BootClock::now() + std::chrono::seconds{*seconds});
+    if (!several && !connect(*connection, limit))
+      return std::unexpected(LockFailure{Kind::unavailable, "no connection in time"});
     if (PQstatus(connection.get()) != CONNECTION_OK) {
       const std::string text = first_line(PQerrorMessage(connection.get()));
       return std::unexpected(LockFailure{kind_of(state_in(text)), text});
@@ -304,6 +328,11 @@ std::expected<std::shared_ptr<LockBackend>, std::string> make_postgresql_locks(s
   auto parsed = parse_sql_url(url);
   if (!parsed) return std::unexpected(std::move(parsed.error()));
   if (parsed->server != SqlUrl::Server::postgresql) return std::unexpected("SQL URL: scheme must be postgresql://");
+  // Each server has locks of its own; only one of a cluster takes writes.
+  const std::string target = parsed->setting("target_session_attrs").value_or("any");
+  if (parsed->hosts.size() > 1 && target != "read-write" && target != "primary")
+    return std::unexpected(
+        "SQL URL: target_session_attrs must be read-write or primary where locks name several hosts");
   return make_sql_locks(std::make_shared<Postgresql>(std::move(*parsed)), options);
 }
 

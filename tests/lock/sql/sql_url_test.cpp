@@ -4,10 +4,19 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 namespace firstcome::lock {
 namespace {
 
 using Server = SqlUrl::Server;
+using Hosts = std::vector<SqlUrl::Host>;
+
+std::string error(const std::string& text) {
+  const auto url = parse_sql_url(text);
+  return url ? std::string("no error") : url.error();
+}
 
 TEST(SqlUrl, ReadsEveryMember) {
   const auto url = parse_sql_url("postgresql://al%40ice:p%2Fw%3A@db.example:5433/sh%20op");
@@ -15,8 +24,7 @@ TEST(SqlUrl, ReadsEveryMember) {
   EXPECT_EQ(url->server, Server::postgresql);
   EXPECT_EQ(url->user, "al@ice");
   EXPECT_EQ(url->password, "p/w:");
-  EXPECT_EQ(url->host, "db.example");
-  EXPECT_EQ(url->port, 5433);
+  EXPECT_EQ(url->hosts, (Hosts{{"db.example", 5433}}));
   EXPECT_EQ(url->database, "sh op");
   EXPECT_EQ(url->socket, "");
 }
@@ -24,27 +32,55 @@ TEST(SqlUrl, ReadsEveryMember) {
 TEST(SqlUrl, KnowsTheUsualPortsAndBothNamesOfEachServer) {
   for (const char* text : {"postgres://u@h/d", "postgresql://u@h/d"}) {
     EXPECT_EQ(parse_sql_url(text).value().server, Server::postgresql);
-    EXPECT_EQ(parse_sql_url(text).value().port, 5432);
+    EXPECT_EQ(parse_sql_url(text).value().hosts.at(0).port, 5432);
   }
   for (const char* text : {"mysql://u@h/d", "mariadb://u@h/d"}) {
     EXPECT_EQ(parse_sql_url(text).value().server, Server::mariadb);
-    EXPECT_EQ(parse_sql_url(text).value().port, 3306);
+    EXPECT_EQ(parse_sql_url(text).value().hosts.at(0).port, 3306);
   }
 }
 
 TEST(SqlUrl, TakesIpv6AndSocketsAndNeverShowsThePassword) {
-  EXPECT_EQ(parse_sql_url("mysql://u:secret@[::1]/d").value().host, "::1");
+  EXPECT_EQ(parse_sql_url("mysql://u:secret@[::1]/d").value().hosts.at(0).name, "::1");
   EXPECT_EQ(parse_sql_url("mysql://u:secret@[::1]/d").value().text(), "mysql://[::1]:3306/d");
   const SqlUrl local = parse_sql_url("mysql://u:secret@localhost/d?socket=/run/mysqld/mysqld.sock").value();
   EXPECT_EQ(local.socket, "/run/mysqld/mysqld.sock");
   EXPECT_EQ(local.text(), "mysql:///run/mysqld/mysqld.sock/d");
 }
 
+TEST(SqlUrl, TakesSeveralHostsAndTheParametersOfTheClientLibrary) {
+  const SqlUrl url =
+      parse_sql_url(
+          "postgresql://u,v:p@a,b:6000,[::1]:7000/d?sslmode=verify-full&sslrootcert=%2Fa%20b.pem&host=/run/pg")
+          .value();
+  EXPECT_EQ(url.user, "u,v");
+  EXPECT_EQ(url.hosts, (Hosts{{"a", 5432}, {"b", 6000}, {"::1", 7000}}));
+  EXPECT_EQ(url.socket, "/run/pg") << "libpq's name for it";
+  EXPECT_EQ(url.setting("sslrootcert"), "/a b.pem");
+  const SqlUrl tcp = parse_sql_url("postgresql://u:p@a,[::1]:7000/d?application_name=x").value();
+  EXPECT_EQ(tcp.text(), "postgresql://a:5432,[::1]:7000/d");
+  EXPECT_EQ(postgresql_settings(tcp, {{"application_name", "usual"}, {"connect_timeout", "5"}}),
+            (SqlSettings{{"host", "a,::1"},
+                         {"port", "5432,7000"},
+                         {"user", "u"},
+                         {"password", "p"},
+                         {"dbname", "d"},
+                         {"client_encoding", "UTF8"},
+                         {"application_name", "x"},
+                         {"connect_timeout", "5"}}));
+}
+
+TEST(SqlUrl, TellsConnectorCOfHostsAndSettings) {
+  const auto host = [](const char* text) { return mariadb_host(parse_sql_url(text).value()); };
+  EXPECT_EQ(host("mysql://u@localhost/d"), "127.0.0.1");
+  EXPECT_EQ(host("mysql://u@a,[::1]:7/d?connect_timeout=3"), "a:3306,[::1]:7");
+  EXPECT_EQ(host("mysql://u@a/d?ssl-ca=/c;a.pem"), "host={a};ssl-ca={/c;a.pem};ssl-verify-server-cert=1;");
+  EXPECT_EQ(host("mysql://u@a/d?ssl_ca=x&ssl-verify-server-cert=0"), "host={a};ssl-ca={x};ssl-verify-server-cert={0};");
+  EXPECT_EQ(host("mysql://u@a/d?unix_socket=/s"), "");
+  EXPECT_EQ(host("mysql://u@/d?socket=/s&ssl-enforce=1"), "ssl-enforce={1};");
+}
+
 TEST(SqlUrl, NamesTheMemberThatIsWrong) {
-  const auto error = [](const char* text) {
-    const auto url = parse_sql_url(text);
-    return url ? std::string("no error") : url.error();
-  };
   EXPECT_EQ(error("redis://h/0"), "SQL URL: scheme must be postgresql:// or mysql://");
   EXPECT_EQ(error(""), "SQL URL: scheme must be postgresql:// or mysql://");
   EXPECT_EQ(error("mysql://h/d"), "SQL URL: user must be given, as in user:password@host");
@@ -54,7 +90,25 @@ TEST(SqlUrl, NamesTheMemberThatIsWrong) {
   EXPECT_EQ(error("mysql://u@h/"), "SQL URL: database must be one name after the host, as in host/database");
   EXPECT_EQ(error("mysql://u@h/a/b"), "SQL URL: database must be one name after the host, as in host/database");
   EXPECT_EQ(error("mysql://u@/d"), "SQL URL: host must be given where there is no socket");
-  EXPECT_EQ(error("mysql://u@h/d?tls=1"), "SQL URL: parameter tls is not known; there is only socket");
+  EXPECT_EQ(
+      error("mysql://u@h/d?tls=1"),
+      "SQL URL: parameter tls is not known; there are socket, password_file, connect-timeout, ssl-ca, ssl-capath, "
+      "ssl-cert, ssl-cipher, ssl-crl, ssl-enforce, ssl-key, ssl-verify-server-cert and tls-version");
+  EXPECT_EQ(error("postgresql://u@h/d?ssl-ca=x").substr(0, 64),
+            "SQL URL: parameter ssl-ca is not known; there are socket, passwo");
+  EXPECT_EQ(error("postgresql://u@h/d?sslmode=on"),
+            "SQL URL: sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full");
+  EXPECT_EQ(error("postgresql://u@h/d?connect_timeout=0"),
+            "SQL URL: connect_timeout must be a number of seconds from 1 to 3600");
+  EXPECT_EQ(error("postgresql://u@h/d?sslmode=allow&sslmode=require"), "SQL URL: parameter sslmode must come once");
+  EXPECT_EQ(error("mysql://u@h/d?ssl-verify-server-cert=yes"), "SQL URL: ssl-verify-server-cert must be 0 or 1");
+  EXPECT_EQ(error("mysql://u@h/d?ssl_ca="), "SQL URL: ssl_ca must be the name of a file, without braces");
+  EXPECT_EQ(error("mysql://u@h,/d"), "SQL URL: host must be like host or host:port, with commas between several");
+  EXPECT_EQ(error("mysql://u@h;x/d"), "SQL URL: host must be a name, an address, or an IPv6 address in brackets");
+  EXPECT_EQ(error("mysql://u@h,i:0/d"), "SQL URL: port must be 1 to 65535");
+  EXPECT_EQ(error("mysql://u:p@h/d?password_file=/x"), "SQL URL: password must not be given beside a password_file");
+  EXPECT_EQ(error("mysql://u@h/d?password_file=/not/there"),
+            "SQL URL: password_file must be a file whose first line is the password, not \"/not/there\"");
   EXPECT_EQ(error("mysql://u@h/d?socket=here"), "SQL URL: socket must be an absolute path");
   EXPECT_EQ(error("mysql://u@h/d#x"), "SQL URL: fragment must not be there; a # is written %23");
   EXPECT_EQ(error("mysql://u@h/d%00"), "SQL URL: it must not contain %00");
