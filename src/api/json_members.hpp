@@ -73,6 +73,11 @@ class JsonMembers {
   /// Gives the memory back that an unusually large text needed. Ends the validity of all views.
   void shrink();
 
+  /// Bytes that it keeps for the next text.
+  std::size_t memory() const {
+    return decoded_.capacity() + field_.capacity() + detail_.capacity() + keys_.capacity() * sizeof keys_.front();
+  }
+
   /// The value of the rule with that index.
   const JsonValue& operator[](std::size_t rule) const { return values_[rule]; }
 

@@ -21,8 +21,9 @@ ReservationState effective_state(const sale::SaleRecord& sale, const sale::Reser
 
 }  // namespace
 
-Auditor::Auditor(const sale::SaleRecord& sale, AuditSale::Depth depth)
+Auditor::Auditor(const sale::SaleRecord& sale, AuditSale::Depth depth, std::size_t most_customers)
     : sale_(sale),
+      most_customers_(most_customers),
       counts_customers_(depth == AuditSale::Depth::deep || sale.last_number <= limits::audit_customers_reservations) {}
 
 void Auditor::take(const sale::ReservationRecord& record) {
@@ -58,7 +59,14 @@ void Auditor::take(const sale::ReservationRecord& record) {
       mismatch(fmt::format("reservation {} has no state that exists", number));
       return;
   }
-  if (counts_customers_ && sale_.terms.limit_per_customer) units_of_[record.customer] += record.quantity;
+  if (counts_customers_ && sale_.terms.limit_per_customer) count_customer(record);
+}
+
+void Auditor::count_customer(const sale::ReservationRecord& record) {
+  units_of_[record.customer] += record.quantity;
+  if (units_of_.size() <= most_customers_) return;
+  counts_customers_ = false;
+  units_of_ = {};
 }
 
 /// Units are granted in the order of numbers: nobody above `serving` has any, and holds end in that order.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace firstcome::api {
 namespace {
 
@@ -40,6 +42,24 @@ TEST(JsonMembers, ForgetsWhatItReadBefore) {
   ASSERT_FALSE(members.read(R"({"name":"n","count":3})", rules));
   ASSERT_FALSE(members.read(R"({"name":"m"})", rules));
   EXPECT_FALSE(members[1].present());
+}
+
+TEST(JsonMembers, GivesBackTheMemoryThatALargeTextNeeded) {
+  constexpr std::size_t large = 60'000;
+  const std::string spaces(large, ' ');
+  const std::string name(large, 'n');
+  const std::string many = [] {
+    std::string members = "{";
+    for (int i = 0; i < 5'000; ++i) members += "\"m" + std::to_string(i) + "\":1,";
+    return members + "\"name\":\"a\"}";
+  }();
+  for (const std::string& text : {"{\"name\":\"\\u0061\"" + spaces + "}", "{\"" + name + "\":1}", many}) {
+    JsonMembers members;
+    static_cast<void>(members.read(text, rules));
+    EXPECT_GT(members.memory(), 4 * 4'096U) << text.substr(0, 20);
+    members.shrink();
+    EXPECT_LE(members.memory(), 4 * 4'096U) << text.substr(0, 20);
+  }
 }
 
 TEST(JsonMembers, ViewsPlainTextWhereItStandsAndDecodesEscapes) {

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace firstcome::engine {
@@ -42,6 +45,19 @@ struct Rows {
 };
 
 TEST(Auditor, FindsNothingWrongWithHoldsInOrder) { EXPECT_TRUE(Rows().audit().ok); }
+
+TEST(Auditor, CountsNoMoreCustomersThanItHasRoomFor) {
+  Rows rows;
+  rows.sale.terms.limit_per_customer = 1;
+  for (const auto& [most, counted] : {std::pair(3U, true), std::pair(2U, false)}) {
+    Auditor auditor(rows.sale, AuditSale::Depth::deep, most);
+    for (sale::ReservationRecord record : rows.reservations) {
+      record.customer = "c-" + std::to_string(value(record.ref.number));
+      auditor.take(record);
+    }
+    EXPECT_EQ(auditor.finish().customers_over_limit, counted ? std::optional<std::uint64_t>(0) : std::nullopt);
+  }
+}
 
 TEST(Auditor, SeesAHoldThatBeganBeforeAnEarlierNumbers) {
   Rows rows;
