@@ -35,9 +35,14 @@ void State::subscribe(std::string name, TimePoint deadline, RedisSubscribed done
 void State::unsubscribe(const std::string& name) {
   const auto channel = channels_.find(name);
   if (channel == channels_.end()) return;
-  const auto at = nodes_.find(channel->second.at);
-  if (at != nodes_.end() && at->second->channels) at->second->channels->unsubscribe(name);
+  end_move(name, channel->second);
+  leave(channel->second.at, name);
   forget_channel(channel, {.kind = Kind::not_sent, .detail = "unsubscribed before it was confirmed"});
+}
+
+void State::leave(const RedisAddress& address, const std::string& name) {
+  const auto at = nodes_.find(address);
+  if (at != nodes_.end() && at->second->channels) at->second->channels->unsubscribe(name);
 }
 
 void State::reconnect_channel(const std::string& name, const std::string& reason) {
@@ -98,6 +103,7 @@ void State::try_channel(const std::string& name, Channel& channel) {
     refresh();
     return tend_soon();
   }
+  channel.move = 0;
   channel.at = *owner;
   now_hears(channel, Hearing::asked);
   channel.attempt = ++last_attempt_;
@@ -200,14 +206,62 @@ void State::follow_slots() {
       if (channel.last.code == "nobody") channel.again_at = steady_clock::now();
       continue;
     }
-    if (channel.at == *owner) continue;
-    const auto old = nodes_.find(channel.at);
-    now_hears(channel, Hearing::idle);
-    channel.attempt = 0;
-    channel.again_at = steady_clock::now();
-    all_heard_ = false;
-    if (old != nodes_.end() && old->second->channels) old->second->channels->unsubscribe(name);
+    if (channel.at == *owner) {
+      end_move(name, channel);
+    } else if (channel.hearing == Hearing::confirmed) {
+      move_channel(name, channel, *owner);
+    } else {
+      now_hears(channel, Hearing::idle);
+      channel.attempt = 0;
+      channel.again_at = steady_clock::now();
+      all_heard_ = false;
+      leave(channel.at, name);
+    }
   }
+}
+
+/// Subscribes where the map has its slot now, and stays where it is until that is confirmed: the map may be older than
+/// what is known there.
+void State::move_channel(const std::string& name, Channel& channel, const RedisAddress& owner) {
+  if (channel.move != 0 && channel.next == owner) return;
+  end_move(name, channel);
+  channel.next = owner;
+  channel.move = ++last_attempt_;
+  Node& at = node(owner);
+  if (!at.channels) start_channels(owner, at);
+  at.channels->subscribe(
+      name, RedisChannelKind::sharded, steady_clock::now() + options_.connect_timeout,
+      [weak = weak_from_this(), name, attempt = channel.move](const std::expected<void, RedisFailure>& result) {
+        const std::shared_ptr<State> self = weak.lock();
+        if (self && !self->ended_) self->channel_moved(name, attempt, result);
+      });
+}
+
+void State::channel_moved(const std::string& name, std::uint64_t attempt,
+                          const std::expected<void, RedisFailure>& result) {
+  const auto found = channels_.find(name);
+  if (found == channels_.end() || found->second.move != attempt) return;
+  Channel& channel = found->second;
+  channel.move = 0;
+  if (!result) {
+    const RedisVerdict verdict = judge(result.error(), channel.next);
+    return verdict.what == What::moved ? moved(verdict.slot, verdict.address) : refresh();
+  }
+  leave(std::exchange(channel.at, channel.next), name);
+  channel.attempt = 0;
+  channel.pauses = 0;
+  now_hears(channel, Hearing::confirmed);
+  std::vector<Waiter> waiters = std::exchange(channel.waiters, {});
+  // What was published there before was not heard.
+  disturb(channel.slot);
+  all_heard_ = false;
+  tell_when_all_heard();
+  for (Waiter& waiter : waiters) waiter.done({});
+}
+
+/// Where a subscription was begun and is not wanted any more.
+void State::end_move(const std::string& name, Channel& channel) {
+  if (std::exchange(channel.move, 0) != 0 && channel.next != channel.at) leave(channel.next, name);
 }
 
 void State::tend_channels() {

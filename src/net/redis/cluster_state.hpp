@@ -79,6 +79,8 @@ class RedisClusterState : public std::enable_shared_from_this<RedisClusterState>
     RedisAddress at = {};
     bool kept = false;          // was confirmed at some time: wanted until `unsubscribe`
     std::uint64_t attempt = 0;  // of all attempts, the one that runs
+    RedisAddress next = {};     // it is being subscribed there too, before `at` is left, where
+    std::uint64_t move = 0;     // this attempt runs; 0: none does
     unsigned pauses = 0;
     TimePoint again_at = {};
     std::vector<Waiter> waiters = {};
@@ -117,6 +119,10 @@ class RedisClusterState : public std::enable_shared_from_this<RedisClusterState>
   void try_channel(const std::string& name, Channel& channel);
   void channel_answered(const std::string& name, std::uint64_t attempt,
                         const std::expected<void, RedisFailure>& result);
+  void move_channel(const std::string& name, Channel& channel, const RedisAddress& owner);
+  void channel_moved(const std::string& name, std::uint64_t attempt, const std::expected<void, RedisFailure>& result);
+  void end_move(const std::string& name, Channel& channel);
+  void leave(const RedisAddress& address, const std::string& name);
   void now_hears(Channel& channel, Hearing hearing);
   void forget_channel(Channels::iterator channel, const RedisFailure& why);
   void refuse(std::vector<Waiter> waiters, const RedisFailure& why);

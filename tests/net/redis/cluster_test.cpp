@@ -187,6 +187,45 @@ TEST_F(RedisClusterTest, HearsShardedChannelsAlsoAfterTheirSlotHasMoved) {
   ASSERT_TRUE(loop_.run_until([&] { return publish("c") == "0"; }));
 }
 
+/// How often a server was asked to do it, or "rejected_calls" of it.
+int calls(RedisServer& server, const std::string& command, const std::string& what = "calls") {
+  const std::string stats = server.text({"INFO", "commandstats"});
+  const std::size_t line = stats.find("cmdstat_" + command + ":");
+  if (line == std::string::npos) return 0;
+  const std::size_t at = stats.find(what + "=", line);
+  return std::stoi(stats.substr(at + what.size() + 1));
+}
+
+TEST(RedisClusterOfItsOwn, StaysSubscribedWhereANodeThatHasNotHeardNamesAnotherOwner) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisCluster cluster;
+  Loop loop;
+  Heard heard;
+  const auto client = client_of(loop, cluster.addresses(), heard.events());
+  const unsigned slot = key_slot("{stays}");
+  RedisServer& owner = cluster.owner_of(slot);
+  std::vector<RedisServer*> others;
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (&cluster.node(i) != &owner) others.push_back(&cluster.node(i));
+  }
+  RedisServer& named = *others.at(0);
+  RedisServer& misled = *others.at(1);
+  ASSERT_EQ(loop.subscribed([&](RedisSubscribed done) { client->subscribe("{stays}", in(10s), std::move(done)); }), "");
+  owner.command({"CLUSTER", "BUMPEPOCH"});  // so that nobody else comes to believe it
+  // Until the client has believed it and was sent back.
+  ASSERT_TRUE(loop.run_until(
+      [&] {
+        misled.command({"CLUSTER", "SETSLOT", std::to_string(slot), "NODE", cluster.id_of(named)});
+        loop.ask(*client, "{stays}", RedisCommand("PING"));
+        owner.command({"CLIENT", "KILL", "TYPE", "normal"});
+        return calls(named, "ssubscribe", "rejected_calls") + calls(named, "ssubscribe", "failed_calls") > 0;
+      },
+      60s));
+  EXPECT_EQ(calls(owner, "sunsubscribe"), 0);
+  EXPECT_EQ(calls(owner, "ssubscribe"), 1);
+  EXPECT_EQ(heard.deaf, std::vector<std::string>{});
+}
+
 TEST_F(RedisClusterTest, SaysThatNoNodeIsThere) {
   const auto client = client_of(loop_, "127.0.0.1:" + std::to_string(free_port()));
   const RedisResult result = loop_.ask(*client, "k", RedisCommand("GET", "k"));
