@@ -29,6 +29,7 @@ TEST(RedisClusterEngine, SaysThatASaleHasGrownTooLargeForItsSlotToMove) {
   RedisCluster cluster;
   RedisNode node(options_for(cluster));
   create_sale(node, 10);
+  ASSERT_TRUE(node.reserve("c"));
   const std::string hash = hash_of(node, "s");
   // As the counters say of a sale of which 200 001 were sold: the last number, and up to which number all were served.
   constexpr const char* grow =

@@ -33,8 +33,16 @@ SqlSession connect(const std::string& url) {
   return SqlSession(options);
 }
 
-/// The first column of the first row.
-std::string ask(const std::string& url, const std::string& sql) { return connect(url).ask(sql, 1).at(0).at(0).value(); }
+/// The first column of the first row; or why there is none.
+std::string ask(const std::string& url, const std::string& sql) {
+  try {
+    return connect(url).ask(sql, 1).at(0).at(0).value();
+  } catch (const SqlFailure& failure) {
+    return failure.sentence;
+  }
+}
+
+constexpr const char* connects = "it connects";
 
 std::string why_not(const std::string& url) {
   try {
@@ -42,7 +50,7 @@ std::string why_not(const std::string& url) {
   } catch (const SqlFailure& failure) {
     return failure.sentence;
   }
-  return "it connects";
+  return connects;
 }
 
 /// Gets a lock by the URL. Empty: it did.
@@ -64,6 +72,7 @@ class Certificates {
 
   void give_to(const char* user) const {
     const passwd* const found = ::geteuid() == 0 ? ::getpwnam(user) : nullptr;
+    std::filesystem::permissions(server_.key_file, std::filesystem::perms::owner_read);
     if (found == nullptr) return;
     for (const std::string& path : {folder_.path().string(), server_.file, server_.key_file, authority_.file()})
       if (::chown(path.c_str(), found->pw_uid, found->pw_gid) != 0) throw std::runtime_error("chown failed");
@@ -93,7 +102,8 @@ void encrypt(const PostgresServer& server, const Certificates& files) {
                                      "ssl_key_file = '" + files.server().key_file + "'", std::string("ssl = on")})
     server.ask("ALTER SYSTEM SET " + setting);
   server.ask("SELECT pg_reload_conf()");
-  ASSERT_TRUE(testing::eventually([&] { return server.ask("SHOW ssl") == "on\n"; }));
+  ASSERT_TRUE(testing::eventually([&] { return why_not(server.url() + "?sslmode=require") == connects; }))
+      << server.log();
 }
 
 TEST(SqlConnections, ToPostgresqlAreEncryptedAndItsCertificateIsCheckedAsTheUrlSays) {
