@@ -283,7 +283,6 @@ std::optional<BadInput> JsonMembers::read(std::string_view text, std::span<const
 
 void JsonMembers::shrink() {
   if (decoded_.capacity() > kept_bytes) std::string().swap(decoded_);
-  if (field_.capacity() > kept_bytes) std::string().swap(field_);
   if (detail_.capacity() > kept_bytes) std::string().swap(detail_);
   if (keys_.capacity() * sizeof(keys_.front()) > kept_bytes) std::vector<std::uint64_t>().swap(keys_);
 }

@@ -47,13 +47,12 @@ TEST(JsonMembers, ForgetsWhatItReadBefore) {
 TEST(JsonMembers, GivesBackTheMemoryThatALargeTextNeeded) {
   constexpr std::size_t large = 60'000;
   const std::string spaces(large, ' ');
-  const std::string name(large, 'n');
   const std::string many = [] {
     std::string members = "{";
     for (int i = 0; i < 5'000; ++i) members += "\"m" + std::to_string(i) + "\":1,";
     return members + "\"name\":\"a\"}";
   }();
-  for (const std::string& text : {"{\"name\":\"\\u0061\"" + spaces + "}", "{\"" + name + "\":1}", many}) {
+  for (const std::string& text : {"{\"name\":\"\\u0061\"" + spaces + "}", many}) {
     JsonMembers members;
     static_cast<void>(members.read(text, rules));
     EXPECT_GT(members.memory(), 4 * 4'096U) << text.substr(0, 20);
