@@ -8,7 +8,7 @@
 # each, two repeats in crossed order, then once more with a payment of 5 ms inside the guard: about 45 minutes.
 # `--scenario all` takes hours.
 #
-# --quick  SQLite and Redis, embedded and redis only, 1 s each, once: under 90 seconds after the build.
+# --quick  SQLite and Redis, embedded and redis only, 0.8 s each, once: under 90 seconds after the build.
 # --json FILE, --html FILE, --picture FILE, --ways IDS, --scenario NAME, --fault NAME ...: docs/compare.md, or
 # `./run compare -- --help`.
 set -euo pipefail

@@ -41,7 +41,7 @@ struct CompareWords {
 };
 
 constexpr int killed_by = 128;
-constexpr double quick_seconds = 1;
+constexpr double quick_seconds = 0.8;
 constexpr double usual_seconds = 10;
 
 std::map<std::string, pid_t> processes_of(const std::vector<std::string>& words) {
@@ -255,7 +255,7 @@ void add_compare_command(CLI::App& rush, Run& run) {
       ->add_option("--scenario", words->scenario,
                    "product, ticket, coupon, double-click, mixed, all, or a JSON file (docs/compare.md)")
       ->capture_default_str();
-  command->add_option("--seconds", words->seconds, "For one way in one scenario, once (default: 10, with --quick 1)");
+  command->add_option("--seconds", words->seconds, "For one way in one scenario, once (default: 10, with --quick 0.8)");
   command->add_option("--repeats", words->repeats,
                       "How often, every second time backwards (default: 2, with --quick 1)");
   command->add_option("--loop", words->loop, "closed: all at once; open: at a rate; both, one after the other")
@@ -276,7 +276,7 @@ void add_compare_command(CLI::App& rush, Run& run) {
       ->add_option("--max-lag-ms", words->max_lag_ms,
                    "A run is invalid where 1 % of the arrivals were handled later than this")
       ->capture_default_str();
-  command->add_flag("--quick", words->quick, "Without PostgreSQL, MariaDB and Kafka, 1 s for each way");
+  command->add_flag("--quick", words->quick, "Without PostgreSQL, MariaDB and Kafka, 0.8 s for each way");
   command->add_flag("--list", words->list, "Explain the ways and the scenarios, and run nothing");
   add_servers(*command, *words);
   add_reports(*command, *words);

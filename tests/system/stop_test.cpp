@@ -105,5 +105,24 @@ TEST(Stop, AServerEndsWhileTheOrderDatabaseHangs) {
   }
 }
 
+TEST(Stop, AGuardedServerEndsWhileItsInventoryHangsAndHoldsAreToEnd) {
+  FIRSTCOME_NEEDS_SQL(PostgresServer);
+  PostgresServer database;
+  TcpProxy proxy(database.port());
+  TemporaryFolder folder;
+  ServerProcess server(folder.path() / "a", {"--engine", "guarded", "--inventory", database.url_at(proxy.port()),
+                                             "--guard", "row-lock", "--guard-wait-ms", "60000"});
+  create_sale(server.port(), R"({"id":"tee","kind":"ticket","stock":1,"hold_ms":60000,"standby":false})");
+  ASSERT_EQ(BlockingClient(server.port()).request("POST", "/v1/sales/tee/reservations", R"({"customer":"a"})")->status,
+            201U);
+  proxy.stall();
+  // It looks ten times a second.
+  const auto stalled = SteadyClock::now();
+  EXPECT_TRUE(eventually([&] { return SteadyClock::now() > stalled + 500ms; }, 75s));
+  expect_to_stop(server.process(), "serve, guarded, no answer");
+  proxy.resume();
+  proxy.cut();
+}
+
 }  // namespace
 }  // namespace firstcome::testing

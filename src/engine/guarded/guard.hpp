@@ -52,6 +52,8 @@ struct NodeParts {
   /// Of an inventory in SQLite, which has one writer: the node's sessions write one after the other. Null: they let
   /// SQLite see to that.
   std::timed_mutex* writer = nullptr;
+  /// Of a session that only looks after what others have left: what it is at can be given up when the node stops.
+  std::stop_token stop = {};
   CommitTimes* commits = nullptr;  ///< where sellers by a guard beside the inventory tell their commits; null: nowhere
 };
 

@@ -47,7 +47,8 @@ struct GuardedEngine::Impl {
   Impl& operator=(const Impl&) = delete;
 
   std::expected<void, Failure> open();
-  GuardedClerk make_clerk();
+  /// `stop`: as in NodeParts.
+  GuardedClerk make_clerk(std::stop_token stop = {});
   void work(GuardedClerk clerk);
   void take_care(GuardedClerk clerk, const std::stop_token& stop);
   Operation* next();
@@ -118,14 +119,19 @@ std::expected<void, Failure> GuardedEngine::Impl::open() {
     });
   }
   opened->wait();
-  caretaker = std::jthread(
-      [this, clerk = make_clerk()](const std::stop_token& stop) mutable { take_care(std::move(clerk), stop); });
+  caretaker = std::jthread([this, clerk = make_clerk(waits_end.get_token())](const std::stop_token& stop) mutable {
+    take_care(std::move(clerk), stop);
+  });
   return {};
 }
 
-GuardedClerk GuardedEngine::Impl::make_clerk() {
-  const NodeParts parts{
-      .options = options, .guard = guard.get(), .waits = waits, .writer = &writer, .commits = &commits};
+GuardedClerk GuardedEngine::Impl::make_clerk(std::stop_token stop) {
+  const NodeParts parts{.options = options,
+                        .guard = guard.get(),
+                        .waits = waits,
+                        .writer = &writer,
+                        .stop = std::move(stop),
+                        .commits = &commits};
   return {redis ? make_redis_inventory(parts, redis) : make_sql_inventory(parts), parts, sales};
 }
 

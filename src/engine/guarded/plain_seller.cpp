@@ -91,9 +91,12 @@ bool PlainSeller::take_back(const Purchase& purchase, Number number, After after
   const auto deadline = std::chrono::steady_clock::now() + parts_.options.wait;
   RandomPauses pauses;
   std::unique_ptr<Guard::Held> held = parts_.guard->enter(purchase.terms.id);
-  while (!held && std::chrono::steady_clock::now() < deadline) {
+  while (!held && std::chrono::steady_clock::now() < deadline && !parts_.stop.stop_requested()) {
     pauses.rest();
     held = parts_.guard->enter(purchase.terms.id);
+  }
+  if (!held && parts_.stop.stop_requested()) {
+    throw InventoryFailure{InventoryFailure::Kind::unavailable, "the server stops"};
   }
   const bool taken = book_.take_back(purchase, number, after);
   if (held) held->let_go();

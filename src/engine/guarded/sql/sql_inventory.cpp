@@ -13,7 +13,7 @@ namespace {
 class SqlInventorySession final : public InventorySession {
  public:
   explicit SqlInventorySession(const NodeParts& parts)
-      : link_(parts.options, parts.writer), shelf_(parts.options, link_), book_(parts.options, link_) {
+      : link_(parts.options, parts.writer, parts.stop), shelf_(parts.options, link_), book_(parts.options, link_) {
     if (parts.options.guard == GuardKind::one_statement) procedures_ = Procedures::needed;
     if (parts.guard != nullptr) {
       plain_.emplace(parts, book_);

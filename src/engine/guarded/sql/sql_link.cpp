@@ -28,16 +28,18 @@ Kind kind_of(const SqlFailure& failure) {
 
 }  // namespace
 
-SqlLink::SqlLink(const GuardedOptions& options, std::timed_mutex* writer)
+SqlLink::SqlLink(const GuardedOptions& options, std::timed_mutex* writer, std::stop_token stop)
     : options_(options),
       url_(std::get<DatabaseUrl>(options.inventory)),
       dialect_(dialect_of(url_.kind)),
-      writer_(url_.kind == DatabaseUrl::Kind::sqlite ? writer : nullptr) {}
+      writer_(url_.kind == DatabaseUrl::Kind::sqlite ? writer : nullptr),
+      stop_(std::move(stop)) {}
 
 SqlSession& SqlLink::session() {
   if (session_) return *session_;
   SqlSessionOptions options{.database = url_};
   options.lock_timeout = options_.wait;
+  options.stop = stop_;
   if (writer_ != nullptr) options.sqlite_pause = pause_of_sqlite;
   options.statement_timeout += options_.wait;  // a wait for a lock is part of a statement
   auto session = std::make_unique<SqlSession>(options);

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +24,8 @@ class SqlLink {
   /// Connects later. REQUIRES: the inventory is a DatabaseUrl. `options` must outlive it, and `writer`, which
   /// transactions on SQLite hold from their first statement to their end: who waits for a mutex is woken at once, who
   /// waits for SQLite looks now and then. Null: there is none.
-  explicit SqlLink(const GuardedOptions& options, std::timed_mutex* writer = nullptr);
+  /// `stop`: as in SqlSessionOptions.
+  explicit SqlLink(const GuardedOptions& options, std::timed_mutex* writer = nullptr, std::stop_token stop = {});
 
   const SqlDialect& dialect() const { return dialect_; }
   /// Connects where there is no connection. Throws SqlFailure.
@@ -73,6 +75,7 @@ class SqlLink {
   State state_ = State::none;
   std::string_view begin_;  ///< the statement, of begun_later
   std::timed_mutex* const writer_;
+  const std::stop_token stop_;
   std::unique_lock<std::timed_mutex> writing_;  ///< held while a transaction on SQLite is open
 };
 
