@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array skipped_folders{"build", ".git", ".cache", "node_modules", "demo-data", "firstcome-data"};
+constexpr std::array skipped{"build", ".git", ".cache", "node_modules", "demo-data", "firstcome-data"};
 constexpr std::array text_extensions{".cpp", ".hpp", ".txt", ".cmake", ".sh",   ".md",   ".json", ".yaml",
                                      ".lua", ".sql", ".js",  ".css",   ".html", ".toml", "",      ".conf"};
 
@@ -29,7 +29,8 @@ std::vector<SourceFile> read_project() {
   std::vector<SourceFile> files;
   const fs::path root = project_folder();
   for (auto entry = fs::recursive_directory_iterator(root); entry != fs::recursive_directory_iterator(); ++entry) {
-    if (entry->is_directory() && contains(skipped_folders, entry->path().filename().string())) {
+    // A work tree of its own has a file where a clone has the folder .git.
+    if (contains(skipped, entry->path().filename().string())) {
       entry.disable_recursion_pending();
     } else if (entry->is_regular_file() && contains(text_extensions, entry->path().extension().string())) {
       SourceFile file;
