@@ -55,6 +55,8 @@ struct Reserve {
 struct ReservationAnswer {
   Outcome outcome = Outcome::reservation_not_found;
   ReservationView reservation;  ///< of every outcome but reservation_not_found
+  /// not_enough: units that it has (Return), or that are available. limit_exceeded: units left of the limit.
+  Units left = 0;
 };
 
 struct GetReservation {
@@ -91,10 +93,12 @@ enum class Charge : std::uint8_t {
   charged,
   declined,
   unreachable,  ///< surely not charged: the claim is given up, the hold stays
+  refused,      ///< declined before a charge was tried
 };
 
-/// Ends a claim. Outcomes: done (confirmed), payment_failed, gateway_unavailable, hold_expired (declined after the hold
-/// had gone), paid_unfulfilled (a refund is due), unchanged (the claim was ended before).
+/// Ends a claim. Outcomes: done (confirmed), payment_failed, gateway_unavailable, hold_expired (not charged, and the
+/// hold has gone), paid_unfulfilled (a refund is due), unchanged (the claim was ended before). A hold with a claim
+/// outlives its end by at most `limits::payment_grace`.
 struct FinishPayment {
   using Answer = ReservationAnswer;
   ReservationRef ref;
@@ -102,8 +106,10 @@ struct FinishPayment {
   Payment payment;  ///< where charged
 };
 
-/// The shop charged elsewhere. Outcomes: done, unchanged (the same payment id), already_confirmed, not_held,
-/// paid_unfulfilled, request_in_progress, not_client_payment.
+/// The shop charged elsewhere. One that expired or was cancelled gets its units again where they are available, nobody
+/// waits for them and the limit allows it; else it is paid_unfulfilled.
+/// Outcomes: done, unchanged (the same payment id), already_confirmed, not_held, paid_unfulfilled, request_in_progress,
+/// not_client_payment.
 struct Confirm {
   using Answer = ReservationAnswer;
   ReservationRef ref;
@@ -116,8 +122,35 @@ struct Cancel {
   ReservationRef ref;
 };
 
-/// Gives a confirmed reservation back. Outcomes: done, unchanged, not_confirmed.
+/// Gives units of a confirmed reservation back. Outcomes: done, unchanged (all were given back before), not_confirmed,
+/// not_enough (more than it has).
 struct Return {
+  using Answer = ReservationAnswer;
+  ReservationRef ref;
+  std::optional<Units> quantity = {};  ///< from 1 (checked by the caller); nothing: all it has
+};
+
+/// Prolongs a hold, once. Outcomes: done, not_extendable (not held, at its end, extended before, or by more than the
+/// sale's `extend`).
+struct Extend {
+  using Answer = ReservationAnswer;
+  ReservationRef ref;
+  Milliseconds by{};  ///< above 0 (checked by the caller)
+};
+
+/// Gives a held or confirmed reservation to another customer, whose limits count. Outcomes: done, unchanged (it is
+/// theirs), not_transferable, payment_in_progress, limit_exceeded, already_open.
+/// not_transferable is also the answer where one of the two customers has more than `limits::chain_steps` later ones.
+struct Transfer {
+  using Answer = ReservationAnswer;
+  ReservationRef ref;
+  std::string customer;  ///< as in Reserve (checked by the caller)
+};
+
+/// Gives units to a paid_unfulfilled reservation, whoever waits for them, on a closed sale too. Outcomes: done,
+/// unchanged (confirmed), not_enough, limit_exceeded, payment_in_progress (it is being paid back), not_fulfillable (it
+/// was paid back, or nobody paid).
+struct Fulfil {
   using Answer = ReservationAnswer;
   ReservationRef ref;
 };
@@ -181,15 +214,26 @@ struct ListSales {
   std::uint32_t limit = 100;
 };
 
-/// Changes what is set; nothing is changed unless all of it can be.
-/// Outcomes: done, unchanged, stock_in_use, sale_closed (closes_at of a closed sale).
+/// Changes what is set; nothing is changed unless all of it can be. The inner null of an optional removes a term.
+/// Outcomes: done, unchanged, sale_changed, stock_in_use, stock_too_large, sale_closed (closes_at, open or paused of a
+/// closed sale), not_scheduled (a term that may change only until the sale opens), contradicting_terms.
 struct PatchSale {
   using Answer = SaleAnswer;
-  enum class Close : std::uint8_t { no, now };
+  enum class State : std::uint8_t {
+    as_it_is,
+    open,    ///< no longer paused
+    paused,  ///< no new reservations and no grants; places are kept, holds live and may be paid
+    closed,  ///< for good
+  };
   std::string sale;
-  std::optional<Units> stock;
-  std::optional<std::optional<Instant>> closes_at;  ///< the inner null removes it
-  Close close = Close::no;
+  std::optional<std::uint64_t> if_revision = {};  ///< only where SaleView::revision is this
+  std::optional<Units> stock = {};
+  std::optional<Units> stock_by = {};  ///< added to the stock; not together with `stock` (checked by the caller)
+  std::optional<std::optional<Instant>> closes_at = {};
+  std::optional<std::optional<Instant>> opens_at = {};  ///< like the next two only until the sale opens
+  std::optional<std::optional<Units>> limit_per_customer = {};
+  std::optional<std::optional<std::uint32_t>> max_open = {};
+  State state = State::as_it_is;
 };
 
 /// Outcomes: done, sale_active (not closed, something held, a payment or a refund running, events not delivered).
@@ -222,9 +266,9 @@ struct AuditSale {
 
 using Command =
     std::variant<Reserve, GetReservation, ListReservations, BeginPayment, FinishPayment, Confirm, Cancel, Return,
-                 FinishRefund, TakePaymentTasks, CreateSale, GetSale, ListSales, PatchSale, DeleteSale, AuditSale,
-                 ReadEvents, FindUndelivered, ReadOutbox, DeliverEvents, AcquireLock, RenewLock, ReleaseLock, LeaveLock,
-                 InspectLock, FreeLock, ComparePast, ListLosses, SettleLosses>;
+                 Extend, Transfer, Fulfil, FinishRefund, TakePaymentTasks, CreateSale, GetSale, ListSales, PatchSale,
+                 DeleteSale, AuditSale, ReadEvents, FindUndelivered, ReadOutbox, DeliverEvents, AcquireLock, RenewLock,
+                 ReleaseLock, LeaveLock, InspectLock, FreeLock, ComparePast, ListLosses, SettleLosses>;
 
 using Answer =
     std::variant<ReserveAnswer, ReservationAnswer, ReservationsAnswer, PaymentTasksAnswer, SaleAnswer, SalesAnswer,

@@ -16,9 +16,11 @@ namespace firstcome {
 enum class EventType : std::uint8_t {
   sale_created = 1,
   stock_changed = 2,    ///< value: the new stock
-  sale_changed = 3,     ///< closes_at
+  sale_changed = 3,     ///< closes_at, opens_at, limit_per_customer or max_open
   sale_closed = 4,      ///< number: all who waited up to it are refused
   waiting_refused = 5,  ///< sold out for good; number: all who waited up to it are refused
+  sale_paused = 6,
+  sale_resumed = 7,
   reservation_queued = 16,
   reservation_held = 17,
   reservation_confirmed = 18,
@@ -27,21 +29,39 @@ enum class EventType : std::uint8_t {
   reservation_refused = 21,
   reservation_returned = 22,
   reservation_paid_unfulfilled = 23,
+  reservation_amended = 24,      ///< some units of a confirmed one were given back; value: those that it has now
+  reservation_transferred = 25,  ///< a confirmed one has another customer; value: its units
+  reservation_extended = 26,     ///< a hold was prolonged
+  hold_transferred = 27,         ///< a hold has another customer
   payment_begun = 32,
-  payment_failed = 33,       ///< declined; the units are back
+  payment_failed = 33,       ///< declined while it was charged; the units are back
   payment_unreachable = 34,  ///< the claim was given up
   refund_due = 35,
   refund_done = 36,
+  payment_refused = 37,  ///< declined before a charge was tried; the units are back
 };
 
 /// Whether it is brought to those outside. What happens between being asked and being decided is for the feed only.
 constexpr bool leaves_the_house(EventType type) {
   return type != EventType::reservation_queued && type != EventType::reservation_held &&
+         type != EventType::reservation_extended && type != EventType::hold_transferred &&
          type != EventType::payment_begun && type != EventType::payment_unreachable;
 }
 
-/// One row of the outbox, with what its reservation says. What is fixed of the reservation is as it was then; `payment`
-/// is what is stored when the event is read, which no later event takes back.
+constexpr bool has_value(EventType type) {
+  return type == EventType::stock_changed || type == EventType::reservation_amended ||
+         type == EventType::reservation_transferred;
+}
+
+/// Units of a reservation as they were when an event of it happened. `quantity` it has now, `returned` were given back
+/// while it kept others. Until the first of those it had them all, and a returned one changes no more.
+constexpr Units quantity_at(EventType type, std::optional<Units> value, Units quantity, Units returned) {
+  if (value) return *value;
+  return type == EventType::reservation_returned ? quantity : quantity + returned;
+}
+
+/// One row of the outbox, with what its reservation says. `quantity` and `amount` are as they were then; `customer` and
+/// `payment` are what is stored when the event is read.
 struct EventView {
   std::uint64_t sequence = 0;       ///< in the stream, from 1, rising
   std::uint64_t sale_sequence = 0;  ///< in the sale, from 1, no gaps

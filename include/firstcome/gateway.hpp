@@ -13,9 +13,10 @@ namespace firstcome {
 
 enum class ChargeOutcome : std::uint8_t {
   charged,
-  declined,
+  declined,     ///< for good
   unreachable,  ///< surely not charged
   unknown,      ///< may have been charged: ask again with the same key
+  refused,      ///< declined, for good, before a charge was tried
 };
 
 struct ChargeRequest {

@@ -21,6 +21,7 @@ inline constexpr Units quantity = 1'000'000;
 inline constexpr Money unit_price = 1'000'000'000'000;
 inline constexpr Money amount = (Money{1} << 53) - 1;  ///< what a JSON number holds exactly
 inline constexpr Milliseconds hold = std::chrono::days{7};
+inline constexpr Milliseconds extend = std::chrono::days{1};
 inline constexpr std::uint32_t admit_per_tick = 1'000'000;
 inline constexpr Milliseconds tick_min{10};
 inline constexpr Milliseconds tick_max{3'600'000};
@@ -34,6 +35,9 @@ inline constexpr std::chrono::hours key_lifetime{24};
 inline constexpr std::chrono::hours closed_sale_in_memory{24};
 inline constexpr std::size_t refusals_remembered = 1'000'000;
 inline constexpr std::chrono::minutes refusal_lifetime{10};
+inline constexpr Milliseconds payment_grace{10'000};  ///< how long a hold that is being charged outlives its end
+/// Reservations of one customer that are looked at to find one among them; a command that needs more is refused.
+inline constexpr std::size_t chain_steps = 1'000;
 inline constexpr std::uint64_t audit_customers_reservations = 1'000'000;
 
 // --- the engine ---

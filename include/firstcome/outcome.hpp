@@ -9,8 +9,9 @@
 
 namespace firstcome {
 
-/// Numbers are fixed for ever: they stand in logs and in stored answers. When several fit, the lower one is given.
-/// The string of each at the HTTP border is its name with `-` for `_`.
+/// Numbers are fixed for ever: they stand in logs and in stored answers. When several fit, the lower one is given,
+/// except that `sale_paused` comes directly after `sale_closed`. The string of each at the HTTP border is its name with
+/// `-` for `_`.
 enum class Outcome : std::uint8_t {
   done = 0,       ///< the command had its effect (reserve: held or confirmed, 201)
   waiting = 1,    ///< reserve: queued, 202
@@ -29,6 +30,7 @@ enum class Outcome : std::uint8_t {
   not_enough = 25,
   sold_out = 26,
   busy = 27,  ///< guarded engines: others have the guard
+  sale_paused = 28,
 
   not_held = 40,
   hold_expired = 41,
@@ -40,10 +42,17 @@ enum class Outcome : std::uint8_t {
   paid_unfulfilled = 47,
   not_client_payment = 48,
   not_confirmed = 49,
+  not_extendable = 50,
+  not_transferable = 51,
+  not_fulfillable = 52,
 
   stock_in_use = 60,
   sale_active = 61,
   audit_running = 62,
+  sale_changed = 63,         ///< the terms are not those that the change was meant for
+  not_scheduled = 64,        ///< a term that may change only until the sale opens
+  contradicting_terms = 65,  ///< the sale would close before it opens
+  stock_too_large = 66,      ///< above limits::stock
 
   locked = 80,      ///< somebody else holds the lock, or others wait before
   lease_lost = 81,  ///< that lease does not hold the lock, or no longer
@@ -59,6 +68,7 @@ constexpr Retry retry_of(Outcome outcome) {
     case Outcome::sold_out_holds_pending:
     case Outcome::not_enough:
     case Outcome::busy:
+    case Outcome::sale_paused:
     case Outcome::gateway_unavailable:
     case Outcome::request_in_progress:
     case Outcome::payment_in_progress:

@@ -18,7 +18,7 @@ enum class SaleKind : std::uint8_t { product, ticket, coupon };
 enum class PaymentMode : std::uint8_t { client, automatic };
 
 /// The first that fits, in this order.
-enum class SaleState : std::uint8_t { closed, scheduled, sold_out, open };
+enum class SaleState : std::uint8_t { closed, scheduled, paused, sold_out, open };
 
 /// The waiting queue: at most `admit_per_tick` reservations are granted at each tick.
 struct QueueTerms {
@@ -30,7 +30,8 @@ struct QueueTerms {
 
 enum class Standby : std::uint8_t { no, yes };
 
-/// What the shop fixed when it created the sale; of these only `stock` and `closes_at` ever change.
+/// What the shop fixed when it created the sale. Of these `stock` and `closes_at` may change later; `opens_at`,
+/// `limit_per_customer` and `max_open` may change until the sale opens.
 struct SaleTerms {
   std::string id;    ///< `^[a-z0-9][a-z0-9-]{0,63}$`
   std::string name;  ///< 1-200 characters
@@ -46,6 +47,7 @@ struct SaleTerms {
   std::optional<QueueTerms> queue;
   Standby standby = Standby::no;  ///< always yes with `queue`
   PaymentMode payment = PaymentMode::client;
+  Milliseconds extend{0};  ///< by how much a hold may be prolonged, once; 0: not at all
 
   bool operator==(const SaleTerms&) const = default;
 };
@@ -58,8 +60,9 @@ struct SaleView {
   Units available = 0;
   Units held = 0;
   Units sold = 0;
-  std::uint64_t queued = 0;  ///< reservations that wait
-  Number serving{};          ///< the last number granted or passed over
+  std::uint64_t queued = 0;    ///< reservations that wait
+  Number serving{};            ///< the last number granted or passed over
+  std::uint64_t revision = 0;  ///< rises with every PatchSale that changes something
 };
 
 enum class ReservationState : std::uint8_t {
@@ -70,11 +73,18 @@ enum class ReservationState : std::uint8_t {
   expired = 5,
   refused = 6,           ///< of one that was queued
   paid_unfulfilled = 7,  ///< paid after the hold had gone, and no unit left to give
-  returned = 8,          ///< a confirmed one that was given back
+  returned = 8,          ///< a confirmed one that was given back, all of it
 };
 
 /// Why a reservation ended as it did; `none` is shown as null.
-enum class Reason : std::uint8_t { none = 0, payment_failed = 1, by_customer = 2, sold_out = 3, sale_closed = 4 };
+enum class Reason : std::uint8_t {
+  none = 0,
+  payment_failed = 1,  ///< declined while it was charged
+  by_customer = 2,
+  sold_out = 3,
+  sale_closed = 4,
+  payment_refused = 5,  ///< declined before a charge was tried
+};
 
 /// What a reservation was paid with.
 struct Payment {
@@ -93,11 +103,12 @@ struct ReservationView {
   std::string reference;  ///< empty: none was given
   ReservationState state = ReservationState::queued;
   Reason reason = Reason::none;
-  Money amount = 0;
+  Money amount = 0;   ///< of `quantity`
+  Money charged = 0;  ///< of all units that were reserved: what `payment` paid, whatever was given back since
   std::string currency;
   Instant created_at;
   std::optional<Instant> expires_at;       ///< of one that was ever granted a hold
-  std::optional<Milliseconds> expires_in;  ///< while held
+  std::optional<Milliseconds> expires_in;  ///< while held; 0 where its end has come while it is being charged
   std::optional<Payment> payment;
   std::optional<std::uint64_t> position;  ///< while queued; 1 is next
   std::optional<Milliseconds> eta;        ///< while queued and the rate is known

@@ -14,6 +14,9 @@ void list_reservations(Call& call);
 void confirm_reservation(Call& call);
 void cancel_reservation(Call& call);
 void return_reservation(Call& call);
+void extend_reservation(Call& call);
+void transfer_reservation(Call& call);
+void fulfil_reservation(Call& call);
 
 // pay.cpp
 void pay_reservation(Call& call);

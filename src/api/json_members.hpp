@@ -1,7 +1,7 @@
 // Reads a JSON object of known members, strictly, without building a tree.
 //
 // Mechanism: the body runs once through Boost.JSON's push parser into a handler of our own, which knows the members
-// (MemberRule, at most 16) and keeps one value for each. Nothing is allocated unless a string contains escapes.
+// (MemberRule, at most 20) and keeps one value for each. Nothing is allocated unless a string contains escapes.
 //
 // Strict means: UTF-8 only, no comments, nothing after the object, no member twice, nesting at most
 // `limits::json_depth`, integers written as integers (1.0 and 1e3 are not). When several things are wrong, the first
@@ -59,7 +59,7 @@ struct JsonValue {
   explicit operator bool() const { return is > Is::wrong; }
 };
 
-inline constexpr std::size_t members_max = 16;
+inline constexpr std::size_t members_max = 20;
 
 /// Not thread-safe. Views of values are valid until the next `read` and as long as the text that was read.
 class JsonMembers {

@@ -41,6 +41,7 @@ enum class Code : std::uint8_t {
 
   sale_not_open,
   sale_closed,
+  sale_paused,
   limit_exceeded,
   already_open,
   sold_out_holds_pending,
@@ -57,8 +58,12 @@ enum class Code : std::uint8_t {
   paid_unfulfilled,
   not_client_payment,
   not_confirmed,
+  not_extendable,
+  not_transferable,
+  not_fulfillable,
 
   stock_in_use,
+  sale_changed,
   sale_active,
   audit_running,
 

@@ -4,6 +4,8 @@
 #include "api/text_rules.hpp"
 #include "api/views_json.hpp"
 
+#include <firstcome/limits.hpp>
+
 #include <array>
 
 namespace firstcome::api {
@@ -12,10 +14,17 @@ namespace {
 
 bool is_yes(Outcome outcome) { return outcome == Outcome::done || outcome == Outcome::unchanged; }
 
+void refuse(Call& call, const ReservationAnswer& said) {
+  const bool of_limit = said.outcome == Outcome::limit_exceeded;
+  const ProblemMember left{of_limit ? "left" : "available", said.left};
+  const bool tells = of_limit || said.outcome == Outcome::not_enough;
+  call.refuse(code_of(said.outcome), {.members = {&left, tells ? 1U : 0U}});
+}
+
 /// 200 with the reservation as it is now, or the refusal.
 void answer(Call& call) {
   const auto& said = call.said<ReservationAnswer>();
-  if (!is_yes(said.outcome)) return call.refuse(code_of(said.outcome));
+  if (!is_yes(said.outcome)) return refuse(call, said);
   net::JsonWriter json(call.out);
   write_reservation(json, said.reservation, call.context().ids);
   call.respond(200);
@@ -41,6 +50,30 @@ constexpr auto confirm_rules = std::to_array<MemberRule>({
      .need = Need::required,
      .rule = "1 to 128 bytes without control characters",
      .fits = fits_payment_id},
+});
+
+constexpr auto return_rules = std::to_array<MemberRule>({
+    {.path = "quantity",
+     .type = JsonType::integer,
+     .rule = "an integer from 1 to 1000000, without fraction or exponent",
+     .min = 1,
+     .max = limits::quantity},
+});
+
+constexpr auto extend_rules = std::to_array<MemberRule>({
+    {.path = "ms",
+     .type = JsonType::integer,
+     .need = Need::required,
+     .rule = "an integer from 1 to 86400000, in milliseconds",
+     .min = 1,
+     .max = limits::extend.count()},
+});
+
+constexpr auto transfer_rules = std::to_array<MemberRule>({
+    {.path = "customer",
+     .need = Need::required,
+     .rule = "1 to 128 bytes without control characters",
+     .fits = fits_customer},
 });
 
 }  // namespace
@@ -70,8 +103,27 @@ void cancel_reservation(Call& call) {
 }
 
 void return_reservation(Call& call) {
+  if (!call.read_body(return_rules, EmptyBody::is_empty_object)) return;
+  const auto ref = call.reservation();
+  if (!ref) return;
+  Return command{*ref};
+  if (call.members[0]) command.quantity = call.members[0].integer;
+  call.ask(command, answer);
+}
+
+void extend_reservation(Call& call) {
+  if (!call.read_body(extend_rules, EmptyBody::is_empty_object)) return;
+  if (const auto ref = call.reservation()) call.ask(Extend{*ref, Milliseconds{call.members[0].integer}}, answer);
+}
+
+void transfer_reservation(Call& call) {
+  if (!call.read_body(transfer_rules, EmptyBody::is_empty_object)) return;
+  if (const auto ref = call.reservation()) call.ask(Transfer{*ref, std::string(call.members[0].text)}, answer);
+}
+
+void fulfil_reservation(Call& call) {
   if (!call.read_body({}, EmptyBody::is_empty_object)) return;
-  if (const auto ref = call.reservation()) call.ask(Return{*ref}, answer);
+  if (const auto ref = call.reservation()) call.ask(Fulfil{*ref}, answer);
 }
 
 }  // namespace firstcome::api

@@ -16,7 +16,7 @@ namespace {
 
 bool fits_kind(std::string_view text) { return read_kind(text).has_value(); }
 bool fits_payment(std::string_view text) { return read_payment_mode(text).has_value(); }
-bool says_closed(std::string_view text) { return text == "closed"; }
+bool fits_said_state(std::string_view text) { return read_said_state(text).has_value(); }
 
 constexpr std::string_view instant_rule = "null or an instant as in RFC 3339, such as 2026-11-27T09:00:00.000Z";
 
@@ -37,6 +37,7 @@ enum SaleMember : std::uint8_t {
   queue_tick_ms,
   standby,
   payment,
+  extend_ms,
   sale_members
 };
 
@@ -93,15 +94,47 @@ constexpr auto rules_of_a_sale = std::to_array<MemberRule>({
      .max = limits::tick_max.count()},
     {.path = "standby", .type = JsonType::boolean, .rule = "true or false"},
     {.path = "payment", .rule = "client or auto", .fits = fits_payment},
+    {.path = "extend_ms",
+     .type = JsonType::integer,
+     .rule = "an integer from 0 to 86400000, in milliseconds",
+     .max = limits::extend.count()},
 });
 static_assert(rules_of_a_sale.size() == sale_members && sale_members <= members_max);
 
-enum PatchMember : std::uint8_t { patch_stock, patch_closes_at, patch_state, patch_members };
+enum PatchMember : std::uint8_t {
+  patch_stock,
+  patch_stock_by,
+  patch_closes_at,
+  patch_state,
+  patch_opens_at,
+  patch_limit_per_customer,
+  patch_max_open,
+  patch_members
+};
 
+// A limit above every possible stock would change nothing.
 constexpr auto rules_of_a_patch = std::to_array<MemberRule>({
     {.path = "stock", .type = JsonType::integer, .rule = "an integer from 0 to 1000000000", .max = limits::stock},
+    {.path = "stock_by",
+     .type = JsonType::integer,
+     .rule = "an integer from -1000000000 to 1000000000",
+     .min = -limits::stock,
+     .max = limits::stock},
     {.path = "closes_at", .null = Null::accepted, .rule = instant_rule, .fits = fits_instant},
-    {.path = "state", .rule = "closed, the only state that can be said", .fits = says_closed},
+    {.path = "state", .rule = "open, paused or closed", .fits = fits_said_state},
+    {.path = "opens_at", .null = Null::accepted, .rule = instant_rule, .fits = fits_instant},
+    {.path = "limit_per_customer",
+     .type = JsonType::integer,
+     .null = Null::accepted,
+     .rule = "null or an integer from 1 to 1000000000",
+     .min = 1,
+     .max = limits::stock},
+    {.path = "max_open",
+     .type = JsonType::integer,
+     .null = Null::accepted,
+     .rule = "null or an integer from 1 to 4294967295",
+     .min = 1,
+     .max = std::numeric_limits<std::uint32_t>::max()},
 });
 static_assert(rules_of_a_patch.size() == patch_members);
 
@@ -126,6 +159,11 @@ KindDefaults defaults_of(SaleKind kind) {
 
 std::optional<Instant> instant_of(const JsonValue& value) {
   return value ? net::parse_rfc3339(value.text) : std::nullopt;
+}
+
+template <class Integer>
+std::optional<Integer> integer_or_nothing(const JsonValue& value) {
+  return value ? std::optional(static_cast<Integer>(value.integer)) : std::nullopt;
 }
 
 /// The rules between members.
@@ -170,15 +208,23 @@ std::expected<SaleTerms, BadInput> read_sale(const JsonMembers& members) {
   if (members[standby]) terms.standby = members[standby].truth ? Standby::yes : Standby::no;
   if (terms.queue) terms.standby = Standby::yes;
   if (members[payment]) terms.payment = *read_payment_mode(members[payment].text);
+  if (members[extend_ms]) terms.extend = Milliseconds{members[extend_ms].integer};
   if (auto bad = contradiction(terms, members)) return std::unexpected(*bad);
   return terms;
 }
 
-PatchSale read_patch(const JsonMembers& members) {
+std::expected<PatchSale, BadInput> read_patch(const JsonMembers& members) {
   PatchSale patch;
+  if (members[patch_stock] && members[patch_stock_by])
+    return std::unexpected(BadInput{Code::invalid_field, "stock_by", "stock_by cannot be together with stock."});
   if (members[patch_stock]) patch.stock = members[patch_stock].integer;
+  if (members[patch_stock_by]) patch.stock_by = members[patch_stock_by].integer;
   if (members[patch_closes_at].present()) patch.closes_at = instant_of(members[patch_closes_at]);
-  if (members[patch_state]) patch.close = PatchSale::Close::now;
+  if (members[patch_state]) patch.state = *read_said_state(members[patch_state].text);
+  if (members[patch_opens_at].present()) patch.opens_at = instant_of(members[patch_opens_at]);
+  if (members[patch_limit_per_customer].present())
+    patch.limit_per_customer = integer_or_nothing<Units>(members[patch_limit_per_customer]);
+  if (members[patch_max_open].present()) patch.max_open = integer_or_nothing<std::uint32_t>(members[patch_max_open]);
   return patch;
 }
 

@@ -24,7 +24,7 @@ std::expected<SaleTerms, BadInput> read_sale(const JsonMembers& members);
 std::span<const MemberRule> patch_rules();
 
 /// What is to be changed; `sale` is left empty. `members` was read with `patch_rules()`.
-PatchSale read_patch(const JsonMembers& members);
+std::expected<PatchSale, BadInput> read_patch(const JsonMembers& members);
 
 /// Reads a JSON array of sale bodies, as `firstcome serve --sales FILE` takes it. The error names what is wrong where,
 /// in one line: "sale 2: stock must be ...".

@@ -1,9 +1,13 @@
 // The endpoints of sales.
 #include "api/call.hpp"
+#include "api/etag.hpp"
 #include "api/handlers.hpp"
 #include "api/sale_body.hpp"
 #include "api/text_rules.hpp"
 #include "api/views_json.hpp"
+
+#include <array>
+#include <optional>
 
 namespace firstcome::api {
 
@@ -22,20 +26,25 @@ void write(Call& call, SaleView sale) {
   write(json, call, sale);
 }
 
+void respond(Call& call, unsigned status, const SaleView& sale) {
+  write(call, sale);
+  const std::string etag = etag_of(sale);
+  const std::string location = "/v1/sales/" + sale.terms.id;
+  const std::array<net::HttpField, 2> fields{net::HttpField{"ETag", etag}, net::HttpField{"Location", location}};
+  const bool is_of_create = std::holds_alternative<CreateSale>(call.command);
+  call.respond(status, std::span(fields).first(is_of_create ? 2 : 1));
+}
+
 void answer(Call& call) {
   const auto& said = call.said<SaleAnswer>();
   if (!is_yes(said.outcome)) return call.refuse(code_of(said.outcome));
-  write(call, said.sale);
-  call.respond(200);
+  respond(call, 200, said.sale);
 }
 
 void answer_create(Call& call) {
   const auto& said = call.said<SaleAnswer>();
   if (!is_yes(said.outcome)) return call.refuse(code_of(said.outcome));
-  write(call, said.sale);
-  const std::string location = "/v1/sales/" + said.sale.terms.id;
-  const net::HttpField field{"Location", location};
-  call.respond(said.outcome == Outcome::done ? 201 : 200, {&field, 1});
+  respond(call, said.outcome == Outcome::done ? 201 : 200, said.sale);
 }
 
 void answer_list(Call& call) {
@@ -66,21 +75,47 @@ bool names_a_sale(Call& call) {
   return false;
 }
 
-void send_patch(Call& call) {
-  PatchSale patch = read_patch(call.members);
-  patch.sale = call.parameter;
-  call.ask(std::move(patch), answer);
+/// Why the engine does not make a change, where that is a matter of the body's members.
+std::optional<BadInput> bad_change(Outcome outcome, const PatchSale& patch) {
+  const auto bad = [](std::string_view field, std::string_view detail) {
+    return BadInput{Code::invalid_field, field, detail};
+  };
+  switch (outcome) {
+    case Outcome::not_scheduled:
+      return bad(patch.opens_at             ? "opens_at"
+                 : patch.limit_per_customer ? "limit_per_customer"
+                                            : "max_open",
+                 "This member can be changed only until the sale opens.");
+    case Outcome::contradicting_terms:
+      return bad(patch.closes_at ? "closes_at" : "opens_at", "closes_at must be after opens_at.");
+    case Outcome::stock_too_large:
+      return bad("stock_by", "The stock would be more than 1000000000.");
+    default:
+      return std::nullopt;
+  }
 }
 
-/// A new end must be after the beginning, which never changes, so that nothing can come between look and command.
-void patch_known_sale(Call& call) {
+void answer_patch(Call& call) {
+  const auto& said = call.said<SaleAnswer>();
+  if (is_yes(said.outcome)) return respond(call, 200, said.sale);
+  if (const auto bad = bad_change(said.outcome, std::get<PatchSale>(call.command))) return call.refuse(*bad);
+  const ProblemMember in_use{"in_use", said.sale.held + said.sale.sold};
+  call.refuse(code_of(said.outcome), {.members = {&in_use, said.outcome == Outcome::stock_in_use ? 1U : 0U}});
+}
+
+void send_patch(Call& call, std::optional<std::uint64_t> if_revision) {
+  PatchSale patch = *read_patch(call.members);
+  patch.sale = call.parameter;
+  patch.if_revision = if_revision;
+  call.ask(std::move(patch), answer_patch);
+}
+
+/// The tag is compared here, the revision by the engine: so nothing can come between look and command.
+void patch_sale_as_seen(Call& call) {
   const auto& said = call.said<SaleAnswer>();
   if (!is_yes(said.outcome)) return call.refuse(code_of(said.outcome));
-  const auto opens_at = said.sale.terms.opens_at;
-  const PatchSale patch = read_patch(call.members);
-  if (opens_at && patch.closes_at && *patch.closes_at && **patch.closes_at <= *opens_at)
-    return call.refuse(BadInput{Code::invalid_field, "closes_at", "closes_at must be after opens_at."});
-  send_patch(call);
+  if (!if_match_allows(call.request().if_match, etag_of(said.sale))) return call.refuse(Code::sale_changed);
+  send_patch(call, said.sale.revision);
 }
 
 }  // namespace
@@ -102,12 +137,15 @@ void patch_sale(Call& call) {
   if (auto bad = call.look_at_body(patch_rules(), EmptyBody::refused)) {
     // Whatever else a sale has is known, but fixed.
     if (bad->code == Code::unknown_field)
-      bad = BadInput{Code::invalid_field, bad->field, "Only stock, closes_at and state can be changed."};
+      bad = BadInput{Code::invalid_field, bad->field,
+                     "Only stock, closes_at and state can be changed; until the sale opens also opens_at, "
+                     "limit_per_customer and max_open."};
     return call.refuse(*bad);
   }
+  if (const auto patch = read_patch(call.members); !patch) return call.refuse(patch.error());
   if (!names_a_sale(call)) return;
-  if (read_patch(call.members).closes_at) return call.ask(GetSale{std::string(call.parameter)}, patch_known_sale);
-  send_patch(call);
+  if (call.request().if_match.empty()) return send_patch(call, std::nullopt);
+  call.ask(GetSale{std::string(call.parameter)}, patch_sale_as_seen);
 }
 
 void delete_sale(Call& call) {

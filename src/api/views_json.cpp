@@ -10,6 +10,21 @@ namespace {
 
 using net::JsonWriter;
 
+/// `payment` null: there is none.
+void write_payment(JsonWriter& json, const Payment* payment, Money amount) {
+  json.key("payment");
+  if (payment == nullptr) return json.null();
+  json.begin_object();
+  text(json, "id", payment->id);
+  integer(json, "amount", amount);
+  text_or_null(json, "account_number", payment->account_number);
+  json.end_object();
+}
+
+bool is_of_a_reservation(EventType type) { return type >= EventType::reservation_queued; }
+
+}  // namespace
+
 void write_terms(JsonWriter& json, const SaleTerms& terms) {
   text(json, "id", terms.id);
   text(json, "name", terms.name);
@@ -34,22 +49,8 @@ void write_terms(JsonWriter& json, const SaleTerms& terms) {
   json.key("standby");
   json.boolean(terms.standby == Standby::yes);
   text(json, "payment", word(terms.payment));
+  integer(json, "extend_ms", terms.extend.count());
 }
-
-/// `payment` null: there is none.
-void write_payment(JsonWriter& json, const Payment* payment, Money amount) {
-  json.key("payment");
-  if (payment == nullptr) return json.null();
-  json.begin_object();
-  text(json, "id", payment->id);
-  integer(json, "amount", amount);
-  text_or_null(json, "account_number", payment->account_number);
-  json.end_object();
-}
-
-bool is_of_a_reservation(EventType type) { return type >= EventType::reservation_queued; }
-
-}  // namespace
 
 void write_sale(JsonWriter& json, const SaleView& sale, std::string_view engine) {
   json.begin_object();
@@ -80,7 +81,7 @@ void write_reservation(JsonWriter& json, const ReservationText& reservation) {
   instant_or_null(json, "expires_at", reservation.expires_at);
   duration_or_null(json, "expires_in_ms", reservation.expires_in);
   text_or_null(json, "reason", reservation.reason == Reason::none ? "" : word(reservation.reason));
-  write_payment(json, reservation.payment, reservation.amount);
+  write_payment(json, reservation.payment, reservation.charged);
   integer_or_null(json, "position", reservation.position);
   duration_or_null(json, "eta_ms", reservation.eta);
   json.end_object();
@@ -98,6 +99,7 @@ void write_reservation(JsonWriter& json, const ReservationView& view, engine::Re
   reservation.state = view.state;
   reservation.number = ids.told(view.ref);
   reservation.amount = view.amount;
+  reservation.charged = view.charged;
   reservation.created_at = view.created_at;
   reservation.expires_at = view.expires_at;
   reservation.expires_in = view.expires_in;

@@ -12,6 +12,9 @@
 
 namespace firstcome::api {
 
+/// The members of a sale's terms, into an object that is open.
+void write_terms(net::JsonWriter& json, const SaleTerms& terms);
+
 /// `engine` is Engine::name().
 void write_sale(net::JsonWriter& json, const SaleView& sale, std::string_view engine);
 
@@ -26,6 +29,7 @@ struct ReservationText {
   ReservationState state = ReservationState::queued;
   Number number{};
   Money amount = 0;
+  Money charged = 0;  ///< where `payment` is said
   Instant created_at;
   std::optional<Instant> expires_at;
   std::optional<Milliseconds> expires_in;

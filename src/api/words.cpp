@@ -37,8 +37,15 @@ constexpr auto kinds = std::to_array<Word<SaleKind>>({
 constexpr auto sale_states = std::to_array<Word<SaleState>>({
     {SaleState::closed, "closed"},
     {SaleState::scheduled, "scheduled"},
+    {SaleState::paused, "paused"},
     {SaleState::sold_out, "sold_out"},
     {SaleState::open, "open"},
+});
+
+constexpr auto said_states = std::to_array<Word<PatchSale::State>>({
+    {PatchSale::State::open, "open"},
+    {PatchSale::State::paused, "paused"},
+    {PatchSale::State::closed, "closed"},
 });
 
 constexpr auto reservation_states = std::to_array<Word<ReservationState>>({
@@ -54,6 +61,7 @@ constexpr auto reservation_states = std::to_array<Word<ReservationState>>({
 
 constexpr auto reasons = std::to_array<Word<Reason>>({
     {Reason::payment_failed, "payment-failed"},
+    {Reason::payment_refused, "payment-refused"},
     {Reason::by_customer, "by-customer"},
     {Reason::sold_out, "sold-out"},
     {Reason::sale_closed, "sale-closed"},
@@ -74,5 +82,6 @@ std::string_view word(PaymentMode mode) { return text_of(payment_modes, mode); }
 
 std::optional<SaleKind> read_kind(std::string_view text) { return value_of(kinds, text); }
 std::optional<PaymentMode> read_payment_mode(std::string_view text) { return value_of(payment_modes, text); }
+std::optional<PatchSale::State> read_said_state(std::string_view text) { return value_of(said_states, text); }
 
 }  // namespace firstcome::api

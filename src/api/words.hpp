@@ -22,5 +22,7 @@ std::string_view word(PaymentMode mode);
 
 std::optional<SaleKind> read_kind(std::string_view text);
 std::optional<PaymentMode> read_payment_mode(std::string_view text);
+/// What a PATCH may make of a sale: `open`, `paused` or `closed`.
+std::optional<PatchSale::State> read_said_state(std::string_view text);
 
 }  // namespace firstcome::api

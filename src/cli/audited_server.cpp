@@ -5,6 +5,8 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace firstcome::cli {
@@ -91,10 +93,13 @@ Event event_from(const json::object& object) {
   return event;
 }
 
-/// An event of the feed that makes an order; none: another one.
+/// An event of the feed that makes an order, or changes it; none: another one.
 std::optional<Event> event_of_feed(const json::object& item, const std::set<std::string>& wanted) {
   const auto type = events::event_type_of(text(item, "type"));
-  if (type != EventType::reservation_confirmed && type != EventType::reservation_returned) return std::nullopt;
+  using enum EventType;
+  constexpr std::array of_orders{reservation_confirmed, reservation_amended, reservation_transferred,
+                                 reservation_returned};
+  if (!type || std::ranges::find(of_orders, *type) == of_orders.end()) return std::nullopt;
   const std::string reservation = text(item, "reservation");
   if (!wanted.contains(reservation)) return std::nullopt;
   Event event = event_from(item);
@@ -103,6 +108,7 @@ std::optional<Event> event_of_feed(const json::object& item, const std::set<std:
   event.sequence = count(item, "sale_sequence");
   event.id = fmt::format("audit-{}-{}", reservation, event.sequence);
   event.at = net::parse_rfc3339(text(item, "at")).value_or(Instant{});
+  if (item.at("value").is_number()) event.value = item.at("value").to_number<Units>();
   return event;
 }
 

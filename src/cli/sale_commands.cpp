@@ -125,8 +125,12 @@ int sale_restock(const SaleRequest& request, const std::string& id, std::int64_t
   return print_sale(request, ask(request, net::Method::patch, path_of(id), fmt::format("{{\"stock\":{}}}", stock)));
 }
 
-int sale_close(const SaleRequest& request, const std::string& id) {
-  return print_sale(request, ask(request, net::Method::patch, path_of(id), R"({"state":"closed"})"));
+int sale_restock_by(const SaleRequest& request, const std::string& id, std::int64_t units) {
+  return print_sale(request, ask(request, net::Method::patch, path_of(id), fmt::format("{{\"stock_by\":{}}}", units)));
+}
+
+int sale_set_state(const SaleRequest& request, const std::string& id, std::string_view state) {
+  return print_sale(request, ask(request, net::Method::patch, path_of(id), fmt::format("{{\"state\":\"{}\"}}", state)));
 }
 
 int sale_delete(const SaleRequest& request, const std::string& id) {
@@ -141,7 +145,8 @@ struct SaleOptions {
   std::string server = "http://127.0.0.1:8080";
   bool json = false;
   std::string id;
-  std::int64_t stock = 0;
+  std::optional<std::int64_t> stock;
+  std::optional<std::int64_t> stock_by;
   std::string name;
   std::string kind;
   std::optional<std::int64_t> unit_price;
@@ -156,6 +161,7 @@ struct SaleOptions {
   bool standby = false;
   bool no_standby = false;
   std::string payment;
+  std::optional<std::int64_t> extend_ms;
 };
 
 void add_text(net::JsonWriter& json, std::string_view name, const std::string& value) {
@@ -198,6 +204,7 @@ std::string body_of(const SaleOptions& options) {
     json.boolean(options.standby);
   }
   add_text(json, "payment", options.payment);
+  add_integer(json, "extend_ms", options.extend_ms);
   json.end_object();
   return body;
 }
@@ -240,6 +247,17 @@ void add_id(const SaleCommand& to) {
   to.command->add_option("id", to.options->id, "The sale's id")->required()->check(check_id);
 }
 
+/// Either all units or some more.
+void add_restock(const SaleCommand& to) {
+  add_id(to);
+  CLI::Option_group* units = to.command->add_option_group("Units");
+  units->add_option("stock", to.options->stock, "Units to sell in all, those sold before among them")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{limits::stock}));
+  units->add_option("--by", to.options->stock_by, "Units to add to the stock; below 0, to take from it")
+      ->check(CLI::Range(-std::int64_t{limits::stock}, std::int64_t{limits::stock}));
+  units->require_option(1);
+}
+
 void add_terms(const SaleCommand& to) {
   CLI::App& command = *to.command;
   SaleOptions& options = *to.options;
@@ -253,6 +271,7 @@ void add_terms(const SaleCommand& to) {
   command.add_option("--limit-per-customer", options.limit_per_customer, "Units that one customer may have");
   command.add_option("--max-open", options.max_open, "Reservations that one customer may have open");
   command.add_option("--hold-ms", options.hold_ms, "Time to pay; 0: confirmed at once");
+  command.add_option("--extend-ms", options.extend_ms, "By how much a hold may be extended, once");
   command.add_option("--opens-at", options.opens_at, "An instant as in RFC 3339");
   command.add_option("--closes-at", options.closes_at, "An instant as in RFC 3339");
   auto* admit =
@@ -281,14 +300,15 @@ void add_sale_commands(CLI::App& app, Run& run) {
   add_terms(create);
   add_one("list", "All sales", [](Request to, Said) { return sale_list(to); });
   add_id(add_one("show", "One sale", [](Request to, Said said) { return sale_show(to, said.id); }));
-  const SaleCommand restock = add_one("restock", "Set the stock of a sale",
-                                      [](Request to, Said said) { return sale_restock(to, said.id, said.stock); });
-  add_id(restock);
-  restock.command->add_option("stock", restock.options->stock, "Units to sell in all, those sold before among them")
-      ->required()
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{limits::stock}));
+  add_restock(add_one("restock", "Set the stock of a sale, or change it by some units", [](Request to, Said said) {
+    return said.stock_by ? sale_restock_by(to, said.id, *said.stock_by) : sale_restock(to, said.id, *said.stock);
+  }));
+  add_id(add_one("pause", "Take no reservations and serve nobody until it is resumed",
+                 [](Request to, Said said) { return sale_set_state(to, said.id, "paused"); }));
+  add_id(add_one("resume", "Go on after a pause",
+                 [](Request to, Said said) { return sale_set_state(to, said.id, "open"); }));
   add_id(add_one("close", "Take no more reservations, for good",
-                 [](Request to, Said said) { return sale_close(to, said.id); }));
+                 [](Request to, Said said) { return sale_set_state(to, said.id, "closed"); }));
   add_id(add_one("delete", "Remove a closed sale", [](Request to, Said said) { return sale_delete(to, said.id); }));
 }
 

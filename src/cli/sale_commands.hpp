@@ -1,4 +1,4 @@
-// `firstcome sale create|list|show|restock|close|delete`: a server's sales, over its HTTP API.
+// `firstcome sale create|list|show|restock|pause|resume|close|delete`: a server's sales, over its HTTP API.
 //
 // Each function asks the server and prints what it answered on standard output, or why it refused on standard error.
 // Returns exit_fine, exit_refused, exit_try_again (503) or exit_unavailable (the server cannot be reached).
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace firstcome::cli {
 
@@ -27,7 +28,10 @@ int sale_list(const SaleRequest& request);
 int sale_show(const SaleRequest& request, const std::string& id);
 /// Sets the stock, the units that the sale may sell in all.
 int sale_restock(const SaleRequest& request, const std::string& id, std::int64_t stock);
-int sale_close(const SaleRequest& request, const std::string& id);
+/// Adds `units`, which may be below 0, to the stock.
+int sale_restock_by(const SaleRequest& request, const std::string& id, std::int64_t units);
+/// `state` is what a PATCH may make of a sale: open, paused or closed.
+int sale_set_state(const SaleRequest& request, const std::string& id, std::string_view state);
 int sale_delete(const SaleRequest& request, const std::string& id);
 
 /// Adds `sale` and its subcommands.

@@ -19,6 +19,15 @@ ReservationState effective_state(const sale::SaleRecord& sale, const sale::Reser
   return refused ? ReservationState::refused : ReservationState::queued;
 }
 
+/// One that was cancelled while it waited, and perhaps paid after that, may stand behind others that still wait.
+bool may_be_behind_those_who_wait(ReservationState state, const sale::ReservationRecord& record) {
+  using enum ReservationState;
+  if (state == queued || state == cancelled) return true;
+  const bool was_held = record.expires_at != Instant{};
+  const bool was_paid = !record.payment_id.empty() || !record.account_number.empty();
+  return !was_held && was_paid && (state == paid_unfulfilled || state == confirmed || state == returned);
+}
+
 }  // namespace
 
 Auditor::Auditor(const sale::SaleRecord& sale, AuditSale::Depth depth, std::size_t most_customers)
@@ -69,14 +78,13 @@ void Auditor::count_customer(const sale::ReservationRecord& record) {
   units_of_ = {};
 }
 
-/// Units are granted in the order of numbers: nobody above `serving` has any, and holds end in that order.
+/// Units are granted in the order of numbers: nobody above `serving` has any, and holds that were not extended end in
+/// that order.
 void Auditor::check_order(const sale::ReservationRecord& record) {
-  using enum ReservationState;
   const std::uint64_t number = value(record.ref.number);
-  const ReservationState state = effective_state(sale_, record);
-  if (number > sale_.serving && state != queued && state != cancelled)
+  if (number > sale_.serving && !may_be_behind_those_who_wait(effective_state(sale_, record), record))
     mismatch(fmt::format("reservation {} was decided, though only {} were served", number, sale_.serving));
-  if (record.expires_at == Instant{}) return;  // it was never held
+  if (record.expires_at == Instant{} || record.extended) return;
   if (record.expires_at < last_expiry_) ++answer_.number_inversions;
   last_expiry_ = std::max(last_expiry_, record.expires_at);
 }

@@ -32,6 +32,7 @@ struct HttpRequest {
   std::string_view content_encoding;  ///< empty: none
   std::string_view idempotency_key;   ///< as sent; see `idempotency_keys` for how often
   std::string_view authorization;
+  std::string_view if_match;      ///< as sent; empty: none
   unsigned idempotency_keys = 0;  ///< how many such fields came
   std::string_view body;
 };

@@ -103,6 +103,7 @@ HttpRequest RequestParser::request(const char* data) const {
   request.content_encoding = view(content_encoding_);
   request.idempotency_key = view(idempotency_key_);
   request.authorization = view(authorization_);
+  request.if_match = view(if_match_);
   request.idempotency_keys = idempotency_keys_;
   request.body = view(body_);
   return request;
@@ -216,6 +217,9 @@ void RequestParser::keep_field(http::field field, View name, View value, ErrorCo
       break;
     case http::field::authorization:
       keep_once(authorization_, value, error);
+      break;
+    case http::field::if_match:
+      keep_once(if_match_, value, error);
       break;
     case http::field::unknown:
       if (!iequals(name, "idempotency-key")) break;

@@ -90,7 +90,7 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   std::size_t size_ = 0;      // of what came
   std::size_t start_ = 0;     // after an empty line that precedes the request
   std::size_t position_ = 0;  // up to here it is parsed
-  Slice target_, path_, query_, content_type_, content_encoding_, idempotency_key_, authorization_, body_;
+  Slice target_, path_, query_, content_type_, content_encoding_, idempotency_key_, authorization_, if_match_, body_;
   std::size_t trailer_bytes_ = 0;
   unsigned hosts_ = 0;
   unsigned content_lengths_ = 0;

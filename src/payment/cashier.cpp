@@ -128,7 +128,7 @@ std::string Cashier::Impl::key_of(ReservationRef ref) {
 
 void Cashier::Impl::count(Charge charge) {
   if (charge == Charge::charged) ++charged;
-  if (charge == Charge::declined) ++declined;
+  if (charge == Charge::declined || charge == Charge::refused) ++declined;
   if (charge == Charge::unreachable) ++unreachable;
 }
 
@@ -156,7 +156,8 @@ Task<std::optional<ChargeResult>> Cashier::Impl::charge_until_known(ChargeReques
     gateway.charge(request, [reply](ChargeResult result) { reply->set(std::move(result)); });
     std::optional<ChargeResult> result = co_await reply->wait(no_deadline);  // the gateway has a time-out
     const ChargeOutcome outcome = result->outcome;
-    if (outcome == ChargeOutcome::charged || outcome == ChargeOutcome::declined) co_return result;
+    const bool is_declined = outcome == ChargeOutcome::declined || outcome == ChargeOutcome::refused;
+    if (outcome == ChargeOutcome::charged || is_declined) co_return result;
     // Not reached this time; but it may have been before.
     if (outcome == ChargeOutcome::unreachable && earlier == Earlier::none) co_return result;
     earlier = Earlier::possible;
@@ -204,6 +205,7 @@ Task<PaymentResult> Cashier::Impl::finish(ReservationView reservation, Earlier e
   command.ref = ref;
   if (result->outcome == ChargeOutcome::charged) command.charge = Charge::charged;
   if (result->outcome == ChargeOutcome::declined) command.charge = Charge::declined;
+  if (result->outcome == ChargeOutcome::refused) command.charge = Charge::refused;
   command.payment.id = std::move(result->payment_id);
   command.payment.account_number = std::move(result->account_number);
   const Charge charge = command.charge;

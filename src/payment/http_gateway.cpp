@@ -110,6 +110,15 @@ ChargeResult read_charged(const std::string& body) {
   return result;
 }
 
+/// Whether a body says `"tried": false`.
+bool says_untried(const std::string& body) {
+  json::error_code ec;
+  const json::value answer = json::parse({body.data(), body.size()}, ec);
+  if (ec || !answer.is_object()) return false;
+  const json::value* tried = answer.get_object().if_contains("tried");
+  return tried != nullptr && tried->is_bool() && !tried->get_bool();
+}
+
 ChargeResult read_charge(const ClientResult& answer) {
   if (!answer) {
     const bool unsent = answer.error().kind == ClientFailure::Kind::connect;
@@ -118,7 +127,8 @@ ChargeResult read_charge(const ClientResult& answer) {
   const unsigned status = answer->status;
   const std::string detail = "the provider answered " + std::to_string(status);
   if (status == 200) return read_charged(answer->body);
-  if (status == 402) return outcome_only(ChargeOutcome::declined, detail);
+  if (status == 402)
+    return outcome_only(says_untried(answer->body) ? ChargeOutcome::refused : ChargeOutcome::declined, detail);
   const bool refused = status >= 300 && status < 500 && status != 408 && status != 409;
   return outcome_only(refused ? ChargeOutcome::unreachable : ChargeOutcome::unknown, detail);
 }

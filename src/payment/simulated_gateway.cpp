@@ -80,6 +80,7 @@ std::pair<ChargeResult, Reached> decide(const SimulatedGatewayOptions& options, 
   ChargeResult result;
   result.outcome = ChargeOutcome::declined;
   if (numbers.happens(options.before)) {
+    result.outcome = ChargeOutcome::refused;
     result.detail = "simulated: failed before payment";
     return {result, Reached::no};
   }

@@ -61,6 +61,8 @@ SaleSeen sale_in(const json::object& object) {
   sale.queued = count_of(object, "queued");
   sale.limit_per_customer = whole_or_null(object, "limit_per_customer");
   sale.hold = Milliseconds{object.at("hold_ms").to_number<std::int64_t>()};
+  if (const json::value* extend = object.if_contains("extend_ms"))
+    sale.extend = Milliseconds{extend->to_number<std::int64_t>()};
   const json::value& queue = object.at("queue");
   if (queue.is_object()) sale.tick = Milliseconds{queue.get_object().at("tick_ms").to_number<std::int64_t>()};
   return sale;

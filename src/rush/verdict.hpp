@@ -27,7 +27,8 @@ struct SaleSeen {
   std::uint64_t queued = 0;
   std::optional<Units> limit_per_customer;
   Milliseconds hold{0};
-  Milliseconds tick{0};  ///< of its queue; 0: none
+  Milliseconds tick{0};    ///< of its queue; 0: none
+  Milliseconds extend{0};  ///< by how much a hold may have been prolonged
 };
 
 /// One reservation, as the server lists it.

@@ -43,8 +43,9 @@ void count_granted_out_of_order(const Truth& truth, Verdict& verdict) {
       verdict.out_of_order.add(fmt::format("{} was granted while {} waits", shown(*has), shown(*waiting)));
     if (has->state == ReservationState::queued && waiting == nullptr) waiting = has;
     if (!has->expires_at_ms) continue;
-    // All holds of a sale last equally long, so their ends stand in the order of the grants.
-    if (last != nullptr && *has->expires_at_ms < *last->expires_at_ms)
+    // All holds of a sale last equally long, so their ends stand in the order of the grants; unless somebody has
+    // prolonged them, by at most what the sale allows.
+    if (last != nullptr && *has->expires_at_ms + truth.after.extend.count() < *last->expires_at_ms)
       verdict.out_of_order.add(fmt::format("{} was granted before {}", shown(*has), shown(*last)));
     if (last == nullptr || *has->expires_at_ms > *last->expires_at_ms) last = has;
   }

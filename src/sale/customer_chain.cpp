@@ -2,8 +2,11 @@
 //
 // A page is asked for from its oldest number on, which lies at the far end of the chain, and a chain may have a million
 // links (a till that reserves for everybody). So every 256th link is a mark that also names the mark before it. Marks
-// only tell where to begin walking: the links decide what belongs to the chain.
+// only tell where to begin walking: the links decide what belongs to the chain. A reservation that goes to another
+// customer leaves its mark to its neighbour, so that marks stay as close as they were.
 #include "sale/sale_ledger.hpp"
+
+#include <firstcome/limits.hpp>
 
 #include <algorithm>
 
@@ -19,7 +22,11 @@ constexpr std::size_t links_per_mark = 256;
 void SaleLedger::append_to_chain(Customer& customer, ShortNumber number) {
   reservations_[number].previous = customer.latest;
   customer.latest = number;
-  if (++customer.unmarked != 0) return;  // counts to 256 and begins again
+  if (++customer.unmarked == 0) set_first_mark(number);  // counts to 256 and begins again
+}
+
+/// Makes a mark of a number behind which there is none. Cost: the links back to the mark before.
+void SaleLedger::set_first_mark(ShortNumber number) {
   ShortNumber before = reservations_[number].previous;
   while (before != 0 && reservations_.mark_before(before) == 0) before = reservations_[before].previous;
   reservations_.set_mark(number, before == 0 ? number : before);
@@ -48,6 +55,76 @@ std::vector<ShortNumber> SaleLedger::first_of_chain(CustomerId id, ShortNumber a
   std::ranges::reverse(numbers);
   numbers.resize(std::min(numbers.size(), count));
   return numbers;
+}
+
+// --- another customer ---
+
+/// The customer's first reservation after `number`; 0: there is none. Nothing: too many are later.
+std::optional<ShortNumber> SaleLedger::next_later(const Customer& customer, ShortNumber number) const {
+  ShortNumber later = 0;
+  std::size_t steps = 0;
+  for (ShortNumber at = customer.latest; at > number; at = reservations_[at].previous) {
+    if (++steps > limits::chain_steps) return std::nullopt;
+    later = at;
+  }
+  return later;
+}
+
+/// The first mark of the customer after `number`; 0: there is none. REQUIRES: `next_later` has found all after it.
+ShortNumber SaleLedger::next_mark(const Customer& customer, ShortNumber number) const {
+  ShortNumber mark = 0;
+  for (ShortNumber at = customer.latest; at > number; at = reservations_[at].previous) {
+    if (reservations_.mark_before(at) != 0) mark = at;
+  }
+  return mark;
+}
+
+/// Makes `number` the one before `later`, or the latest where that is 0.
+void SaleLedger::link(Customer& customer, ShortNumber later, ShortNumber number) {
+  if (later == 0) {
+    customer.latest = number;
+  } else {
+    reservations_[later].previous = number;
+    changed(later);
+  }
+}
+
+/// `later` is what `next_later` says.
+void SaleLedger::take_from_chain(Customer& customer, ShortNumber number, ShortNumber later) {
+  if (const ShortNumber named = reservations_.mark_before(number)) {
+    const ShortNumber heir = reservations_[number].previous;
+    if (heir != 0 && reservations_.mark_before(heir) == 0) reservations_.set_mark(heir, named == number ? heir : named);
+    if (const ShortNumber mark = next_mark(customer, number)) reservations_.set_mark(mark, heir == 0 ? mark : heir);
+    reservations_.set_mark(number, 0);
+  }
+  link(customer, later, reservations_[number].previous);
+}
+
+/// `later` is what `next_later` says.
+void SaleLedger::put_into_chain(Customer& customer, ShortNumber number, ShortNumber later) {
+  if (later == 0) return append_to_chain(customer, number);
+  reservations_[number].previous = reservations_[later].previous;
+  link(customer, later, number);
+  std::size_t unmarked = 0;
+  for (ShortNumber at = reservations_[number].previous; at != 0 && reservations_.mark_before(at) == 0;
+       at = reservations_[at].previous) {
+    if (++unmarked == links_per_mark) break;
+  }
+  if (unmarked < links_per_mark) return;
+  const ShortNumber after = next_mark(customer, number);
+  set_first_mark(number);
+  if (after != 0) reservations_.set_mark(after, number);
+}
+
+/// The customer's latest that is queued or held; 0: none was found.
+ShortNumber SaleLedger::latest_open(const Customer& customer) const {
+  std::size_t steps = 0;
+  for (ShortNumber number = customer.latest; number != 0; number = reservations_[number].previous) {
+    const ReservationState state = state_of(number);
+    if (state == ReservationState::queued || state == ReservationState::held) return number;
+    if (++steps == limits::chain_steps) break;
+  }
+  return 0;
 }
 
 }  // namespace firstcome::sale

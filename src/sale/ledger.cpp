@@ -99,7 +99,9 @@ struct Ledger::Impl {
     if (entry == nullptr || !entry->sale->knows(ref.number)) return answer;
     const auto number = static_cast<ShortNumber>(value(ref.number));
     entry->sale->run_due(now);
-    answer.outcome = decide(*entry->sale, number);
+    const Decided decided = decide(*entry->sale, number);
+    answer.outcome = decided.outcome;
+    answer.left = decided.left;
     answer.reservation = entry->sale->view(number, now);
     plan(*entry);
     return answer;
@@ -202,7 +204,23 @@ ReservationAnswer Ledger::apply(const Cancel& command, Instant now) {
 
 ReservationAnswer Ledger::apply(const Return& command, Instant now) {
   return impl_->decide(command.ref, now,
-                       [&](SaleLedger& sale, ShortNumber number) { return sale.give_back(number, now); });
+                       [&](SaleLedger& sale, ShortNumber number) { return sale.give_back(number, command, now); });
+}
+
+ReservationAnswer Ledger::apply(const Extend& command, Instant now) {
+  return impl_->decide(command.ref, now,
+                       [&](SaleLedger& sale, ShortNumber number) { return sale.extend(number, command.by, now); });
+}
+
+ReservationAnswer Ledger::apply(const Transfer& command, Instant now) {
+  return impl_->decide(command.ref, now, [&](SaleLedger& sale, ShortNumber number) {
+    return sale.transfer(number, command.customer, now);
+  });
+}
+
+ReservationAnswer Ledger::apply(const Fulfil& command, Instant now) {
+  return impl_->decide(command.ref, now,
+                       [&](SaleLedger& sale, ShortNumber number) { return sale.fulfil(number, now); });
 }
 
 ReservationAnswer Ledger::apply(const FinishRefund& command, Instant now) {

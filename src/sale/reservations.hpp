@@ -29,7 +29,8 @@ struct PackedReservation {
   ReservationState state : 4 = ReservationState::queued;
   Reason reason : 3 = Reason::none;
   Refund refund : 2 = Refund::none;
-  bool updated : 1 = false;  ///< stands among the changes of this batch
+  bool updated : 1 = false;   ///< stands among the changes of this batch
+  bool extended : 1 = false;  ///< its hold was prolonged
 };
 static_assert(sizeof(PackedReservation) == 48);
 static_assert(limits::quantity < (1 << 20));
@@ -68,6 +69,10 @@ class Reservations {
   ShortNumber mark_before(ShortNumber number) const { return marks_.get(number); }
   void set_mark(ShortNumber number, ShortNumber before) { marks_.set(number, before); }
 
+  /// Units that were given back while others were kept.
+  Units returned(ShortNumber number) const { return returned_.get(number); }
+  void set_returned(ShortNumber number, Units units) { returned_.set(number, static_cast<std::uint32_t>(units)); }
+
   /// When the charge that runs was begun; epoch: none runs.
   Instant claimed_at(ShortNumber number) const;
   bool claimed(ShortNumber number) const { return !claims_.empty() && claims_.contains(number); }
@@ -94,6 +99,7 @@ class Reservations {
   SparseColumn references_;
   SparseColumn payments_;
   SparseColumn marks_;
+  SparseColumn returned_;
   std::unordered_map<ShortNumber, Instant> claims_;
 
   FlatIndex keys_;

@@ -1,4 +1,5 @@
-// What time brings: ends of holds, opening and closing, ticks; and who is served next.
+// What time brings: ends of holds (sale_holds.cpp), opening and closing, ticks; and who is served next.
+#include "sale/next_hold.hpp"
 #include "sale/sale_ledger.hpp"
 
 #include <algorithm>
@@ -26,18 +27,10 @@ std::int64_t SaleLedger::tick_index(Instant now) const {
 
 Instant SaleLedger::tick_start(std::int64_t index) const { return first_tick() + index * terms_.queue->tick; }
 
-/// The first number that is held; 0: none. Holds end in the order of their numbers.
-ShortNumber SaleLedger::next_to_expire() const {
-  if (held_ == 0) return 0;
-  while (reservations_[expiring_].state != ReservationState::held) ++expiring_;
-  assert(expiring_ <= line_.serving());
-  return expiring_;
-}
-
 /// What is to be done next of all that is due at `now`. Of ticks only the latest counts.
 SaleLedger::NextDue SaleLedger::next_due(Instant now) const {
   NextDue next;
-  if (const ShortNumber number = next_to_expire()) next.offer(DueKind::hold, reservations_[number].expires_at);
+  next.offer(DueKind::hold, next_hold().at);
   if (terms_.opens_at && !opened_) next.offer(DueKind::opening, when(*terms_.opens_at));
   if (terms_.closes_at && !closed_) next.offer(DueKind::closing, when(*terms_.closes_at));
   if (terms_.queue && !closed_) {
@@ -77,15 +70,10 @@ void SaleLedger::follow_wall(Instant now) {
   plan();
 }
 
-void SaleLedger::expire(ShortNumber number, Instant now) {
-  leave_hold(number, ReservationState::expired, Reason::none);
-  emit(EventType::reservation_expired, now, number);
-}
-
 void SaleLedger::begin_due(DueKind kind, Instant now) {
   switch (kind) {
     case DueKind::hold:
-      return expire(next_to_expire(), now);
+      return end_hold(next_hold(), now);
     case DueKind::opening:
       opened_ = true;
       return;
@@ -104,7 +92,7 @@ void SaleLedger::begin_due(DueKind kind, Instant now) {
 SaleLedger::Due SaleLedger::finish_what_was_begun(Instant now, std::size_t& steps) {
   if (settle(now, steps) == Due::more) return Due::more;
   while (tick_grants_left_ > 0) {
-    if (line_.empty() || reservations_[line_.head()].quantity > available_) break;
+    if (paused_ || line_.empty() || reservations_[line_.head()].quantity > available_) break;
     if (steps == 0) return Due::more;
     --steps;
     --tick_grants_left_;
@@ -129,9 +117,10 @@ void SaleLedger::refuse_head(Instant now) {
   emit(EventType::reservation_refused, now, head);
 }
 
-/// Whether the head of the line can be served without a tick, or can never be served.
+/// Whether the head of the line can be served without a tick, or can never be served. A paused sale leaves its line as
+/// it is.
 bool SaleLedger::head_moves() const {
-  if (line_.empty()) return false;
+  if (paused_ || line_.empty()) return false;
   const Units wanted = reservations_[line_.head()].quantity;
   return wanted > available_ + held_ || (!terms_.queue && wanted <= available_);
 }
@@ -181,15 +170,14 @@ void SaleLedger::plan() {
     wake_ = deadline_ = Instant::min();
     return;
   }
-  Instant wake = never;
-  if (const ShortNumber number = next_to_expire()) wake = reservations_[number].expires_at;
+  Instant wake = next_hold().at;
   if (terms_.opens_at && !opened_) wake = std::min(wake, when(*terms_.opens_at));
   if (terms_.closes_at && !closed_) wake = std::min(wake, when(*terms_.closes_at));
   Instant noticed = wake;
   if (terms_.queue && !closed_) {
     const Instant next_tick = tick_start(last_tick_ + 1);
     wake = std::min(wake, next_tick);
-    if (!line_.empty() && available_ > 0) noticed = std::min(noticed, next_tick);
+    if (!paused_ && !line_.empty() && available_ > 0) noticed = std::min(noticed, next_tick);
   }
   wake_ = wake;
   deadline_ = noticed;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 #include <numeric>
 
 namespace firstcome::sale {
@@ -99,6 +100,7 @@ void SaleLedger::grant(ShortNumber number, Instant now) {
 void SaleLedger::leave_hold(ShortNumber number, ReservationState state, Reason reason) {
   PackedReservation& record = reservations_[number];
   assert(record.state == ReservationState::held);
+  leave_exceptions(number);
   held_ -= record.quantity;
   available_ += record.quantity;
   Customer& customer = customers_[record.customer];
@@ -114,6 +116,7 @@ void SaleLedger::leave_hold(ShortNumber number, ReservationState state, Reason r
 void SaleLedger::sell_hold(ShortNumber number, Instant now) {
   PackedReservation& record = reservations_[number];
   assert(record.state == ReservationState::held);
+  leave_exceptions(number);
   held_ -= record.quantity;
   sold_ += record.quantity;
   --customers_[record.customer].open;
@@ -123,24 +126,44 @@ void SaleLedger::sell_hold(ShortNumber number, Instant now) {
   assert_equation();
 }
 
-/// A hold that ended and was paid after all: sold, if its units are there, nobody is in line for them and the limit
-/// allows it.
+Units SaleLedger::left_of_limit(const Customer& customer) const {
+  if (!terms_.limit_per_customer) return std::numeric_limits<Units>::max();
+  return std::max<Units>(*terms_.limit_per_customer - customer.units, 0);
+}
+
+/// A reservation that holds no units and was paid after all: sold, if its units are there, nobody is in line for them
+/// and the limit allows it.
 bool SaleLedger::take_again(ShortNumber number, Instant now) {
-  PackedReservation& record = reservations_[number];
-  assert(record.state == ReservationState::expired);
+  const PackedReservation& record = reservations_[number];
+  assert(record.state == ReservationState::expired || record.state == ReservationState::cancelled);
   Customer& customer = customers_[record.customer];
   correct(customer);
-  const Units units = customer.units + record.quantity;
   if (closed_ || !line_.empty() || available_ < record.quantity) return false;
-  if (terms_.limit_per_customer && units > *terms_.limit_per_customer) return false;
-  customer.units = units;
+  if (record.quantity > left_of_limit(customer)) return false;
+  sell_late(number, now);
+  return true;
+}
+
+/// Available units are sold to one that holds none.
+void SaleLedger::sell_late(ShortNumber number, Instant now) {
+  PackedReservation& record = reservations_[number];
+  customers_[record.customer].units += record.quantity;
   available_ -= record.quantity;
   sold_ += record.quantity;
   record.state = ReservationState::confirmed;
+  record.reason = Reason::none;
   changed(number);
   emit(EventType::reservation_confirmed, now, number);
   assert_equation();
-  return true;
+}
+
+/// It was paid, and there is nothing to give.
+void SaleLedger::leave_unfulfilled(ShortNumber number, Instant now) {
+  reservations_[number].state = ReservationState::paid_unfulfilled;
+  reservations_[number].reason = Reason::none;
+  changed(number);
+  emit(EventType::reservation_paid_unfulfilled, now, number);
+  emit(EventType::refund_due, now, number);
 }
 
 /// One who waits goes without units. The caller writes the event.
@@ -180,23 +203,23 @@ void SaleLedger::correct(Customer& customer) {
 
 // --- views ---
 
+SaleState SaleLedger::state(Instant now) const {
+  if (closed_) return SaleState::closed;
+  if (terms_.opens_at && now < when(*terms_.opens_at)) return SaleState::scheduled;
+  if (paused_) return SaleState::paused;
+  return available_ + held_ == 0 ? SaleState::sold_out : SaleState::open;
+}
+
 SaleView SaleLedger::view(Instant now) const {
-  SaleState state = SaleState::open;
-  if (closed_) {
-    state = SaleState::closed;
-  } else if (terms_.opens_at && now < when(*terms_.opens_at)) {
-    state = SaleState::scheduled;
-  } else if (available_ + held_ == 0) {
-    state = SaleState::sold_out;
-  }
   return {.handle = handle_,
           .terms = terms_,
-          .state = state,
+          .state = state(now),
           .available = available_,
           .held = held_,
           .sold = sold_,
           .queued = line_.waiting(),
-          .serving = Number{line_.serving()}};
+          .serving = Number{line_.serving()},
+          .revision = revision_};
 }
 
 ReservationView SaleLedger::view(ShortNumber number, Instant now) const {
@@ -219,10 +242,13 @@ ReservationView SaleLedger::view_without_position(ShortNumber number, Instant no
   view.state = state_of(number);
   view.reason = reason_of(number);
   view.amount = amount_of(record);
+  view.charged = view.amount + terms_.unit_price * reservations_.returned(number);
   view.currency = terms_.currency;
   view.created_at = record.created_at;
   if (record.expires_at != Instant{}) view.expires_at = record.expires_at;
-  if (view.state == ReservationState::held) view.expires_in = record.expires_at - now;
+  if (view.state == ReservationState::held) {
+    view.expires_in = std::max(record.expires_at - now, Milliseconds{0});
+  }
   if (const auto payment = reservations_.payment(number)) {
     view.payment = Payment{.id = std::string{payment.id}, .account_number = std::string{payment.account_number}};
   }

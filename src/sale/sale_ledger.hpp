@@ -6,8 +6,8 @@
 // wait and refuses those who cannot be served any more.
 //
 // The split in files: sale_ledger.cpp (views, transitions), sale_reserve.cpp (Reserve), sale_due.cpp (time, the line),
-// sale_payment.cpp (payment, cancel, return), sale_terms.cpp (create, patch, close), customer_chain.cpp (what one
-// customer has), sale_restore.cpp.
+// sale_holds.cpp (ends of holds), sale_payment.cpp (payment, cancel), sale_after.cpp (return, extend, transfer,
+// fulfil), sale_terms.cpp (create, patch, close), customer_chain.cpp (what one customer has), sale_restore.cpp.
 #pragma once
 
 #include "sale/context.hpp"
@@ -19,14 +19,26 @@
 #include <firstcome/command.hpp>
 
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <queue>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace firstcome::sale {
 
 inline constexpr Instant never = Instant::max();
+
+/// What was decided about one reservation; see ReservationAnswer::left.
+struct Decided {
+  // NOLINTNEXTLINE(google-explicit-constructor): mostly the outcome says all
+  Decided(Outcome decided, Units units_left = 0) : outcome(decided), left(units_left) {}
+  Outcome outcome;
+  Units left;
+};
 
 /// Not thread-safe. REQUIRES for every decision and view: `run_due(now)` was done with the same now, and all holds that
 /// were due are ended (decisions ensure it; see Ledger).
@@ -68,7 +80,10 @@ class SaleLedger {
   Outcome finish_payment(ShortNumber number, const FinishPayment& command, Instant now);
   Outcome confirm(ShortNumber number, const std::string& payment_id, Instant now);
   Outcome cancel(ShortNumber number, Instant now);
-  Outcome give_back(ShortNumber number, Instant now);
+  Decided give_back(ShortNumber number, const Return& command, Instant now);
+  Outcome extend(ShortNumber number, Milliseconds by, Instant now);
+  Decided transfer(ShortNumber number, std::string_view customer, Instant now);
+  Decided fulfil(ShortNumber number, Instant now);
   Outcome finish_refund(ShortNumber number, Instant now);
   Outcome patch(const PatchSale& command, Instant now);
   /// Whether nothing stands against deleting it.
@@ -82,6 +97,7 @@ class SaleLedger {
 
   // --- views ---
   SaleView view(Instant now) const;
+  SaleState state(Instant now) const;
   ReservationView view(ShortNumber number, Instant now) const;
   /// The reservations after `after`, at most `limit`.
   ReservationsAnswer list(const ListReservations& command, Instant now) const;
@@ -103,6 +119,7 @@ class SaleLedger {
     Units held = 0;
     Units sold = 0;
     Instant last_expiry{};
+    ShortNumber first_held = 0;
   };
   SaleLedger(const SaleRecord& record, Context& context);
 
@@ -122,13 +139,23 @@ class SaleLedger {
 
   // --- a customer's reservations (customer_chain.cpp) ---
   void append_to_chain(Customer& customer, ShortNumber number);
+  void set_first_mark(ShortNumber number);
   std::vector<ShortNumber> first_of_chain(CustomerId id, ShortNumber after, std::size_t count) const;
+  std::optional<ShortNumber> next_later(const Customer& customer, ShortNumber number) const;
+  ShortNumber next_mark(const Customer& customer, ShortNumber number) const;
+  void link(Customer& customer, ShortNumber later, ShortNumber number);
+  void take_from_chain(Customer& customer, ShortNumber number, ShortNumber later);
+  void put_into_chain(Customer& customer, ShortNumber number, ShortNumber later);
+  ShortNumber latest_open(const Customer& customer) const;
 
   // --- transitions ---
   void grant(ShortNumber number, Instant now);
   void leave_hold(ShortNumber number, ReservationState state, Reason reason);
   void sell_hold(ShortNumber number, Instant now);
   bool take_again(ShortNumber number, Instant now);
+  void sell_late(ShortNumber number, Instant now);
+  void leave_unfulfilled(ShortNumber number, Instant now);
+  Units left_of_limit(const Customer& customer) const;
   void leave_line(ShortNumber number, ReservationState state, Reason reason);
   void refuse_all_waiting(Instant now);
   void refuse_head(Instant now);
@@ -137,6 +164,13 @@ class SaleLedger {
   void settle_after_command(Instant now);
   void close(Instant now);
   void correct(Customer& customer);
+
+  // --- PatchSale ---
+  Outcome judge(const PatchSale& command, Instant now) const;
+  Units stock_after(const PatchSale& command) const;
+  void set_stock(Units stock, Instant now);
+  void change_terms(const PatchSale& command, Instant now);
+  void pause_or_resume(PatchSale::State state, Instant now);
 
   // --- Reserve ---
   struct Asking;
@@ -155,7 +189,13 @@ class SaleLedger {
   enum class DueKind : std::uint8_t;
   struct NextDue;
   NextDue next_due(Instant now) const;
-  ShortNumber next_to_expire() const;
+  struct NextHold;
+  NextHold next_hold() const;
+  ShortNumber next_in_order() const;
+  ShortNumber next_in_grace() const;
+  void end_hold(const NextHold& hold, Instant now);
+  void begin_grace(ShortNumber number);
+  void leave_exceptions(ShortNumber number);
   void expire(ShortNumber number, Instant now);
   void begin_due(DueKind kind, Instant now);
   Due finish_what_was_begun(Instant now, std::size_t& steps);
@@ -168,6 +208,7 @@ class SaleLedger {
   // --- restore ---
   std::optional<std::string> check(const ReservationRecord& record) const;
   std::optional<std::string> check_order(const ReservationRecord& record, CustomerId customer) const;
+  static bool may_have_left_the_line(const ReservationRecord& record);
   void count_restored(ShortNumber number);
   void find_payment_work(ShortNumber number);
   void want_charging();
@@ -182,14 +223,17 @@ class SaleLedger {
   Units held_ = 0;
   Units sold_ = 0;
 
+  bool paused_ = false;
   bool closed_ = false;
   Instant closed_at_{};
   ShortNumber sold_out_upto_ = 0;
   ShortNumber closed_upto_ = 0;
   std::int64_t last_tick_ = 0;
   std::uint64_t events_ = 0;
+  std::uint64_t revision_ = 0;
   std::optional<Units> stock_as_created_;
   std::optional<std::optional<Instant>> closes_at_as_created_;
+  std::optional<OpeningTerms> opening_as_created_;
 
   Reservations reservations_;
   Customers customers_;
@@ -197,10 +241,18 @@ class SaleLedger {
   GrantRate rate_;
 
   std::size_t refunds_due_ = 0;
-  mutable ShortNumber expiring_ = 1;  // none before it is held
-  ShortNumber charging_ = 1;          // all before it were handed out to be charged
-  bool wants_charging_ = false;       // stands in the context's list
-  bool opened_ = false;               // the opening was noticed
+  // Holds. Before expiring_ only exceptions are held: those that were extended, and those in their grace.
+  mutable ShortNumber expiring_ = 1;
+  mutable ShortNumber in_grace_from_ = 1;  // none before it is in its grace
+  std::size_t in_grace_ = 0;
+  Units exceptions_ = 0;  // units of held_ that are in exceptions
+  // Ends of extended holds, the first on top. One that is no longer held is taken out when it comes to the top.
+  mutable std::priority_queue<std::pair<Instant, ShortNumber>, std::vector<std::pair<Instant, ShortNumber>>,
+                              std::greater<>>
+      extended_ends_;
+  ShortNumber charging_ = 1;     // all before it were handed out to be charged
+  bool wants_charging_ = false;  // stands in the context's list
+  bool opened_ = false;          // the opening was noticed
   // What a turn had no steps left for; the next goes on with it before anything else.
   bool unsettled_ = false;              // some of the line can be served or must be refused
   std::uint32_t tick_grants_left_ = 0;  // of the last tick

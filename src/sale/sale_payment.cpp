@@ -1,4 +1,4 @@
-// Payment, cancel, return: one switch per endpoint, one case per state, as in API.md's table.
+// Payment and cancel: one switch per endpoint, one case per state, as in API.md's table.
 #include "sale/sale_ledger.hpp"
 
 #include <algorithm>
@@ -18,7 +18,9 @@ Outcome SaleLedger::begin_payment(ShortNumber number, BeginPayment::By by, Insta
     case ReservationState::confirmed:
       return Outcome::unchanged;
     case ReservationState::cancelled:
-      return reason_of(number) == Reason::payment_failed ? Outcome::payment_failed : Outcome::not_held;
+      return reason_of(number) == Reason::payment_failed || reason_of(number) == Reason::payment_refused
+                 ? Outcome::payment_failed
+                 : Outcome::not_held;
     case ReservationState::expired:  // while its charge runs it may yet be sold
       return reservations_.claimed(number) ? Outcome::request_in_progress : Outcome::hold_expired;
     case ReservationState::paid_unfulfilled:
@@ -45,22 +47,26 @@ Outcome SaleLedger::finish_payment(ShortNumber number, const FinishPayment& comm
       if (in_time) {
         sell_hold(number, now);
       } else if (!take_again(number, now)) {
-        reservations_[number].state = ReservationState::paid_unfulfilled;
+        leave_unfulfilled(number, now);
         reservations_[number].refund = Refund::due;
-        emit(EventType::reservation_paid_unfulfilled, now, number);
-        emit(EventType::refund_due, now, number);
         find_payment_work(number);
         outcome = Outcome::paid_unfulfilled;
       }
       break;
     case Charge::declined:
-      if (in_time) leave_hold(number, ReservationState::cancelled, Reason::payment_failed);
-      emit(EventType::payment_failed, now, number);
+    case Charge::refused:
+      if (in_time) {
+        const bool tried = command.charge == Charge::declined;
+        leave_hold(number, ReservationState::cancelled, tried ? Reason::payment_failed : Reason::payment_refused);
+      }
+      emit(command.charge == Charge::declined ? EventType::payment_failed : EventType::payment_refused, now, number);
       outcome = in_time ? Outcome::payment_failed : Outcome::hold_expired;
       break;
     case Charge::unreachable:
       emit(EventType::payment_unreachable, now, number);
-      outcome = in_time ? Outcome::gateway_unavailable : Outcome::hold_expired;
+      // In its grace it was only waiting for this answer.
+      if (in_time && reservations_[number].expires_at <= now) expire(number, now);
+      outcome = state_of(number) == ReservationState::held ? Outcome::gateway_unavailable : Outcome::hold_expired;
       break;
   }
   settle_after_command(now);
@@ -76,11 +82,9 @@ Outcome SaleLedger::confirm(ShortNumber number, const std::string& payment_id, I
       sell_hold(number, now);
       break;
     case ReservationState::expired:
+    case ReservationState::cancelled:
       if (!take_again(number, now)) {
-        reservations_[number].state = ReservationState::paid_unfulfilled;
-        changed(number);
-        emit(EventType::reservation_paid_unfulfilled, now, number);
-        emit(EventType::refund_due, now, number);
+        leave_unfulfilled(number, now);
         outcome = Outcome::paid_unfulfilled;
       }
       break;
@@ -89,7 +93,6 @@ Outcome SaleLedger::confirm(ShortNumber number, const std::string& payment_id, I
     case ReservationState::paid_unfulfilled:
       return Outcome::paid_unfulfilled;
     case ReservationState::queued:
-    case ReservationState::cancelled:
     case ReservationState::refused:
     case ReservationState::returned:
       return Outcome::not_held;
@@ -121,22 +124,6 @@ Outcome SaleLedger::cancel(ShortNumber number, Instant now) {
       return Outcome::not_held;
   }
   emit(EventType::reservation_cancelled, now, number);
-  settle_after_command(now);
-  return Outcome::done;
-}
-
-Outcome SaleLedger::give_back(ShortNumber number, Instant now) {
-  const ReservationState state = state_of(number);
-  if (state == ReservationState::returned) return Outcome::unchanged;
-  if (state != ReservationState::confirmed) return Outcome::not_confirmed;
-  PackedReservation& record = reservations_[number];
-  sold_ -= record.quantity;
-  available_ += record.quantity;
-  customers_[record.customer].units -= record.quantity;
-  record.state = ReservationState::returned;
-  changed(number);
-  emit(EventType::reservation_returned, now, number);
-  assert_equation();
   settle_after_command(now);
   return Outcome::done;
 }

@@ -1,4 +1,5 @@
 // Reserve: the order of answers is replay or reuse, hours, limits, stock (API.md).
+#include "sale/next_hold.hpp"
 #include "sale/sale_ledger.hpp"
 
 #include <algorithm>
@@ -53,8 +54,8 @@ void SaleLedger::reserve(const Reserve& command, ReserveAnswer& answer, Instant 
 bool SaleLedger::replay(const Asking& asking, ReserveAnswer& answer, Instant now) const {
   const Reserve& command = asking.command;
   if (const ShortNumber number = reservations_.find(command.key, asking.key_hash, now)) {
-    const bool same =
-        reservations_[number].quantity == command.quantity && reservations_.reference(number) == command.reference;
+    const Units reserved = reservations_[number].quantity + reservations_.returned(number);
+    const bool same = reserved == command.quantity && reservations_.reference(number) == command.reference;
     if (same) fill_as_decided(answer, number);
     answer.outcome = same ? Outcome::unchanged : Outcome::idempotency_key_reused;
     return true;
@@ -78,7 +79,7 @@ void SaleLedger::fill_as_decided(ReserveAnswer& answer, ShortNumber number) cons
     answer.state = terms_.hold == Milliseconds{0} ? ReservationState::confirmed : ReservationState::held;
   }
   answer.hold = terms_.hold;
-  answer.amount = amount_of(record);
+  answer.amount = amount_of(record) + terms_.unit_price * reservations_.returned(number);
 }
 
 /// Decides; fills what goes with a refusal.
@@ -88,6 +89,7 @@ Outcome SaleLedger::judge(const Asking& asking, ReserveAnswer& answer, Instant n
     answer.retry_after = when(*terms_.opens_at) - now;
     return Outcome::sale_not_open;
   }
+  if (paused_) return Outcome::sale_paused;
   if (asking.customer != CustomerId{}) correct(customers_[asking.customer]);
   const Outcome outcome = judge_limits(asking, answer);
   return outcome == Outcome::done ? judge_stock(asking.command.quantity, answer, now) : outcome;
@@ -96,17 +98,14 @@ Outcome SaleLedger::judge(const Asking& asking, ReserveAnswer& answer, Instant n
 Outcome SaleLedger::judge_limits(const Asking& asking, ReserveAnswer& answer) const {
   static constexpr Customer nobody{};
   const Customer& customer = asking.customer == CustomerId{} ? nobody : customers_[asking.customer];
-  if (terms_.limit_per_customer) {
-    const Units left = std::max<Units>(*terms_.limit_per_customer - customer.units, 0);
-    if (asking.command.quantity > left) {
-      answer.left = left;
-      const bool alone = asking.command.quantity > *terms_.limit_per_customer;
-      if (!alone && customer.latest != 0) answer.ref = ref(customer.latest);
-      return Outcome::limit_exceeded;
-    }
+  if (const Units left = left_of_limit(customer); asking.command.quantity > left) {
+    answer.left = left;
+    const bool alone = asking.command.quantity > *terms_.limit_per_customer;
+    if (!alone && customer.latest != 0) answer.ref = ref(customer.latest);
+    return Outcome::limit_exceeded;
   }
   if (terms_.max_open && customer.open >= *terms_.max_open) {
-    answer.ref = ref(customer.latest);  // it is open: since the last one was accepted, open ones only became fewer
+    answer.ref = ref(latest_open(customer));
     return Outcome::already_open;
   }
   return Outcome::done;
@@ -122,7 +121,7 @@ Outcome SaleLedger::judge_stock(Units quantity, ReserveAnswer& answer, Instant n
   if (!terms_.queue && line_.empty() && available_ >= quantity) return Outcome::done;
   if (terms_.queue || terms_.standby == Standby::yes) return Outcome::waiting;
   answer.left = held_;
-  answer.retry_after = reservations_[next_to_expire()].expires_at - now;
+  answer.retry_after = next_hold().at - now;
   return Outcome::sold_out_holds_pending;
 }
 

@@ -31,14 +31,17 @@ SaleLedger::SaleLedger(const SaleRecord& record, Context& context)
       available_(record.available),
       held_(record.held),
       sold_(record.sold),
+      paused_(record.paused),
       closed_(record.closed),
       closed_at_(record.closed_at),
       sold_out_upto_(static_cast<ShortNumber>(record.sold_out_upto)),
       closed_upto_(static_cast<ShortNumber>(record.closed_upto)),
       last_tick_(static_cast<std::int64_t>(record.last_tick)),
       events_(record.events),
+      revision_(record.revision),
       stock_as_created_(record.stock_as_created),
       closes_at_as_created_(record.closes_at_as_created),
+      opening_as_created_(record.opening_as_created),
       reservations_(context.seed),
       customers_(context.seed),
       recount_(std::make_unique<Recount>(Recount{.last_number = record.last_number, .serving = record.serving})) {}
@@ -52,6 +55,7 @@ std::expected<std::unique_ptr<SaleLedger>, std::string> SaleLedger::rebuild(cons
   if (terms.stock < 0 || terms.stock > limits::stock) return wrong("its stock is out of range");
   if (terms.unit_price < 0 || terms.unit_price > limits::unit_price) return wrong("its unit price is out of range");
   if (terms.hold < Milliseconds{0} || terms.hold > limits::hold) return wrong("its hold is out of range");
+  if (terms.extend < Milliseconds{0} || terms.extend > limits::extend) return wrong("its extend is out of range");
   if (terms.queue && (terms.queue->admit_per_tick == 0 || terms.queue->tick < limits::tick_min ||
                       terms.queue->tick > limits::tick_max)) {
     return wrong("its queue terms are out of range");
@@ -98,6 +102,8 @@ std::optional<std::string> SaleLedger::restore(const ReservationRecord& record, 
   packed.state = record.state;
   packed.reason = record.reason;
   packed.refund = record.refund;
+  packed.extended = record.extended;
+  if (record.returned != 0) reservations_.set_returned(number, record.returned);
   reservations_.set_reference(number, record.reference);
   append_to_chain(customers_[id], number);  // `previous` is what `check_order` has found there
   if (!record.payment_id.empty() || !record.account_number.empty()) {
@@ -121,7 +127,13 @@ void SaleLedger::count_restored(ShortNumber number) {
   const ReservationState state = state_of(number);
   if (state == ReservationState::held) {
     recount_->held += record.quantity;
-    recount_->last_expiry = record.expires_at;
+    if (recount_->first_held == 0) recount_->first_held = number;
+    if (record.extended) {
+      exceptions_ += record.quantity;
+      extended_ends_.emplace(record.expires_at, number);
+    } else {
+      recount_->last_expiry = record.expires_at;
+    }
   }
   if (state == ReservationState::confirmed) recount_->sold += record.quantity;
   const bool open = state == ReservationState::queued || state == ReservationState::held;
@@ -137,9 +149,15 @@ std::optional<std::string> SaleLedger::check(const ReservationRecord& record) co
     return "its customer has no valid length";
   if (record.quantity < 1 || record.quantity > limits::quantity) return "its quantity is out of range";
   if (terms_.unit_price > limits::amount / record.quantity) return "its amount is out of range";
+  if (record.returned < 0 || record.returned > limits::quantity - record.quantity)
+    return "its units that were returned are out of range";
+  if (record.returned != 0 && record.state != confirmed && record.state != returned) {
+    return "units were returned that it never had";
+  }
   if (record.reference.size() > limits::reference_bytes) return "its reference is too long";
   if (state < static_cast<unsigned>(queued) || state > static_cast<unsigned>(returned)) return "its state is unknown";
-  if (static_cast<unsigned>(record.reason) > static_cast<unsigned>(Reason::sale_closed)) return "its reason is unknown";
+  if (static_cast<unsigned>(record.reason) > static_cast<unsigned>(Reason::payment_refused))
+    return "its reason is unknown";
   if (static_cast<unsigned>(record.refund) > static_cast<unsigned>(Refund::done)) return "its refund is unknown";
   if (record.position > value(record.ref.number)) return "its position is above its number";
   if (record.state == held && record.expires_at == Instant{}) return "it is held without an end";
@@ -149,6 +167,15 @@ std::optional<std::string> SaleLedger::check(const ReservationRecord& record) co
   }
   if (record.refund != Refund::none && record.state != paid_unfulfilled) return "a refund is due that cannot be";
   return std::nullopt;
+}
+
+/// Whether a reservation may be behind those who wait and wait no longer itself: it was cancelled, and perhaps paid
+/// after that, and then perhaps fulfilled.
+bool SaleLedger::may_have_left_the_line(const ReservationRecord& record) {
+  using enum ReservationState;
+  if (record.state == cancelled || record.state == paid_unfulfilled) return true;
+  const bool was_paid = !record.payment_id.empty() || !record.account_number.empty();
+  return was_paid && (record.state == confirmed || record.state == returned);
 }
 
 /// What can be seen beside the records before it.
@@ -164,8 +191,9 @@ std::optional<std::string> SaleLedger::check_order(const ReservationRecord& reco
     return "it is older than the number before it";
   const bool waits = record.state == queued && number > refused_upto();
   if (waits && number <= recount_->serving) return "it waits, but was passed over";
-  if (number > recount_->serving && !waits && record.state != cancelled) return "it was served out of turn";
-  if (record.state == held && record.expires_at < recount_->last_expiry) return "its hold ends before an earlier one";
+  if (number > recount_->serving && !waits && !may_have_left_the_line(record)) return "it was served out of turn";
+  if (record.state == held && !record.extended && record.expires_at < recount_->last_expiry)
+    return "its hold ends before an earlier one";
   return std::nullopt;
 }
 
@@ -186,8 +214,8 @@ std::optional<std::string> SaleLedger::finish_restore() {
                 [&](ShortNumber number) { return state_of(number) == ReservationState::queued; });
   if (!line_.empty() && closed_) return wrong("it is closed, but somebody waits");
   charging_ = line_.serving() + 1;
-  if (const ShortNumber first = next_to_expire()) {
-    charging_ = first;
+  if (counted->first_held != 0) {
+    charging_ = counted->first_held;
     if (terms_.payment == PaymentMode::automatic) want_charging();
   }
   // It may have been stored between two turns of what one command had brought about.

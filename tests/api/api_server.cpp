@@ -1,5 +1,7 @@
 #include "api/api_server.hpp"
 
+#include "engine/embedded/embedded_engine.hpp"
+
 #include <stdexcept>
 #include <utility>
 
@@ -8,6 +10,7 @@ namespace firstcome::api::testing {
 ChargeResult ObedientGateway::result(Mood mood, const std::string& key) {
   ChargeResult result;
   if (mood == Mood::decline) result.outcome = ChargeOutcome::declined;
+  if (mood == Mood::refuse) result.outcome = ChargeOutcome::refused;
   if (mood == Mood::be_unreachable) result.outcome = ChargeOutcome::unreachable;
   if (mood == Mood::charge) {
     result.outcome = ChargeOutcome::charged;
@@ -82,15 +85,24 @@ ServerThread::~ServerThread() {
   thread_.join();
 }
 
-ApiServer::ApiServer(Instant start) : now_(start.time_since_epoch().count()) { open(); }
+ApiServer::ApiServer(Instant start) : now_(start.time_since_epoch().count()) {
+  open_engine_ = [this] { return open_embedded(); };
+  open();
+}
 
-void ApiServer::open() {
+ApiServer::ApiServer(OpenEngine open_engine) : now_(0), open_engine_(std::move(open_engine)) { open(); }
+
+std::unique_ptr<engine::DrivenEngine> ApiServer::open_embedded() {
   engine::EmbeddedOptions options;
   options.data = folder_.path();
   options.clock = [this] { return now(); };
   auto opened = engine::EmbeddedEngine::open(std::move(options));
   if (!opened) throw std::runtime_error(opened.error().detail);
-  engine_ = std::move(*opened);
+  return std::move(*opened);
+}
+
+void ApiServer::open() {
+  engine_ = open_engine_();
   const auto borrow = [this](payment::IoExecutor) -> std::unique_ptr<Gateway> {
     struct Borrowed final : Gateway {
       explicit Borrowed(Gateway& gateway) : to(gateway) {}
@@ -114,6 +126,7 @@ void ApiServer::open() {
   });
   thread_ = std::make_unique<ServerThread>(net::HttpServerOptions{}, *api_, static_cast<net::Driven&>(*this), [this] {
     payments_->stop(std::chrono::steady_clock::now() + std::chrono::seconds{2}, [this] { engine_->turn(); });
+    engine_->stop();
   });
   server_ = &thread_->server();
   payments_->start();
@@ -132,7 +145,7 @@ void ApiServer::restart() {
 
 void ApiServer::advance(Milliseconds by) {
   now_ += by.count();
-  thread_->server().wake();
+  wake();
 }
 
 std::optional<std::chrono::steady_clock::time_point> ScriptedEngine::turn() noexcept {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "api/api.hpp"
-#include "engine/embedded/embedded_engine.hpp"
+#include "engine/driven_engine.hpp"
 #include "net/http_server.hpp"
 #include "payment/payment_service.hpp"
 #include "support/blocking_client.hpp"
@@ -28,7 +28,7 @@ namespace firstcome::api::testing {
 /// Charges as told. Thread-safe.
 class ObedientGateway final : public Gateway {
  public:
-  enum class Mood : std::uint8_t { charge, decline, be_unreachable, keep_waiting };
+  enum class Mood : std::uint8_t { charge, decline, refuse, be_unreachable, keep_waiting };
 
   void charge(ChargeRequest request, std::move_only_function<void(ChargeResult)> done) override;
   void refund(std::string key, std::move_only_function<void(RefundOutcome)> done) override;
@@ -75,8 +75,12 @@ class ServerThread {
 /// The real thing.
 class ApiServer final : private net::Driven {
  public:
-  /// `start`: what the clock shows. `body_bytes`: the server's limit.
+  using OpenEngine = std::function<std::unique_ptr<engine::DrivenEngine>()>;
+
+  /// `start`: what the clock shows.
   explicit ApiServer(Instant start = Instant{std::chrono::sys_days{std::chrono::year{2026} / 11 / 27}});
+  /// Over another engine, which is opened at each start and has a clock of its own.
+  explicit ApiServer(OpenEngine open_engine);
   ~ApiServer();
 
   std::uint16_t port() { return thread_->server().port(); }
@@ -87,15 +91,19 @@ class ApiServer final : private net::Driven {
   void restart();
   /// Moves the clock. What is due is done before the next request is.
   void advance(Milliseconds by);
+  /// Lets the engine look whether something is due.
+  void wake() { thread_->server().wake(); }
 
  private:
+  std::unique_ptr<engine::DrivenEngine> open_embedded();
   void open();
   std::optional<std::chrono::steady_clock::time_point> turn() noexcept override { return engine_->turn(); }
 
   firstcome::testing::TemporaryFolder folder_;
   std::atomic<std::int64_t> now_;
   ObedientGateway gateway_;
-  std::unique_ptr<engine::EmbeddedEngine> engine_;
+  OpenEngine open_engine_;
+  std::unique_ptr<engine::DrivenEngine> engine_;
   std::unique_ptr<payment::PaymentService> payments_;
   std::unique_ptr<Api> api_;
   std::atomic<net::HttpServer*> server_ = nullptr;

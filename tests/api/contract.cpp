@@ -98,10 +98,12 @@ std::string mismatch(const json::value& value, YAML::Node schema, const std::str
 /// The fields that only some answers may have.
 std::string undocumented_field(const YAML::Node& response, const Reply& reply) {
   const YAML::Node headers = response["headers"];
-  for (const char* name : {"Location", "Retry-After", "Idempotent-Replayed"}) {
+  for (const char* name : {"Location", "Retry-After", "Idempotent-Replayed", "ETag"}) {
     if (!reply.field(lower(name)).empty() && !(headers && headers[name])) return std::string("an undocumented ") + name;
   }
-  if (headers && headers["Location"] && reply.field("location").empty()) return "no Location";
+  for (const char* name : {"Location", "ETag"}) {
+    if (headers && headers[name] && reply.field(lower(name)).empty()) return std::string("no ") + name;
+  }
   return "";
 }
 

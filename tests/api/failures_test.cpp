@@ -95,6 +95,7 @@ TEST(Problems, EveryRowIsNamedAfterItsCodeOnce) {
     EXPECT_GE(row.status, 400U);
     EXPECT_FALSE(row.title.empty());
     EXPECT_EQ(row.retry_after_seconds > 0, row.status == 503 || row.status == 429 || row.code == Code::sale_not_open ||
+                                               row.code == Code::sale_paused ||
                                                row.code == Code::sold_out_holds_pending || row.code == Code::busy ||
                                                row.code == Code::locked || row.code == Code::request_in_progress ||
                                                row.code == Code::payment_in_progress)

@@ -41,11 +41,11 @@ class Contract : public ApiTest {
 
   /// Asks, with `id` for what stands in braces.
   Reply ask(const std::string& method, const std::string& pattern, const std::string& id, std::string_view body = "",
-            const std::string& query = "") {
+            const std::string& query = "", const std::vector<std::string>& fields = {}) {
     std::string target = pattern;
     if (const std::size_t brace = target.find('{'); brace != target.npos)
       target.replace(brace, target.find('}') - brace + 1, id);
-    Reply reply = client.ask(method, target + query, body);
+    Reply reply = client.ask(method, target + query, body, fields);
     check(method, pattern, reply);
     return reply;
   }
@@ -108,8 +108,8 @@ TEST_F(Contract, AnswersAsItSays) {
   const std::string sales = "/v1/sales";
   const std::string one_sale = "/v1/sales/{id}";
   const std::string queue = "/v1/sales/{id}/reservations";
-  ask("POST", sales, "", R"({"id":"s","stock":2,"unit_price":3,"kind":"ticket"})");
-  ask("POST", sales, "", R"({"id":"s","stock":2,"unit_price":3,"kind":"ticket"})");
+  ask("POST", sales, "", R"({"id":"s","stock":2,"unit_price":3,"kind":"ticket","extend_ms":1000})");
+  ask("POST", sales, "", R"({"id":"s","stock":2,"unit_price":3,"kind":"ticket","extend_ms":1000})");
   ask("POST", sales, "", R"({"id":"s","stock":3})");
   ask("POST", sales, "", "{");
   ask("POST", sales, "", "{}");
@@ -138,12 +138,22 @@ TEST_F(Contract, AnswersAsItSays) {
     ask("POST", path + what, waiting, R"({"x":1})");
     ask("POST", path + what, what == "/cancel" ? "nobody" : waiting, good);
   }
+  for (const auto& [what, good] : {std::pair{"/extend", R"({"ms":1})"}, std::pair{"/transfer", R"({"customer":"z"})"},
+                                   std::pair{"/fulfil", "{}"}}) {
+    ask("POST", path + what, "nobody", good);
+    ask("POST", path + what, waiting, "{");
+    ask("POST", path + what, waiting, R"({"x":1})");
+    ask("POST", path + what, waiting, good);
+  }
+  ask("POST", path + "/extend", held, R"({"ms":1})");
+  ask("POST", path + "/transfer", held, R"({"customer":"a2"})");
   server.gateway().set(ObedientGateway::Mood::be_unreachable);
   ask("POST", path + "/payment", held);
   server.gateway().set(ObedientGateway::Mood::charge);
   ask("POST", path + "/payment", held);
   ask("GET", path, held);
   ask("POST", path + "/cancel", held);
+  ask("POST", path + "/fulfil", held);
   ask("POST", path + "/return", held);
   server.gateway().set(ObedientGateway::Mood::decline);
   EXPECT_EQ(ask("POST", path + "/payment", waiting).code(), "payment-failed");
@@ -159,6 +169,7 @@ TEST_F(Contract, AnswersAsItSays) {
   ask("POST", path + "/cancel", late);
   ask("PATCH", one_sale, "s", R"({"stock":0})");
   ask("PATCH", one_sale, "s", R"({"stock":1})");
+  ask("PATCH", one_sale, "s", R"({"stock_by":1})", "", {"If-Match: \"of-another\""});
   ask("PATCH", one_sale, "s", "{");
   ask("PATCH", one_sale, "nobody", "{}");
   ask("DELETE", one_sale, "s");

@@ -104,6 +104,10 @@ RandomRequest RequestMaker::next() {
     if (chance(0.1)) key = repeated("k", 255 + below(2));
     request.fields.push_back("Idempotency-Key: " + key);
   }
+  if (operation.method == "patch" && chance(0.3)) {
+    const std::array<std::string, 5> tags{tag_, tag_, "*", "W/" + tag_, "x, \"y\" ,"};
+    request.fields.push_back("If-Match: " + one_of(tags));
+  }
   return request;
 }
 

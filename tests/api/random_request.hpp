@@ -29,6 +29,8 @@ class RequestMaker {
   RandomRequest next();
   /// Adds the id of a reservation that was made. A few hundred of the last ones are used.
   void learn(const std::string& reservation);
+  /// The tag that was last seen of a sale.
+  void learn_tag(const std::string& tag) { tag_ = tag; }
 
   bool chance(double share) { return std::uniform_real_distribution<>(0, 1)(random_) < share; }
   std::size_t below(std::size_t count) { return std::uniform_int_distribution<std::size_t>(0, count - 1)(random_); }
@@ -55,6 +57,7 @@ class RequestMaker {
   std::mt19937_64 random_;
   std::vector<Operation> operations_;
   std::deque<std::string> reservations_;
+  std::string tag_ = "\"0\"";
 };
 
 /// The names of sales and of locks that requests use over and over.

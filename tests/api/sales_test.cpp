@@ -11,11 +11,12 @@ class Sales : public ApiTest {};
 TEST_F(Sales, CreatedWithTheDefaultsOfAProduct) {
   const Reply created = create("plain", 10);
   EXPECT_EQ(created.field("location"), "/v1/sales/plain");
-  EXPECT_EQ(created.text,
-            R"({"id":"plain","name":"plain","kind":"product","stock":10,"unit_price":0,"currency":"KRW",)"
-            R"("limit_per_customer":null,"max_open":null,"hold_ms":60000,"opens_at":null,"closes_at":null,)"
-            R"("queue":null,"standby":false,"payment":"client","state":"open","available":10,"held":0,"sold":0,)"
-            R"("queued":0,"serving":0,"engine":"embedded"})");
+  EXPECT_EQ(
+      created.text,
+      R"({"id":"plain","name":"plain","kind":"product","stock":10,"unit_price":0,"currency":"KRW",)"
+      R"("limit_per_customer":null,"max_open":null,"hold_ms":60000,"opens_at":null,"closes_at":null,)"
+      R"("queue":null,"standby":false,"payment":"client","extend_ms":0,"state":"open","available":10,"held":0,"sold":0,)"
+      R"("queued":0,"serving":0,"engine":"embedded"})");
   EXPECT_EQ(sale("plain").text, created.text);
 }
 
@@ -38,7 +39,8 @@ TEST_F(Sales, EveryMemberComesBackAsItWasSaid) {
       "full", 7,
       R"("name":"Größe \"42\"","kind":"ticket","unit_price":1000000000000,"currency":"EUR","limit_per_customer":3,)"
       R"("max_open":2,"hold_ms":604800000,"opens_at":"2027-01-01T09:00:00+09:00","closes_at":"2027-01-02T00:00:00Z",)"
-      R"("queue":{"admit_per_tick":5,"tick_ms":10},"payment":"auto")");
+      R"("queue":{"admit_per_tick":5,"tick_ms":10},"payment":"auto","extend_ms":86400000)");
+  EXPECT_EQ(created.integer("extend_ms"), 86'400'000);
   EXPECT_EQ(created.string("name"), "Größe \"42\"");
   EXPECT_EQ(created.string("opens_at"), "2027-01-01T00:00:00.000Z");
   EXPECT_EQ(created.string("closes_at"), "2027-01-02T00:00:00.000Z");
@@ -126,7 +128,7 @@ TEST_F(Sales, TheEndIsMovedWhileTheSaleIsNotClosed) {
 
 TEST_F(Sales, PatchRefusesWhatCannotBeChanged) {
   create("s", 1);
-  for (const char* body : {R"({"name":"x"})", R"({"hold_ms":1})", R"({"typo":1})", R"({"state":"open"})",
+  for (const char* body : {R"({"name":"x"})", R"({"hold_ms":1})", R"({"typo":1})", R"({"state":"scheduled"})",
                            R"({"stock":-1})", R"({"stock":null})", R"({"closes_at":5})"}) {
     const Reply reply = patch("s", body);
     expect_problem(reply, 422, "invalid-field");
@@ -205,6 +207,122 @@ TEST_F(Sales, AuditRecountsWhatIsStored) {
   const Reply wrong = client.get("/v1/sales/s/audit?deep=yes");
   expect_problem(wrong, 422, "invalid-field");
   EXPECT_EQ(wrong.string("field"), "deep");
+}
+
+TEST_F(Sales, StockIsChangedBySomeUnits) {
+  create("s", 2);
+  reserved("s", "a");
+  reserved("s", "b");
+  EXPECT_EQ(patch("s", R"({"stock_by":3})").integer("stock"), 5);
+  EXPECT_EQ(patch("s", R"({"stock_by":-3})").integer("stock"), 2);
+  const Reply in_use = patch("s", R"({"stock_by":-1})");
+  expect_problem(in_use, 409, "stock-in-use");
+  EXPECT_EQ(in_use.integer("in_use"), 2);
+  EXPECT_EQ(patch("s", R"({"stock":0})").integer("in_use"), 2);
+  const Reply both = patch("s", R"({"stock":5,"stock_by":1})");
+  expect_problem(both, 422, "invalid-field");
+  EXPECT_EQ(both.string("field"), "stock_by");
+  const Reply above = patch("s", R"({"stock_by":999999999})");
+  expect_problem(above, 422, "invalid-field");
+  EXPECT_EQ(above.string("field"), "stock_by");
+  EXPECT_EQ(patch("s", R"({"stock_by":999999998})").integer("stock"), 1'000'000'000);
+}
+
+TEST_F(Sales, APausedSaleTakesNobodyServesNobodyAndKeepsEveryPlace) {
+  create("s", 1, R"("standby":true)");
+  const std::string held = reserved("s", "a");
+  const std::string waiting = reserved("s", "b");
+  EXPECT_EQ(patch("s", R"({"state":"paused"})").state(), "paused");
+  const Reply refused = reserve("s", "c");
+  expect_problem(refused, 409, "sale-paused");
+  EXPECT_EQ(refused.field("retry-after"), "5");
+  EXPECT_EQ(patch("s", R"({"stock":2})").integer("available"), 1);
+  EXPECT_EQ(reservation(waiting).state(), "queued");
+  EXPECT_EQ(act(held, "confirm", R"({"payment_id":"p"})").state(), "confirmed");
+  EXPECT_EQ(patch("s", R"({"stock":1})").state(), "paused");
+  EXPECT_EQ(reservation(waiting).state(), "queued") << "nothing is left, and its place is kept";
+  patch("s", R"({"stock":2})");
+  EXPECT_EQ(patch("s", R"({"state":"open"})").state(), "open");
+  EXPECT_EQ(reservation(waiting).state(), "held");
+}
+
+TEST_F(Sales, AReplayIsAnsweredWhileTheSaleIsPaused) {
+  create("s", 1);
+  const Reply first = reserve("s", "a", 1, {key("k")});
+  patch("s", R"({"state":"paused"})");
+  EXPECT_EQ(reserve("s", "a", 1, {key("k")}).text, first.text);
+}
+
+TEST_F(Sales, AClosedSaleIsNeitherPausedNorOpened) {
+  create("s", 1);
+  patch("s", R"({"state":"paused"})");
+  EXPECT_EQ(patch("s", R"({"state":"closed"})").state(), "closed");
+  expect_problem(patch("s", R"({"state":"open"})"), 410, "sale-closed");
+  expect_problem(patch("s", R"({"state":"paused"})"), 410, "sale-closed");
+  EXPECT_EQ(patch("s", R"({"state":"closed"})").status, 200U);
+}
+
+TEST_F(Sales, OpeningAndLimitsAreChangedUntilTheSaleOpens) {
+  create("s", 5, R"("opens_at":"2026-11-27T01:00:00.000Z","limit_per_customer":1)");
+  const Reply changed = patch("s", R"({"opens_at":"2026-11-27T00:01:00.000Z","limit_per_customer":2,"max_open":1})");
+  EXPECT_EQ(changed.string("opens_at"), "2026-11-27T00:01:00.000Z");
+  EXPECT_EQ(changed.integer("limit_per_customer"), 2);
+  EXPECT_EQ(changed.integer("max_open"), 1);
+  const Reply before = patch("s", R"({"closes_at":"2026-11-27T00:01:00.000Z"})");
+  expect_problem(before, 422, "invalid-field");
+  EXPECT_EQ(before.string("field"), "closes_at");
+  server.advance(60s);
+  expect_problem(reserve("s", "a", 3), 409, "limit-exceeded");
+  reserved("s", "a", 1);
+  expect_problem(reserve("s", "a", 1), 409, "already-open");
+  for (const char* member : {"opens_at", "limit_per_customer", "max_open"}) {
+    const Reply late = patch("s", std::string(R"({")") + member + R"(":null})");
+    expect_problem(late, 422, "invalid-field");
+    EXPECT_EQ(late.string("field"), member);
+  }
+  EXPECT_EQ(client
+                .post("/v1/sales", R"({"id":"s","stock":5,"opens_at":"2026-11-27T01:00:00.000Z",)"
+                                   R"("limit_per_customer":1})")
+                .status,
+            200U)
+      << "compared with the terms as created";
+}
+
+TEST_F(Sales, ASaleOpensAtOnceWhereItsOpeningIsTakenAway) {
+  create("s", 1, R"("opens_at":"2026-11-27T01:00:00.000Z")");
+  expect_problem(reserve("s", "a"), 409, "sale-not-open");
+  EXPECT_EQ(patch("s", R"({"opens_at":null})").state(), "open");
+  reserved("s", "a");
+}
+
+TEST_F(Sales, ATagNamesTheTermsAndNotTheCounters) {
+  const Reply created = create("s", 5);
+  const std::string tag = created.field("etag");
+  ASSERT_FALSE(tag.empty());
+  reserved("s", "a");
+  EXPECT_EQ(sale("s").field("etag"), tag);
+  const std::string next = patch("s", R"({"stock":6})").field("etag");
+  EXPECT_NE(next, tag);
+  EXPECT_EQ(sale("s").field("etag"), next);
+  patch("s", R"({"stock":5})");
+  EXPECT_NE(sale("s").field("etag"), tag) << "the same terms again are another revision";
+  create("t", 5);
+  EXPECT_NE(sale("t").field("etag"), tag);
+}
+
+TEST_F(Sales, AChangeForOtherTermsIsRefused) {
+  const std::string tag = create("s", 5).field("etag");
+  const auto patch_if = [&](const std::string& if_match, const char* body) {
+    return client.ask("PATCH", "/v1/sales/s", body, {"If-Match: " + if_match});
+  };
+  const Reply first = patch_if(tag, R"({"stock_by":1})");
+  EXPECT_EQ(first.integer("stock"), 6);
+  expect_problem(patch_if(tag, R"({"stock_by":1})"), 412, "sale-changed");
+  EXPECT_EQ(sale("s").integer("stock"), 6);
+  expect_problem(patch_if("W/" + first.field("etag"), R"({"stock_by":1})"), 412, "sale-changed");
+  EXPECT_EQ(patch_if(tag + ", " + first.field("etag"), R"({"stock_by":1})").integer("stock"), 7);
+  EXPECT_EQ(patch_if("*", R"({"stock_by":1})").integer("stock"), 8);
+  expect_problem(client.ask("PATCH", "/v1/sales/nobody", "{}", {"If-Match: " + tag}), 404, "sale-not-found");
 }
 
 }  // namespace

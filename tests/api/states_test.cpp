@@ -35,6 +35,13 @@ class States : public ApiTest {
     expect_problem(act(id, "payment"), 402, "payment-failed");
     return id;
   }
+  std::string declined_elsewhere() {
+    create("d", 1);
+    const std::string id = reserved("d", "c");
+    server.gateway().set(Mood::decline);
+    expect_problem(act(id, "payment"), 402, "payment-failed");
+    return id;
+  }
   std::string expired() {
     const std::string id = held();
     server.advance(60s);
@@ -96,7 +103,6 @@ TEST_F(States, ADeclinedPaymentGivesTheUnitsBackAndIsToldAgain) {
   EXPECT_EQ(reservation(id).state(), "cancelled");
   EXPECT_EQ(reservation(id).string("reason"), "payment-failed");
   expect_problem(act(id, "payment"), 402, "payment-failed");
-  expect_problem(confirm(id), 409, "not-held");
   EXPECT_EQ(act(id, "cancel").status, 200U);
   expect_problem(act(id, "return"), 409, "not-confirmed");
   EXPECT_EQ(server.gateway().charges().size(), 1U);
@@ -158,12 +164,34 @@ TEST_F(States, ConfirmedStaysAsItIsUntilItIsReturned) {
   EXPECT_EQ(sale("h").integer("available"), 1);
 }
 
-TEST_F(States, CancelledByTheCustomerIsFinal) {
+TEST_F(States, CancelledByTheCustomerIsNotPaidAgain) {
   const std::string id = cancelled();
   expect_problem(act(id, "payment"), 409, "not-held");
-  expect_problem(confirm(id), 409, "not-held");
   EXPECT_EQ(act(id, "cancel").status, 200U);
   expect_problem(act(id, "return"), 409, "not-confirmed");
+}
+
+TEST_F(States, CancelledMayBeConfirmedWhereTheUnitIsStillThere) {
+  for (const std::string& id : {cancelled(), declined_elsewhere()}) {
+    const Reply late = confirm(id, "shop-1");
+    EXPECT_EQ(late.status, 200U) << late.text;
+    EXPECT_EQ(late.state(), "confirmed");
+    EXPECT_TRUE(late.null("reason"));
+    EXPECT_EQ(late.body.at("payment").at("id").as_string(), "shop-1");
+  }
+}
+
+TEST_F(States, CancelledAndPaidWhenTheUnitIsSoldKeepsItsPaymentAndARefundIsDue) {
+  const std::string id = cancelled();
+  reserved("h", "another");
+  expect_problem(confirm(id, "shop-1"), 409, "paid-unfulfilled");
+  const Reply now = reservation(id);
+  EXPECT_EQ(now.state(), "paid_unfulfilled");
+  EXPECT_TRUE(now.null("reason"));
+  EXPECT_EQ(now.body.at("payment").at("id").as_string(), "shop-1");
+  const std::string feed = client.get("/v1/events").text;
+  EXPECT_NE(feed.find("reservation-paid-unfulfilled"), std::string::npos);
+  EXPECT_NE(feed.find("refund-due"), std::string::npos);
 }
 
 TEST_F(States, ExpiredMayBeConfirmedWhereTheUnitIsStillThere) {
@@ -186,7 +214,7 @@ TEST_F(States, RefusedIsFinal) {
   expect_problem(act(id, "return"), 409, "not-confirmed");
 }
 
-TEST_F(States, PaidUnfulfilledIsFinal) {
+TEST_F(States, PaidUnfulfilledStaysUntilItIsFulfilled) {
   const std::string id = paid_unfulfilled();
   expect_problem(act(id, "payment"), 409, "paid-unfulfilled");
   expect_problem(confirm(id), 409, "paid-unfulfilled");
@@ -215,7 +243,8 @@ TEST_F(States, AnAutomaticSaleIsNotPaidByClients) {
 TEST_F(States, EveryActionOnNobodysReservationIsNotFound) {
   std::string id = held();
   id[37] = id[37] == 'A' ? 'Q' : 'A';
-  for (const char* what : {"payment", "cancel", "return"}) expect_problem(act(id, what), 404, "reservation-not-found");
+  for (const char* what : {"payment", "cancel", "return", "fulfil"})
+    expect_problem(act(id, what), 404, "reservation-not-found");
   expect_problem(confirm(id), 404, "reservation-not-found");
   expect_problem(reservation(id), 404, "reservation-not-found");
   expect_problem(reservation("nonsense"), 404, "reservation-not-found");

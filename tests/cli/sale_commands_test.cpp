@@ -61,6 +61,10 @@ TEST_F(SaleCommands, CreateShowRestockCloseDelete) {
   EXPECT_EQ(shown.code, 0);
   EXPECT_NE(shown.output.find("name                 T-shirt\n"), std::string::npos) << shown.output;
   EXPECT_EQ(integer_of(parse_json(run({"restock", "tee", "9", "--json"}).output), "available"), 9);
+  EXPECT_EQ(integer_of(parse_json(run({"restock", "tee", "--by", "-2", "--json"}).output), "available"), 7);
+  EXPECT_EQ(run({"restock", "tee"}).code, 64) << "how many?";
+  EXPECT_EQ(text_of(parse_json(run({"pause", "tee", "--json"}).output), "state"), "paused");
+  EXPECT_EQ(text_of(parse_json(run({"resume", "tee", "--json"}).output), "state"), "open");
 
   const Ran active = run({"delete", "tee"});
   EXPECT_EQ(active.code, 1);

@@ -66,6 +66,14 @@ TEST(Auditor, SeesAHoldThatBeganBeforeAnEarlierNumbers) {
   EXPECT_FALSE(rows.audit().ok);
 }
 
+TEST(Auditor, LetsAHoldThatWasExtendedEndBehindLaterOnes) {
+  Rows rows;
+  rows.reservations[0].expires_at += 1h;
+  EXPECT_FALSE(rows.audit().ok);
+  rows.reservations[0].extended = true;
+  EXPECT_TRUE(rows.audit().ok);
+}
+
 TEST(Auditor, SeesUnitsThatWereGrantedAboveTheLastThatWasServed) {
   Rows rows;
   rows.sale.serving = 2;
@@ -82,6 +90,21 @@ TEST(Auditor, LetsThoseWhoLeftTheLineBeAboveTheLastThatWasServed) {
   rows.reservations[2].state = cancelled;
   rows.reservations[2].expires_at = {};
   EXPECT_TRUE(rows.audit().ok);
+}
+
+TEST(Auditor, LetsOneWhoLeftTheLineAndPaidBeAboveTheLastThatWasServed) {
+  for (const ReservationState state : {paid_unfulfilled, confirmed, returned}) {
+    Rows rows;
+    rows.sale.serving = 2;
+    rows.sale.held = 2;
+    rows.sale.sold = state == confirmed ? 1 : 0;
+    rows.sale.available = 8 - rows.sale.sold;
+    rows.reservations[2].state = state;
+    rows.reservations[2].expires_at = {};
+    EXPECT_FALSE(rows.audit().ok) << "nobody paid";
+    rows.reservations[2].payment_id = "paid elsewhere";
+    EXPECT_TRUE(rows.audit().ok);
+  }
 }
 
 }  // namespace

@@ -188,7 +188,7 @@ TYPED_TEST_P(EngineContract, ForgetsADeletedSaleAndNeverGivesItsHandleAgain) {
   this->ask(Cancel{ref});
   PatchSale close;
   close.sale = "s";
-  close.close = PatchSale::Close::now;
+  close.state = PatchSale::State::closed;
   this->ask(close);
   EXPECT_EQ(this->ask(DeleteSale{"s"}).outcome, Outcome::done);
   EXPECT_EQ(this->ask(GetSale{"s"}).outcome, Outcome::sale_not_found);

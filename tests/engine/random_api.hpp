@@ -28,21 +28,22 @@ inline std::int64_t ms(const std::optional<Instant>& instant) { return instant ?
 
 inline std::string text_of(const SaleView& view) {
   const SaleTerms& terms = view.terms;
-  return fmt::format("sale {} {} '{}' {} {} {} {} {} {} {}..{} queue {}x{} | {} {} {} {} {} {} {}\n", terms.id,
+  return fmt::format("sale {} {} '{}' {} {} {} {} {} {}+{} {}..{} queue {}x{} | {} {} {} {} {} {} {} {} {}\n", terms.id,
                      value(view.handle), terms.name, static_cast<int>(terms.kind), terms.stock, terms.unit_price,
                      terms.limit_per_customer.value_or(-1), terms.max_open.value_or(0), terms.hold.count(),
-                     ms(terms.opens_at), ms(terms.closes_at), terms.queue ? terms.queue->admit_per_tick : 0,
-                     terms.queue ? terms.queue->tick.count() : 0, static_cast<int>(terms.payment),
-                     static_cast<int>(view.state), view.available, view.held, view.sold, view.queued,
-                     value(view.serving));
+                     terms.extend.count(), ms(terms.opens_at), ms(terms.closes_at),
+                     terms.queue ? terms.queue->admit_per_tick : 0, terms.queue ? terms.queue->tick.count() : 0,
+                     static_cast<int>(terms.payment), static_cast<int>(terms.standby), static_cast<int>(view.state),
+                     view.available, view.held, view.sold, view.queued, value(view.serving), view.revision);
 }
 
 inline std::string text_of(const ReservationView& view) {
   const Payment payment = view.payment.value_or(Payment{});
-  return fmt::format("  {} '{}' {} '{}' {} {} {} {} {} {} '{}' '{}' {}\n", value(view.ref.number), view.customer,
+  return fmt::format("  {} '{}' {} '{}' {} {} {}/{} {} {} {} '{}' '{}' {}\n", value(view.ref.number), view.customer,
                      view.quantity, view.reference, static_cast<int>(view.state), static_cast<int>(view.reason),
-                     view.amount, ms(view.created_at), ms(view.expires_at), view.expires_in.value_or(-1ms).count(),
-                     payment.id, payment.account_number, view.position.value_or(0));
+                     view.amount, view.charged, ms(view.created_at), ms(view.expires_at),
+                     view.expires_in.value_or(-1ms).count(), payment.id, payment.account_number,
+                     view.position.value_or(0));
 }
 
 /// `Subject` is an engine with a clock of its own and what its restart is: `ask`, `now`, `advance`, `reopen`;
@@ -103,6 +104,7 @@ class RandomApi {
                                one_of<Milliseconds>({limits::tick_min, 1s, limits::tick_max})};
     }
     terms.standby = terms.queue || chance(50) ? Standby::yes : Standby::no;
+    terms.extend = one_of<Milliseconds>({0ms, 1ms, 1min, limits::extend});
     if (terms.hold != 0ms && chance(30)) terms.payment = PaymentMode::automatic;
     return terms;
   }
@@ -110,7 +112,7 @@ class RandomApi {
   void one_command() {
     if (sales_.empty() || chance(8)) return create();
     if (chance(45)) return reserve();
-    switch (below(11)) {
+    switch (below(16)) {
       case 0:
         return patch();
       case 1:
@@ -125,14 +127,22 @@ class RandomApi {
       case 5:
       case 6:
         return ask(FinishPayment{ref(),
-                                 one_of({Charge::charged, Charge::declined, Charge::unreachable}),
+                                 one_of({Charge::charged, Charge::declined, Charge::refused, Charge::unreachable}),
                                  {text({1, limits::payment_id_bytes}), text({0, 10, 4'096})}});
       case 7:
         return ask(Confirm{ref(), text({1, limits::payment_id_bytes})});
       case 8:
         return ask(Cancel{ref()});
       case 9:
-        return ask(Return{ref()});
+      case 10:
+        return ask(Return{ref(), one_of<std::optional<Units>>({std::nullopt, 1, 2, limits::quantity})});
+      case 11:
+        return ask(Extend{ref(), one_of<Milliseconds>({1ms, 1s, 1min, limits::extend})});
+      case 12:
+      case 13:
+        return ask(Transfer{ref(), customer()});
+      case 14:
+        return ask(Fulfil{ref()});
       default:
         return ask(FinishRefund{ref()});
     }
@@ -148,6 +158,8 @@ class RandomApi {
     return refs_[chance(70) ? refs_.size() - 1 - below(std::min<std::size_t>(refs_.size(), 6)) : below(refs_.size())];
   }
 
+  std::string customer() { return chance(20) ? text({1, limits::customer_bytes}) : "c" + std::to_string(below(4)); }
+
   void create() {
     SaleTerms made = terms();
     if (std::ranges::find(sales_, made.id) == sales_.end()) sales_.push_back(made.id);
@@ -161,10 +173,10 @@ class RandomApi {
     const Money price = std::max<Money>(found->sale.terms.unit_price, 1);
     // As at the border: what could not be written as an amount is refused there.
     const Units most = std::min<Units>(limits::quantity, limits::amount / price);
-    const std::string customer = chance(20) ? text({1, limits::customer_bytes}) : "c" + std::to_string(below(4));
+    const std::string name = customer();
     const std::string reference = text({0, 0, 1, limits::reference_bytes});
-    Reserve command{sale, customer, std::min(one_of<Units>({1, 1, 1, 2, 5, limits::quantity}), most), reference, {}};
-    if (chance(40)) command.key = {below(6) + 1, std::hash<std::string>{}(customer)};
+    Reserve command{sale, name, std::min(one_of<Units>({1, 1, 1, 2, 5, limits::quantity}), most), reference, {}};
+    if (chance(40)) command.key = {below(6) + 1, std::hash<std::string>{}(name)};
     const auto answer = subject_.ask(command);
     ASSERT_TRUE(answer);
     if (answer->outcome == Outcome::done || answer->outcome == Outcome::waiting) refs_.push_back(answer->ref);
@@ -173,9 +185,18 @@ class RandomApi {
   void patch() {
     PatchSale command;
     command.sale = one_of_sales();
-    if (chance(60)) command.stock = one_of<Units>({0, 1, 5, 1'000, limits::stock});
-    if (chance(30)) command.closes_at = instant();
-    if (chance(5)) command.close = PatchSale::Close::now;
+    using enum PatchSale::State;
+    if (chance(50)) {
+      command.stock = one_of<Units>({0, 1, 5, 1'000, limits::stock});
+    } else if (chance(50)) {
+      command.stock_by = one_of<Units>({-limits::stock, -1, 0, 1, 5, limits::stock});
+    }
+    if (chance(20)) command.closes_at = instant();
+    if (chance(10)) command.opens_at = instant();
+    if (chance(10)) command.limit_per_customer = one_of<std::optional<Units>>({std::nullopt, 1, 3, limits::stock});
+    if (chance(10)) command.max_open = one_of<std::optional<std::uint32_t>>({std::nullopt, 1, UINT32_MAX});
+    command.state = chance(5) ? closed : one_of({as_it_is, as_it_is, as_it_is, open, open, paused});
+    if (chance(10)) command.if_revision = below(5);
     ask(command);
   }
 
@@ -206,11 +227,21 @@ class RandomApi {
       shown += text_of(sale);
       const ReservationsAnswer list = subject_.ask(ListReservations{sale.terms.id, {}, {}, 1'000}).value();
       for (const ReservationView& view : list.items) shown += text_of(view);
+      const std::string one = "c" + std::to_string(below(4));
+      const ReservationsAnswer of_one = subject_.ask(ListReservations{sale.terms.id, one, {}, 1'000}).value();
+      EXPECT_EQ(numbers_of(of_one, one), numbers_of(list, one)) << sale.terms.id << " of " << one;
       const AuditAnswer audit = subject_.ask(AuditSale{sale.terms.id}).value();
       EXPECT_TRUE(audit.ok) << sale.terms.id << ": " << (audit.mismatches.empty() ? "" : audit.mismatches.front());
     }
     if constexpr (Subject::has_locks) shown += locks();
     return shown + fmt::format("{} events\n", subject_.ask(FindUndelivered{}).value().events);
+  }
+
+  static std::vector<std::uint64_t> numbers_of(const ReservationsAnswer& list, const std::string& customer) {
+    std::vector<std::uint64_t> numbers;
+    for (const ReservationView& view : list.items)
+      if (view.customer == customer) numbers.push_back(value(view.ref.number));
+    return numbers;
   }
 
   std::string locks() {

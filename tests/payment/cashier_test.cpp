@@ -155,7 +155,7 @@ TEST(Cashier, HandsOnWhyThereIsNothingToPay) {
   const ReservationRef expired = house.reserve("bob").ref;
   house.engine.ask(Cancel{cancelled});
   EXPECT_EQ(house.outcome_of_paying(cancelled), Outcome::not_held);
-  house.engine.advance(61s);
+  house.engine.advance(71s);
   EXPECT_EQ(house.outcome_of_paying(expired), Outcome::hold_expired);
   EXPECT_EQ(house.outcome_of_paying({expired.sale, Number{77}}), Outcome::reservation_not_found);
   EXPECT_EQ(house.gateway.requests(), 0U);
@@ -189,7 +189,7 @@ class LateCharge : public ::testing::Test {
     ref = house.reserve("ann").ref;
     paying = house.pay(ref);
     EXPECT_TRUE(house.gateway.wait_for_requests(1));
-    house.engine.advance(61s);
+    house.engine.advance(71s);
   }
 
   PaymentHouse house;

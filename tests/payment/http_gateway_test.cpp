@@ -89,6 +89,11 @@ TEST_F(HttpGatewayTest, IsDeclinedBy402) {
   EXPECT_EQ(Caller(provider.port()).charge("k1").outcome, ChargeOutcome::declined);
 }
 
+TEST_F(HttpGatewayTest, IsToldWhetherAChargeWasTriedBeforeItWasDeclined) {
+  provider.behave(Behaviour::refuse);
+  EXPECT_EQ(Caller(provider.port()).charge("k1").outcome, ChargeOutcome::refused);
+}
+
 TEST_F(HttpGatewayTest, DoesNotKnowWhatBecameOfARequestWithoutAGoodAnswer) {
   for (const Behaviour behaviour : {Behaviour::closing, Behaviour::garbage, Behaviour::error, Behaviour::silent}) {
     HttpGatewayOptions options;

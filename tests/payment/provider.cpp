@@ -33,6 +33,7 @@ const std::map<std::string, Behaviour>& behaviours() {
       {"good", Behaviour::good},     {"decline", Behaviour::decline}, {"slow", Behaviour::slow},
       {"silent", Behaviour::silent}, {"closing", Behaviour::closing}, {"garbage", Behaviour::garbage},
       {"error", Behaviour::error},   {"busy", Behaviour::busy},       {"moved", Behaviour::moved},
+      {"refuse", Behaviour::refuse},
   };
   return all;
 }
@@ -153,6 +154,7 @@ Reply Provider::Impl::charge(const json::object& body, Behaviour behaviour) {
     if (known->second.at("amount") != body.at("amount")) return {"422 Unprocessable Content"};
     return {"200 OK", json::serialize(known->second)};
   }
+  if (behaviour == Behaviour::refuse) return {"402 Payment Required", R"({"tried":false})"};
   if (behaviour == Behaviour::decline) {
     record({{"kind", "decline"}, {"key", key}});
     return {"402 Payment Required"};

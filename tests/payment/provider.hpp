@@ -21,6 +21,7 @@ namespace firstcome::payment {
 enum class Behaviour : std::uint8_t {
   good,
   decline,  ///< 402, remembered
+  refuse,   ///< records nothing, answers 402 and that no charge was tried
   slow,     ///< records, answers after `delay`
   silent,   ///< records, never answers
   closing,  ///< records, closes the connection without an answer

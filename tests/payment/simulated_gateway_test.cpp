@@ -55,7 +55,9 @@ TEST(SimulatedGateway, FailsTheSharesThatItIsTold) {
   int during = 0;
   for (int i = 0; i < charges; ++i) {
     const ChargeResult result = simulated_outcome(failing(3), key_of(i));
-    before += result.detail.find("before") != std::string::npos ? 1 : 0;
+    const bool is_before = result.detail.find("before") != std::string::npos;
+    EXPECT_EQ(result.outcome == ChargeOutcome::refused, is_before);
+    before += is_before ? 1 : 0;
     during += result.detail.find("during") != std::string::npos ? 1 : 0;
   }
   EXPECT_NEAR(before, charges * 0.2, 700);  // five standard deviations

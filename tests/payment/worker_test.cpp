@@ -96,7 +96,7 @@ TEST(PaymentWorker, StopsTryingWhenTheHoldHasGone) {
   house.create_sale(1, PaymentMode::automatic);
   const ReservationRef ref = house.reserve("ann").ref;
   ASSERT_TRUE(house.gateway.wait_for_requests(3));
-  house.engine.advance(61s);
+  house.engine.advance(71s);
   EXPECT_EQ(house.reservation(ref).state, ReservationState::expired);
   EXPECT_TRUE(eventually([&] { return house.idle(); }));  // whatever is tried from now on begins after the hold's end
   house.gateway.say(ChargeOutcome::charged);

@@ -246,6 +246,16 @@ TEST(Verdict, SeesAGrantThatOvertook) {
   EXPECT_EQ(overtaken.judged().out_of_order.count, 2U) << "numbers 2 and 3 were granted before number 1";
 }
 
+TEST(Verdict, KnowsThatAHoldMayHaveBeenProlonged) {
+  Case prolonged;
+  prolonged.truth.reservations[0].expires_at_ms = 5'000;
+  const auto behind = *prolonged.truth.reservations[1].expires_at_ms;
+  prolonged.truth.after.extend = Milliseconds{5'000 - behind};
+  EXPECT_EQ(prolonged.judged().out_of_order.count, 0U);
+  prolonged.truth.after.extend -= Milliseconds{1};
+  EXPECT_GE(prolonged.judged().out_of_order.count, 1U);
+}
+
 TEST(Verdict, SeesAGrantWhileALowerNumberWaits) {
   Case overtaken;
   overtaken.truth.after.available = 0;

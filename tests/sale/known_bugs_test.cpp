@@ -2,6 +2,8 @@
 // the public reports are named beside each.
 #include "sale/shop.hpp"
 
+#include <firstcome/limits.hpp>
+
 #include <set>
 
 namespace firstcome::sale {
@@ -69,7 +71,7 @@ TEST(KnownBugs, N06_PaidAfterTheHoldWasSoldToAnother) {
   const ReservationRef bob = shop.has("bob");
   shop.wait(59s);
   shop.pay(ann);
-  shop.wait(1s);
+  shop.wait(1s + limits::payment_grace);
   shop.buy(bob);
   EXPECT_EQ(shop.finish(ann, Charge::charged), Outcome::paid_unfulfilled);
   EXPECT_EQ(shop.sale().sold, 1);
@@ -100,7 +102,7 @@ TEST(KnownBugs, N09_HoldsThatNeverComeBack) {
     shop.finish(refs[2], Charge::unreachable);
     shop.pay(refs[3]);
     if (round % 10 == 5) shop.restart();
-    shop.wait(60s);  // the charge of the fourth never ends, the others never pay
+    shop.wait(60s + limits::payment_grace);  // the charge of the fourth never ends, the others never pay
     EXPECT_EQ(shop.sale().available, 5) << "round " << round;
   }
 }

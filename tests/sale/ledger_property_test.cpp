@@ -4,6 +4,8 @@
 // Repeat a failure with LEDGER_SEED=<seed>; do more with LEDGER_ROUNDS=<how many>.
 #include "sale/pair.hpp"
 
+#include <firstcome/limits.hpp>
+
 #include <cstdlib>
 #include <random>
 
@@ -18,6 +20,7 @@ class RandomCommands {
     for (int step = 0; step < commands && !::testing::Test::HasFailure(); ++step) {
       SCOPED_TRACE("step " + std::to_string(step));
       if (chance(30)) pair_.wait(Milliseconds{below(chance(10) ? 400 : 40)});
+      if (chance(1)) pair_.wait(limits::payment_grace);
       if (chance(1)) pair_.wait(chance(50) ? Milliseconds{11min} : Milliseconds{1s});
       if (chance(10)) pair_.advance_some(below(3));
       one_command();
@@ -33,6 +36,7 @@ class RandomCommands {
   SaleTerms random_terms() {
     SaleTerms terms = plain_terms(static_cast<Units>(below(9)));
     terms.hold = chance(15) ? 0ms : Milliseconds{20 + below(200)};
+    if (chance(60)) terms.extend = Milliseconds{1 + below(300)};
     if (chance(50)) terms.limit_per_customer = 1 + static_cast<Units>(below(4));
     if (chance(20)) terms.max_open = static_cast<std::uint32_t>(1 + below(3));
     if (chance(50)) terms.standby = Standby::yes;
@@ -52,12 +56,12 @@ class RandomCommands {
     // Mostly one of the last: the others have ended.
     const std::size_t window = std::min<std::size_t>(pair_.count(), chance(80) ? 8 : pair_.count());
     const std::size_t number = pair_.count() - below(window);
-    switch (below(20)) {
+    switch (below(26)) {
       case 0:
         return patch();
       case 1:
       case 2:
-        return pair_.give_back(number);
+        return pair_.give_back(number, chance(60) ? std::optional<Units>{1 + below(3)} : std::nullopt);
       case 3:
         return pair_.finish_refund(number);
       case 4:
@@ -70,12 +74,21 @@ class RandomCommands {
         return pair_.confirm(number, chance(80) ? "shop-1" : "shop-2");
       case 10:
       case 11:
-        return pair_.finish_payment(number, Charge::declined);
+        return pair_.finish_payment(number, chance(50) ? Charge::declined : Charge::refused);
       case 12:
         return pair_.finish_payment(number, Charge::unreachable);
       case 13:
       case 14:
         return pair_.finish_payment(number, Charge::charged);
+      case 15:
+      case 16:
+        return pair_.extend(number, Milliseconds{1 + below(300)});
+      case 17:
+      case 18:
+        return pair_.transfer(number, "customer-" + std::to_string(below(7)));
+      case 19:
+      case 20:
+        return pair_.fulfil(number);
       default:
         return pair_.begin_payment(number, chance(50) ? BeginPayment::By::client : BeginPayment::By::worker);
     }
@@ -94,10 +107,20 @@ class RandomCommands {
   void patch() {
     PatchSale command;
     command.sale = "s";
-    if (chance(70)) command.stock = static_cast<Units>(below(14));
+    if (chance(50))
+      command.stock = static_cast<Units>(below(14));
+    else if (chance(50))
+      command.stock_by = static_cast<Units>(below(9)) - 4;
     if (chance(20))
       command.closes_at = chance(30) ? std::nullopt : std::optional{pair_.now() + Milliseconds{below(2'000)}};
-    if (chance(3)) command.close = PatchSale::Close::now;
+    if (chance(3)) command.state = PatchSale::State::closed;
+    if (chance(20)) command.state = PatchSale::State::paused;
+    if (chance(30)) command.state = PatchSale::State::open;
+    if (chance(15)) command.opens_at = chance(30) ? std::nullopt : std::optional{pair_.now() + Milliseconds{below(60)}};
+    if (chance(15)) command.limit_per_customer = chance(30) ? std::nullopt : std::optional<Units>{1 + below(4)};
+    if (chance(15))
+      command.max_open = chance(30) ? std::nullopt : std::optional{static_cast<std::uint32_t>(1 + below(3))};
+    if (chance(20)) command.if_revision = pair_.model().revision() - below(2);
     pair_.patch(command);
   }
 

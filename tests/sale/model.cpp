@@ -1,5 +1,7 @@
 #include "sale/model.hpp"
 
+#include <firstcome/limits.hpp>
+
 #include <algorithm>
 #include <set>
 
@@ -47,6 +49,15 @@ std::size_t Model::latest_of(const std::string& customer) const {
   return 0;
 }
 
+std::size_t Model::latest_open_of(const std::string& customer) const {
+  std::size_t latest = 0;
+  for (std::size_t number = 1; number <= count(); ++number) {
+    const bool open = at(number).state == ReservationState::queued || at(number).state == ReservationState::held;
+    if (open && at(number).customer == customer) latest = number;
+  }
+  return latest;
+}
+
 std::size_t Model::head() const {
   for (std::size_t number = 1; number <= count(); ++number) {
     if (at(number).state == ReservationState::queued) return number;
@@ -72,6 +83,7 @@ bool Model::grant_head() {
 }
 
 void Model::settle() {
+  if (paused_) return;
   while (head() != 0) {
     const Units unsold = available() + held();
     if (at(head()).quantity > unsold || unsold == 0) {
@@ -92,6 +104,15 @@ void Model::close() {
   }
 }
 
+/// A hold that is being charged has a grace.
+Instant Model::end_of(const ModelReservation& one) const {
+  return one.claimed ? one.expires_at + limits::payment_grace : one.expires_at;
+}
+
+bool Model::within_limit(const std::string& customer, Units more) const {
+  return !terms_.limit_per_customer || units_of(customer) + more <= *terms_.limit_per_customer;
+}
+
 void Model::pass(Instant now) {
   now_ = now;
   std::set<Instant> instants{now};  // at which something may happen: nothing granted on the way ends before now
@@ -101,17 +122,17 @@ void Model::pass(Instant now) {
     while (last_tick > clock_ && !is_tick(last_tick)) last_tick -= 1ms;
     instants.insert(last_tick);
   }
-  for (const ModelReservation& one : all_) instants.insert(one.expires_at);
+  for (const ModelReservation& one : all_) instants.insert(end_of(one));
   if (terms_.closes_at) instants.insert(*terms_.closes_at);
   for (const Instant at : instants) {
     if (at > now) break;
     for (ModelReservation& one : all_) {
-      if (one.state != ReservationState::held || one.expires_at > at) continue;
+      if (one.state != ReservationState::held || end_of(one) > at) continue;
       one.state = expired;
       settle();
     }
     if (!closed_ && terms_.closes_at && *terms_.closes_at <= at) close();
-    if (at != last_tick || last_tick <= clock_ || closed_) continue;
+    if (at != last_tick || last_tick <= clock_ || closed_ || paused_) continue;
     for (std::uint32_t granted = 0; granted < terms_.queue->admit_per_tick && grant_head(); ++granted) settle();
   }
   clock_ = now;
@@ -135,7 +156,7 @@ ReserveAnswer Model::answer_of(std::size_t number) const {
                  : terms_.hold == 0ms ? confirmed
                                       : ReservationState::held;
   answer.hold = terms_.hold;
-  answer.amount = at(number).quantity * terms_.unit_price;
+  answer.amount = (at(number).quantity + at(number).returned) * terms_.unit_price;
   return answer;
 }
 
@@ -145,7 +166,7 @@ ReserveAnswer Model::reserve(const Reserve& command) {
       const ModelReservation& one = at(number);
       if (one.key != command.key || now_ - one.created_at >= 24h) continue;
       ReserveAnswer answer = answer_of(number);
-      const bool same = one.quantity == command.quantity && one.reference == command.reference;
+      const bool same = one.quantity + one.returned == command.quantity && one.reference == command.reference;
       answer.outcome = same ? Outcome::unchanged : Outcome::idempotency_key_reused;
       return answer;
     }
@@ -172,13 +193,14 @@ ReserveAnswer Model::decide(const Reserve& command) {
   if (terms_.opens_at && now_ < *terms_.opens_at) {
     return refuse(Outcome::sale_not_open, 0, 0, *terms_.opens_at - now_);
   }
-  if (terms_.limit_per_customer && units_of(customer) + command.quantity > *terms_.limit_per_customer) {
+  if (paused_) return refuse(Outcome::sale_paused);
+  if (!within_limit(customer, command.quantity)) {
     const bool alone = command.quantity > *terms_.limit_per_customer;
     return refuse(Outcome::limit_exceeded, alone ? 0 : latest_of(customer),
                   *terms_.limit_per_customer - units_of(customer));
   }
   if (terms_.max_open && open_of(customer) >= *terms_.max_open) {
-    return refuse(Outcome::already_open, latest_of(customer));
+    return refuse(Outcome::already_open, latest_open_of(customer));
   }
   const Units unsold = available() + held();
   if (unsold == 0) return refuse(Outcome::sold_out);
@@ -187,7 +209,8 @@ ReserveAnswer Model::decide(const Reserve& command) {
   if (!at_once && terms_.standby == Standby::no) {
     Instant next = Instant::max();
     for (const ModelReservation& one : all_) {
-      if (one.state == ReservationState::held) next = std::min(next, one.expires_at);
+      if (one.state == ReservationState::held)
+        next = std::min(next, one.expires_at > now_ ? one.expires_at : end_of(one));
     }
     return refuse(Outcome::sold_out_holds_pending, 0, held(), next - now_);
   }
@@ -214,7 +237,8 @@ Outcome Model::begin_payment(std::size_t number, BeginPayment::By by) {
     return Outcome::done;
   }
   if (one.state == confirmed) return Outcome::unchanged;
-  if (one.state == cancelled && one.reason == Reason::payment_failed) return Outcome::payment_failed;
+  const bool declined = one.reason == Reason::payment_failed || one.reason == Reason::payment_refused;
+  if (one.state == cancelled && declined) return Outcome::payment_failed;
   if (one.state == expired) return Outcome::hold_expired;
   if (one.state == paid_unfulfilled) return Outcome::paid_unfulfilled;
   return Outcome::not_held;
@@ -222,8 +246,8 @@ Outcome Model::begin_payment(std::size_t number, BeginPayment::By by) {
 
 bool Model::take_again(std::size_t number) {
   ModelReservation& one = get(number);
-  const bool within = !terms_.limit_per_customer || units_of(one.customer) + one.quantity <= *terms_.limit_per_customer;
-  if (closed_ || queued() > 0 || available() < one.quantity || !within) {
+  one.reason = Reason::none;
+  if (closed_ || queued() > 0 || available() < one.quantity || !within_limit(one.customer, one.quantity)) {
     one.state = paid_unfulfilled;
     return false;
   }
@@ -247,10 +271,13 @@ Outcome Model::finish_payment(std::size_t number, Charge charge, const std::stri
     }
   } else if (!in_time) {
     outcome = Outcome::hold_expired;
-  } else if (charge == Charge::declined) {
+  } else if (charge == Charge::declined || charge == Charge::refused) {
     one.state = cancelled;
-    one.reason = Reason::payment_failed;
+    one.reason = charge == Charge::declined ? Reason::payment_failed : Reason::payment_refused;
     outcome = Outcome::payment_failed;
+  } else if (one.expires_at <= now_) {
+    one.state = expired;
+    outcome = Outcome::hold_expired;
   } else {
     outcome = Outcome::gateway_unavailable;
   }
@@ -264,7 +291,7 @@ Outcome Model::confirm(std::size_t number, const std::string& payment_id) {
   if (one.claimed) return Outcome::request_in_progress;
   if (one.state == confirmed) return one.payment_id == payment_id ? Outcome::unchanged : Outcome::already_confirmed;
   if (one.state == paid_unfulfilled) return Outcome::paid_unfulfilled;
-  if (one.state != ReservationState::held && one.state != expired) return Outcome::not_held;
+  if (one.state != ReservationState::held && one.state != expired && one.state != cancelled) return Outcome::not_held;
   one.payment_id = payment_id;
   bool sold_now = true;
   if (one.state == ReservationState::held) {
@@ -290,11 +317,51 @@ Outcome Model::cancel(std::size_t number) {
   return Outcome::done;
 }
 
-Outcome Model::give_back(std::size_t number) {
+Outcome Model::give_back(std::size_t number, std::optional<Units> quantity) {
   ModelReservation& one = get(number);
   if (one.state == returned) return Outcome::unchanged;
   if (one.state != confirmed) return Outcome::not_confirmed;
-  one.state = returned;
+  const Units back = quantity.value_or(one.quantity);
+  if (back > one.quantity) return Outcome::not_enough;
+  if (back == one.quantity) {
+    one.state = returned;
+  } else {
+    one.quantity -= back;
+    one.returned += back;
+  }
+  settle();
+  return Outcome::done;
+}
+
+Outcome Model::extend(std::size_t number, Milliseconds by) {
+  ModelReservation& one = get(number);
+  const bool may = one.state == ReservationState::held && one.expires_at > now_ && !one.extended && by <= terms_.extend;
+  if (!may) return Outcome::not_extendable;
+  one.extended = true;
+  one.expires_at += by;
+  return Outcome::done;
+}
+
+Outcome Model::transfer(std::size_t number, const std::string& customer) {
+  ModelReservation& one = get(number);
+  const bool is_held = one.state == ReservationState::held;
+  if (!is_held && one.state != confirmed) return Outcome::not_transferable;
+  if (one.customer == customer) return Outcome::unchanged;
+  if (one.claimed) return Outcome::payment_in_progress;
+  if (!within_limit(customer, one.quantity)) return Outcome::limit_exceeded;
+  if (is_held && terms_.max_open && open_of(customer) >= *terms_.max_open) return Outcome::already_open;
+  one.customer = customer;
+  return Outcome::done;
+}
+
+Outcome Model::fulfil(std::size_t number) {
+  ModelReservation& one = get(number);
+  if (one.state == confirmed) return Outcome::unchanged;
+  if (one.state != paid_unfulfilled || one.refund == Refund::done) return Outcome::not_fulfillable;
+  if (one.refund == Refund::due) return Outcome::payment_in_progress;
+  if (one.quantity > available()) return Outcome::not_enough;
+  if (!within_limit(one.customer, one.quantity)) return Outcome::limit_exceeded;
+  one.state = confirmed;
   settle();
   return Outcome::done;
 }
@@ -305,17 +372,50 @@ Outcome Model::finish_refund(std::size_t number) {
   return Outcome::done;
 }
 
+SaleState Model::state() const {
+  if (closed_) return SaleState::closed;
+  if (terms_.opens_at && now_ < *terms_.opens_at) return SaleState::scheduled;
+  if (paused_) return SaleState::paused;
+  return available() + held() == 0 ? SaleState::sold_out : SaleState::open;
+}
+
+Outcome Model::judge(const PatchSale& command) const {
+  using State = PatchSale::State;
+  if (command.if_revision && *command.if_revision != revision_) return Outcome::sale_changed;
+  const bool for_the_living = command.closes_at || command.state == State::open || command.state == State::paused;
+  if (closed_ && for_the_living) return Outcome::sale_closed;
+  const bool for_the_unborn = command.opens_at || command.limit_per_customer || command.max_open;
+  if (for_the_unborn && state() != SaleState::scheduled) return Outcome::not_scheduled;
+  const Units stock = command.stock.value_or(terms_.stock) + command.stock_by.value_or(0);
+  if (stock < held() + sold()) return Outcome::stock_in_use;
+  if (stock > limits::stock) return Outcome::stock_too_large;
+  const auto opens = command.opens_at ? *command.opens_at : terms_.opens_at;
+  const auto closes = command.closes_at ? *command.closes_at : terms_.closes_at;
+  if ((command.opens_at || command.closes_at) && opens && closes && *closes <= *opens) {
+    return Outcome::contradicting_terms;
+  }
+  return Outcome::done;
+}
+
 Outcome Model::patch(const PatchSale& command) {
-  if (command.closes_at && closed_) return Outcome::sale_closed;
-  if (command.stock && *command.stock < held() + sold()) return Outcome::stock_in_use;
+  using State = PatchSale::State;
+  if (const Outcome judged = judge(command); judged != Outcome::done) return judged;
   const SaleTerms before = terms_;
   const bool was_closed = closed_;
-  if (command.stock) terms_.stock = *command.stock;
+  const bool was_paused = paused_;
+  terms_.stock = command.stock.value_or(terms_.stock) + command.stock_by.value_or(0);
   if (command.closes_at) terms_.closes_at = *command.closes_at;
+  if (command.opens_at) terms_.opens_at = *command.opens_at;
+  if (command.limit_per_customer) terms_.limit_per_customer = *command.limit_per_customer;
+  if (command.max_open) terms_.max_open = *command.max_open;
+  if (command.state == State::paused) paused_ = true;
+  if (command.state == State::open) paused_ = false;
   const bool time_over = terms_.closes_at && *terms_.closes_at <= now_;
-  if (!closed_ && (command.close == PatchSale::Close::now || time_over)) close();
+  if (!closed_ && (command.state == State::closed || time_over)) close();
   settle();
-  return before == terms_ && was_closed == closed_ ? Outcome::unchanged : Outcome::done;
+  if (before == terms_ && was_closed == closed_ && was_paused == paused_) return Outcome::unchanged;
+  ++revision_;
+  return Outcome::done;
 }
 
 }  // namespace firstcome::sale

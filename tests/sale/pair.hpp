@@ -64,9 +64,21 @@ class Pair {
     model_.pass(now_);
     check(model_.cancel(number), ledger_.apply(Cancel{ref(number)}, now_).outcome);
   }
-  void give_back(std::size_t number) {
+  void give_back(std::size_t number, std::optional<Units> quantity = std::nullopt) {
     model_.pass(now_);
-    check(model_.give_back(number), ledger_.apply(Return{ref(number)}, now_).outcome);
+    check(model_.give_back(number, quantity), ledger_.apply(Return{ref(number), quantity}, now_).outcome);
+  }
+  void extend(std::size_t number, Milliseconds by) {
+    model_.pass(now_);
+    check(model_.extend(number, by), ledger_.apply(Extend{ref(number), by}, now_).outcome);
+  }
+  void transfer(std::size_t number, const std::string& customer) {
+    model_.pass(now_);
+    check(model_.transfer(number, customer), ledger_.apply(Transfer{ref(number), customer}, now_).outcome);
+  }
+  void fulfil(std::size_t number) {
+    model_.pass(now_);
+    check(model_.fulfil(number), ledger_.apply(Fulfil{ref(number)}, now_).outcome);
   }
   void finish_refund(std::size_t number) {
     model_.pass(now_);

@@ -104,13 +104,13 @@ TEST(PatchSale, ChangesNothingUnlessAllOfItCanBe) {
   shop.new_events();
   PatchSale command = patch_closes_at(day_one + 1h);
   command.stock = 3;
-  command.close = PatchSale::Close::now;
+  command.state = PatchSale::State::closed;
   EXPECT_EQ(shop.apply(command).outcome, Outcome::stock_in_use);
   EXPECT_TRUE(shop.ledger().changes().empty());
   EXPECT_EQ(shop.sale().terms.closes_at, std::nullopt);
   shop.close();
   shop.new_events();
-  command.close = PatchSale::Close::no;
+  command.state = PatchSale::State::as_it_is;
   command.stock = 20;
   EXPECT_EQ(shop.apply(command).outcome, Outcome::sale_closed);
   EXPECT_TRUE(shop.ledger().changes().empty());
@@ -131,7 +131,7 @@ TEST(DeleteSale, NeedsAClosedSaleWithNothingRunning) {
   shop.pay(late);
   shop.close();
   EXPECT_EQ(shop.apply(DeleteSale{"s"}).outcome, Outcome::sale_active) << "held";
-  shop.wait(60s);
+  shop.wait(70s);
   EXPECT_EQ(shop.apply(DeleteSale{"s"}).outcome, Outcome::sale_active) << "a payment runs";
   EXPECT_EQ(shop.finish(late, Charge::charged), Outcome::paid_unfulfilled);
   EXPECT_EQ(shop.apply(DeleteSale{"s"}).outcome, Outcome::sale_active) << "a refund is due";

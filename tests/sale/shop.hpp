@@ -180,7 +180,7 @@ class Shop {
   Outcome close() {
     PatchSale command;
     command.sale = "s";
-    command.close = PatchSale::Close::now;
+    command.state = PatchSale::State::closed;
     return apply(command).outcome;
   }
   std::vector<PaymentTask> tasks(std::uint32_t limit = 256) { return apply(TakePaymentTasks{limit}).tasks; }

@@ -305,6 +305,11 @@ TEST(Orders, ThatAreMissingAreFoundAndToldOfAgain) {
   const auto returned = client.request("POST", "/v1/sales/tee/reservations", R"({"customer":"c"})");
   const std::string id = text_of(parse_json(returned->body), "id");
   ASSERT_EQ(client.request("POST", "/v1/reservations/" + id + "/return", "")->status, 200U);
+  // Amended: so are its units and its customer.
+  const auto amended = client.request("POST", "/v1/sales/tee/reservations", R"({"customer":"d","quantity":3})");
+  const std::string path = "/v1/reservations/" + text_of(parse_json(amended->body), "id");
+  ASSERT_EQ(client.request("POST", path + "/return", R"({"quantity":1})")->status, 200U);
+  ASSERT_EQ(client.request("POST", path + "/transfer", R"({"customer":"e"})")->status, 200U);
   const std::string elsewhere = "sqlite://" + (folder.path() / "elsewhere.db").string();
   EXPECT_EQ(run_program({"audit", "--database", elsewhere}).code, 69) << "who looks makes no database";
   {
@@ -316,7 +321,7 @@ TEST(Orders, ThatAreMissingAreFoundAndToldOfAgain) {
                                        "0"};
   Ran ran = run_program(audit);
   EXPECT_EQ(ran.code, 2);
-  EXPECT_THAT(ran.output, HasSubstr("differences                       3"));
+  EXPECT_THAT(ran.output, HasSubstr("differences                       4"));
   EXPECT_THAT(ran.output, HasSubstr("confirmed, and there is no order"));
   std::vector<std::string> repair = audit;
   repair.emplace_back("--repair");
@@ -337,9 +342,19 @@ class AuditedShop {
   static std::string url_in(const std::filesystem::path& folder) {
     return "sqlite://" + (folder / "audited.db").string();
   }
-  void sell(const std::string& customer) {
+  /// Returns the id.
+  std::string sell(const std::string& customer) {
     const std::string body = R"({"customer":")" + customer + R"(","quantity":2})";
-    ASSERT_EQ(BlockingClient(server_.port()).request("POST", "/v1/sales/tee/reservations", body)->status, 201U);
+    const auto sold = BlockingClient(server_.port()).request("POST", "/v1/sales/tee/reservations", body);
+    EXPECT_EQ(sold->status, 201U);
+    return text_of(parse_json(sold->body), "id");
+  }
+  void change(const std::string& id, const std::string& what, const std::string& body) {
+    const std::string path = "/v1/reservations/" + id + "/" + what;
+    EXPECT_EQ(BlockingClient(server_.port()).request("POST", path, body)->status, 200U) << what;
+  }
+  std::string own_audit() const {
+    return BlockingClient(server_.port()).request("GET", "/v1/sales/tee/audit", "")->body;
   }
   Ran audit(const std::string& database, std::vector<std::string> more = {}) const {
     std::vector<std::string> arguments{"audit", "--engine", "http://127.0.0.1:" + std::to_string(server_.port()),
@@ -371,6 +386,25 @@ TEST(Orders, WithOtherValuesAreFoundByTheAudit) {
   EXPECT_THAT(ran.output, HasSubstr("customer: a at the server, somebody-else in the order"));
   EXPECT_THAT(ran.output, HasSubstr("quantity: 2 at the server, 1 in the order"));
   EXPECT_THAT(ran.output, HasSubstr("amount: 2000 at the server, 1 in the order"));
+}
+
+TEST(Orders, ThatWereAmendedAgreeWithTheirReservations) {
+  TemporaryFolder folder;
+  std::filesystem::create_directory(folder.path() / "shop");
+  AuditedShop shop(folder.path() / "shop");
+  const std::string some = shop.sell("a");
+  shop.change(some, "return", R"({"quantity":1})");
+  const std::string given = shop.sell("b");
+  shop.change(given, "transfer", R"({"customer":"bob"})");
+  const std::string all = shop.sell("c");
+  shop.change(all, "transfer", R"({"customer":"cid"})");
+  shop.change(all, "return", R"({"quantity":1})");
+  shop.change(all, "return", "");
+  const std::string database = AuditedShop::url_in(folder.path() / "shop");
+  EXPECT_TRUE(eventually([&] { return shop.audit(database, {"--wait-ms", "0"}).code == 0; }, 75s))
+      << shop.audit(database).output;
+  EXPECT_THAT(shop.own_audit(), HasSubstr(R"("orders":3,"orders_pending":0)"));
+  EXPECT_THAT(shop.own_audit(), HasSubstr(R"("ok":true)"));
 }
 
 // The server has lost everything, or is another one: that is no audit without differences.

@@ -19,7 +19,7 @@ using sqlite::Statement;
 // The columns of `outbox` first, in their order, as read_event wants them.
 constexpr std::string_view joined_sql = R"sql(
 SELECT o.*, s.id, s.currency, s.unit_price, r.customer, r.reference,
-  CASE WHEN r.id IS NOT NULL THEN ifnull(r.quantity, 1) END, r.payment_id, r.account_number
+  CASE WHEN r.id IS NOT NULL THEN ifnull(r.quantity, 1) END, r.payment_id, r.account_number, r.returned
 FROM outbox o JOIN sale s ON s.handle = o.sale LEFT JOIN reservation r ON r.id = (o.sale << 40) + o.number
 WHERE )sql";
 constexpr std::string_view page_sql = "o.seq > ?1 ORDER BY o.seq LIMIT ?2";
@@ -27,7 +27,7 @@ constexpr std::string_view page_of_sale_sql = "o.seq > ?1 AND o.seq <= ?4 AND o.
 // Those that leave the house; the others are many, and are not joined. A sale that was deleted before its events were
 // delivered was deleted while nobody delivered: of its reservations nothing is left to tell.
 constexpr std::string_view delivery_sql =
-    "o.seq > ?1 AND o.seq <= ?2 AND o.type NOT IN (16, 17, 32, 34) AND s.deleted IS NULL ORDER BY o.seq";
+    "o.seq > ?1 AND o.seq <= ?2 AND o.type NOT IN (16, 17, 26, 27, 32, 34) AND s.deleted IS NULL ORDER BY o.seq";
 
 /// Rows of the outbox that are looked at for one page of a sale, which may have none of them.
 constexpr std::uint64_t looked_at = 50'000;
@@ -44,13 +44,14 @@ EventView view_of(const Statement& row, std::uint64_t sequence, const sale::Even
   view.currency = row.text(9);
   view.customer = row.text(11);
   view.reference = row.text(12);
-  view.quantity = row.integer(13);
+  view.quantity = row.is_null(13) ? 0 : quantity_at(event.type, event.value, row.integer(13), row.integer(16));
   view.amount = view.quantity * row.integer(10);
   if (!row.is_null(14)) view.payment = Payment{std::string(row.text(14)), std::string(row.text(15))};
   return view;
 }
 
 static_assert(!leaves_the_house(EventType{16}) && !leaves_the_house(EventType{17}) &&
+              !leaves_the_house(EventType{26}) && !leaves_the_house(EventType{27}) &&
               !leaves_the_house(EventType{32}) && !leaves_the_house(EventType{34}));
 
 /// ?1 and ?2; ?3 and ?4 where there is a sale.

@@ -56,6 +56,15 @@ RowSum& operator<<(RowSum& sum, const std::optional<Instant>& instant) {
   return sum << (instant ? std::optional(ms(*instant)) : std::nullopt);
 }
 
+/// What a row of schema 3 does not have: nothing where it has its usual value, so that the sum of such a row stays.
+void add_later_members(RowSum& sum, const sale::SaleRecord& record) {
+  if (record.paused || record.revision != 0) sum << std::uint64_t{record.paused} << record.revision;
+  if (record.terms.extend != Milliseconds{0}) sum << record.terms.extend.count();
+  if (!record.opening_as_created) return;
+  const sale::OpeningTerms& opening = *record.opening_as_created;
+  sum << opening.opens_at << opening.limit_per_customer << std::optional<std::int64_t>(opening.max_open);
+}
+
 std::int32_t sum_of(const SaleRow& row) {
   const sale::SaleRecord& record = row.record;
   const SaleTerms& terms = record.terms;
@@ -71,6 +80,7 @@ std::int32_t sum_of(const SaleRow& row) {
       << record.last_tick << record.events << record.stock_as_created
       << std::uint64_t{record.closes_at_as_created.has_value()} << record.closes_at_as_created.value_or(std::nullopt)
       << ms(row.now) << static_cast<std::uint64_t>(row.life);
+  add_later_members(sum, record);
   return sum.stored();
 }
 
@@ -82,6 +92,8 @@ std::int32_t sum_of(const sale::ReservationRecord& record) {
       << ms(record.created_at) << ms(record.expires_at) << ms(record.claimed_at) << record.position << record.previous
       << record.key.high << record.key.low << std::string_view(record.customer) << std::string_view(record.reference)
       << std::string_view(record.payment_id) << std::string_view(record.account_number);
+  // A row of schema 3 has neither.
+  if (record.extended || record.returned != 0) sum << std::uint64_t{record.extended} << record.returned;
   return sum.stored();
 }
 
@@ -179,7 +191,42 @@ void bind_sale(Statement& statement, const SaleRow& row) {
   statement.bind(++at, ms(row.now));
   bind_unless(statement, ++at, static_cast<std::int64_t>(row.life), 0);
   statement.bind(++at, std::int64_t{sum_of(row)});
+  bind_unless(statement, ++at, record.paused ? 1 : 0, 0);
+  bind_unless(statement, ++at, static_cast<std::int64_t>(record.revision), 0);
+  bind_unless(statement, ++at, record.opening_as_created ? 1 : 0, 0);
+  const sale::OpeningTerms opening = record.opening_as_created.value_or(sale::OpeningTerms{});
+  bind_optional(statement, ++at, opening.opens_at);
+  bind_optional(statement, ++at, opening.limit_per_customer);
+  bind_optional(statement, ++at, opening.max_open);
+  bind_unless(statement, ++at, terms.extend.count(), 0);
 }
+
+namespace {
+
+std::optional<std::uint32_t> optional_count(const Statement& statement, int at) {
+  const auto count = optional_integer(statement, at);
+  return count ? std::optional(static_cast<std::uint32_t>(*count)) : std::nullopt;
+}
+
+/// The columns behind `at`; a table of schema 3 has none.
+void read_later_columns(const Statement& statement, int at, sale::SaleRecord& record) {
+  record.paused = false;
+  record.revision = 0;
+  record.opening_as_created.reset();
+  record.terms.extend = Milliseconds{0};
+  if (statement.columns() <= at + 1) return;
+  record.paused = statement.integer(++at) != 0;
+  record.revision = statement.natural(++at);
+  const bool opening_changed = statement.integer(++at) != 0;
+  sale::OpeningTerms opening;
+  opening.opens_at = optional_instant(statement, ++at);
+  opening.limit_per_customer = optional_integer(statement, ++at);
+  opening.max_open = optional_count(statement, ++at);
+  if (opening_changed) record.opening_as_created = opening;
+  record.terms.extend = Milliseconds{statement.integer(++at)};
+}
+
+}  // namespace
 
 RowCheck read_sale(const Statement& statement, SaleRow& row) {
   sale::SaleRecord& record = row.record;
@@ -193,8 +240,7 @@ RowCheck read_sale(const Statement& statement, SaleRow& row) {
   terms.unit_price = statement.integer(++at);
   terms.currency = statement.text(++at);
   terms.limit_per_customer = optional_integer(statement, ++at);
-  const auto max_open = optional_integer(statement, ++at);
-  terms.max_open = max_open ? std::optional(static_cast<std::uint32_t>(*max_open)) : std::nullopt;
+  terms.max_open = optional_count(statement, ++at);
   terms.hold = Milliseconds{statement.integer(++at)};
   terms.opens_at = optional_instant(statement, ++at);
   terms.closes_at = optional_instant(statement, ++at);
@@ -219,7 +265,9 @@ RowCheck read_sale(const Statement& statement, SaleRow& row) {
   if (closes_at_changed) record.closes_at_as_created.emplace(closes_at_as_created);
   row.now = instant_of(statement.integer(++at));
   row.life = static_cast<SaleRow::Life>(statement.integer(++at));
-  return check_sum(statement.integer(++at), sum_of(row));
+  const int sum_at = ++at;
+  read_later_columns(statement, sum_at, record);
+  return check_sum(statement.integer(sum_at), sum_of(row));
 }
 
 void bind_reservation(Statement& statement, const sale::ReservationRecord& record) {
@@ -244,6 +292,8 @@ void bind_reservation(Statement& statement, const sale::ReservationRecord& recor
   bind_unless_empty(statement, 14, record.payment_id);
   bind_unless_empty(statement, 15, record.account_number);
   statement.bind(16, std::int64_t{sum_of(record)});
+  bind_unless(statement, 17, record.extended ? 1 : 0, 0);
+  bind_unless(statement, 18, record.returned, 0);
 }
 
 RowCheck read_reservation(const Statement& statement, sale::ReservationRecord& record) {
@@ -264,6 +314,9 @@ RowCheck read_reservation(const Statement& statement, sale::ReservationRecord& r
   record.reference = statement.text(12);
   record.payment_id = statement.text(13);
   record.account_number = statement.text(14);
+  const bool has_all_columns = statement.columns() > 16;
+  record.extended = has_all_columns && statement.integer(16) != 0;
+  record.returned = has_all_columns ? statement.integer(17) : 0;
   return check_sum(statement.integer(15), sum_of(record));
 }
 

@@ -29,13 +29,16 @@ CREATE TABLE sale(
   stock_as_created INTEGER, closes_at_changed INTEGER, closes_at_as_created INTEGER,
   now INTEGER NOT NULL,
   deleted INTEGER,
-  crc INTEGER NOT NULL
+  crc INTEGER NOT NULL,
+  paused INTEGER, revision INTEGER, opening_changed INTEGER, opens_at_as_created INTEGER, limit_as_created INTEGER,
+  max_open_as_created INTEGER, extend_ms INTEGER
 );
 CREATE TABLE reservation(
   id INTEGER PRIMARY KEY,
   customer TEXT NOT NULL, quantity INTEGER, state INTEGER NOT NULL, reason INTEGER, refund INTEGER,
   created_at INTEGER NOT NULL, expires_at INTEGER, claimed_at INTEGER, position INTEGER, previous INTEGER, key BLOB,
-  reference TEXT, payment_id TEXT, account_number TEXT, crc INTEGER NOT NULL
+  reference TEXT, payment_id TEXT, account_number TEXT, crc INTEGER NOT NULL,
+  extended INTEGER, returned INTEGER
 );
 CREATE TABLE outbox(
   seq INTEGER PRIMARY KEY,
@@ -55,7 +58,8 @@ std::string sales_view() {
 CREATE VIEW sales AS SELECT id, name,
   CASE kind WHEN 0 THEN 'product' WHEN 1 THEN 'ticket' ELSE 'coupon' END AS kind,
   stock, available, held, sold, last_number, serving, unit_price, currency, limit_per_customer, max_open, hold_ms,
-  {} AS opens_at, {} AS closes_at, {} AS closed_at, admit_per_tick, tick_ms, standby,
+  ifnull(extend_ms, 0) AS extend_ms, {} AS opens_at, {} AS closes_at, ifnull(paused, 0) AS paused, {} AS closed_at,
+  admit_per_tick, tick_ms, standby,
   CASE payment WHEN 0 THEN 'client' ELSE 'auto' END AS payment, {} AS created_at, handle
   FROM sale WHERE deleted IS NULL;
 )sql",
@@ -65,7 +69,7 @@ CREATE VIEW sales AS SELECT id, name,
 std::string reservations_view() {
   return fmt::format(R"sql(
 CREATE VIEW reservations AS SELECT s.id AS sale, r.id & 1099511627775 AS number, r.customer,
-  ifnull(r.quantity, 1) AS quantity,
+  ifnull(r.quantity, 1) AS quantity, ifnull(r.returned, 0) AS returned,
   CASE WHEN r.state = 1 AND (r.id & 1099511627775) <= max(s.sold_out_upto, s.closed_upto) THEN 'refused'
     ELSE CASE r.state WHEN 1 THEN 'queued' WHEN 2 THEN 'held' WHEN 3 THEN 'confirmed' WHEN 4 THEN 'cancelled'
       WHEN 5 THEN 'expired' WHEN 6 THEN 'refused' WHEN 7 THEN 'paid_unfulfilled' WHEN 8 THEN 'returned' END
@@ -73,7 +77,7 @@ CREATE VIEW reservations AS SELECT s.id AS sale, r.id & 1099511627775 AS number,
   CASE WHEN r.state = 1 AND (r.id & 1099511627775) <= s.sold_out_upto THEN 'sold-out'
     WHEN r.state = 1 AND (r.id & 1099511627775) <= s.closed_upto THEN 'sale-closed'
     ELSE CASE r.reason WHEN 1 THEN 'payment-failed' WHEN 2 THEN 'by-customer' WHEN 3 THEN 'sold-out'
-      WHEN 4 THEN 'sale-closed' END
+      WHEN 4 THEN 'sale-closed' WHEN 5 THEN 'payment-refused' END
   END AS reason,
   CASE r.refund WHEN 1 THEN 'due' WHEN 2 THEN 'done' END AS refund,
   ifnull(r.quantity, 1) * s.unit_price AS amount, s.currency,
@@ -87,11 +91,15 @@ std::string events_view() {
   return fmt::format(R"sql(
 CREATE VIEW events AS SELECT o.seq, s.id AS sale, o.sale_seq,
   CASE o.type WHEN 1 THEN 'sale_created' WHEN 2 THEN 'stock_changed' WHEN 3 THEN 'sale_changed'
-    WHEN 4 THEN 'sale_closed' WHEN 5 THEN 'waiting_refused' WHEN 16 THEN 'reservation_queued'
-    WHEN 17 THEN 'reservation_held' WHEN 18 THEN 'reservation_confirmed' WHEN 19 THEN 'reservation_cancelled'
-    WHEN 20 THEN 'reservation_expired' WHEN 21 THEN 'reservation_refused' WHEN 22 THEN 'reservation_returned'
-    WHEN 23 THEN 'reservation_paid_unfulfilled' WHEN 32 THEN 'payment_begun' WHEN 33 THEN 'payment_failed'
-    WHEN 34 THEN 'payment_unreachable' WHEN 35 THEN 'refund_due' WHEN 36 THEN 'refund_done' ELSE o.type END AS type,
+    WHEN 4 THEN 'sale_closed' WHEN 5 THEN 'waiting_refused' WHEN 6 THEN 'sale_paused' WHEN 7 THEN 'sale_resumed'
+    WHEN 16 THEN 'reservation_queued' WHEN 17 THEN 'reservation_held' WHEN 18 THEN 'reservation_confirmed'
+    WHEN 19 THEN 'reservation_cancelled' WHEN 20 THEN 'reservation_expired' WHEN 21 THEN 'reservation_refused'
+    WHEN 22 THEN 'reservation_returned'
+    WHEN 23 THEN 'reservation_paid_unfulfilled' WHEN 24 THEN 'reservation_amended'
+    WHEN 25 THEN 'reservation_transferred' WHEN 26 THEN 'reservation_extended'
+    WHEN 27 THEN 'hold_transferred' WHEN 32 THEN 'payment_begun' WHEN 33 THEN 'payment_failed'
+    WHEN 34 THEN 'payment_unreachable' WHEN 35 THEN 'refund_due' WHEN 36 THEN 'refund_done'
+    WHEN 37 THEN 'payment_refused' ELSE o.type END AS type,
   o.number, o.value, {} AS at
   FROM outbox o JOIN sale s ON s.handle = o.sale;
 )sql",
@@ -135,6 +143,20 @@ CREATE TABLE loss(
 );
 )sql";
 
+/// What version 5 adds to tables that are there. `DROP VIEW` because a view may show new columns.
+std::string version_5() {
+  std::string sql;
+  for (const char* column : {"paused", "revision", "opening_changed", "opens_at_as_created", "limit_as_created",
+                             "max_open_as_created", "extend_ms"}) {
+    sql += fmt::format("ALTER TABLE sale ADD COLUMN {} INTEGER; ", column);
+  }
+  for (const char* column : {"extended", "returned"}) {
+    sql += fmt::format("ALTER TABLE reservation ADD COLUMN {} INTEGER; ", column);
+  }
+  return sql + "DROP VIEW sales; DROP VIEW reservations; DROP VIEW events; " + sales_view() + reservations_view() +
+         events_view();
+}
+
 void remove_leftovers(const std::filesystem::path& path) {
   for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {
     std::error_code ignored;  // whatever it was, the opening that follows tells
@@ -177,7 +199,8 @@ sqlite::Result<void> upgrade_store(sqlite::Connection& connection) {
   if (*version < 2) sql += locks_table_and_view();
   if (*version < 3) sql += delivery_table;
   if (*version < 4) sql += past_tables;
-  sql += fmt::format("PRAGMA user_version = {}; COMMIT", schema_version);
+  if (*version < 5) sql += version_5();
+  sql += fmt::format(" PRAGMA user_version = {}; COMMIT", schema_version);
   return connection.execute(sql.c_str());
 }
 

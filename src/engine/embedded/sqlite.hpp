@@ -47,6 +47,7 @@ class Statement {
   }
   void bind_null(int at) { sqlite3_bind_null(get(), at); }
 
+  int columns() const { return sqlite3_column_count(get()); }
   bool is_null(int at) const { return sqlite3_column_type(get(), at) == SQLITE_NULL; }
   std::int64_t integer(int at) const { return sqlite3_column_int64(get(), at); }
   std::uint64_t natural(int at) const { return static_cast<std::uint64_t>(integer(at)); }

@@ -57,6 +57,7 @@ std::optional<std::string> unsupported_member(const SaleTerms& terms, const Guar
   if (terms.standby == Standby::yes) return no("standby", "has no standby: nothing waits for a unit.");
   if (terms.opens_at) return no("opens_at", "sells from the sale's creation on.");
   if (terms.closes_at) return no("closes_at", "sells as long as there is stock.");
+  if (terms.extend.count() > 0) return no("extend_ms", "extends no holds.");
   const std::string_view guard = text_of(options.guard);
   if (terms.max_open && (!can_hold(options.guard) || options.guard == GuardKind::one_statement)) {
     return no("max_open", fmt::format("with --guard {} does not count a customer's open orders.", guard));
@@ -78,6 +79,7 @@ ReservationView GuardedClerk::view_of(const OrderRow& order, const GuardedSale& 
   view.reference = order.reference;
   view.state = state_of(order);
   view.amount = order.quantity * sale.terms.unit_price;
+  view.charged = view.amount;
   view.currency = sale.terms.currency;
   view.created_at = order.at;
   if (order.ended == After::declined) view.reason = Reason::payment_failed;
@@ -272,7 +274,8 @@ GuardedClerk::Result GuardedClerk::decide(const FinishPayment& command) {
       const bool has_it = now.reservation.state == ReservationState::confirmed;
       return ReservationAnswer{has_it ? Outcome::unchanged : Outcome::paid_unfulfilled, now.reservation};
     }
-    case Charge::declined: {
+    case Charge::declined:
+    case Charge::refused: {
       const bool given_back = session_->end_hold(held, order->number, After::declined);
       return told(given_back ? Outcome::payment_failed : Outcome::hold_expired, command.ref, *sale);
     }

@@ -33,6 +33,7 @@ std::optional<Outcome> PurchaseCharge::charge() {
     case ChargeOutcome::charged:
       return std::nullopt;
     case ChargeOutcome::declined:
+    case ChargeOutcome::refused:
       return Outcome::payment_failed;
     case ChargeOutcome::unreachable:
     case ChargeOutcome::unknown:

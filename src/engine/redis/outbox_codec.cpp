@@ -43,8 +43,8 @@ bool join(EventView& event, const Records& records, const KnownSale& sale) {
   const sale::ReservationRecord& record = found->second;
   event.customer = record.customer;
   event.reference = record.reference;
-  event.quantity = record.quantity;
-  event.amount = sale.terms.unit_price * static_cast<Money>(record.quantity);
+  event.quantity = quantity_at(event.type, event.value, record.quantity, record.returned);
+  event.amount = sale.terms.unit_price * static_cast<Money>(event.quantity);
   if (!record.payment_id.empty() || !record.account_number.empty()) {
     event.payment = Payment{.id = record.payment_id, .account_number = record.account_number};
   }
@@ -68,7 +68,7 @@ bool read_entry(std::string_view text, Range range, const Records& records, cons
     event.sequence = event.sale_sequence = sequence;
     event.type = static_cast<EventType>(reader.number(1));
     event.ref = {sale.handle, Number{reader.number(4)}};
-    if (event.type == EventType::stock_changed) event.value = static_cast<Units>(reader.number(6));
+    if (has_value(event.type)) event.value = static_cast<Units>(reader.number(6));
     if (!reader.ok()) return false;
     if (sequence <= range.after) continue;
     event.sale_id = sale.terms.id;

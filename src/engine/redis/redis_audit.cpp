@@ -90,8 +90,7 @@ void RedisAudit::begin_again() {
 
 void RedisAudit::finish(const CountedPage& page, const CallHead& head) {
   sale::SaleRecord record;
-  record.terms = desk_->sale().terms;
-  record.terms.stock = head.sale.stock;
+  record.terms = view_of(desk_->sale(), head.sale, head.now).terms;
   record.available = head.sale.available;
   record.held = head.sale.held;
   record.sold = head.sale.sold;

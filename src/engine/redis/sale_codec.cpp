@@ -1,24 +1,15 @@
 #include "engine/redis/sale_codec.hpp"
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
 
 namespace firstcome::engine {
 namespace {
 
-std::uint64_t unsigned_of(auto value) { return static_cast<std::uint64_t>(value); }
-std::int64_t count_of(Instant at) { return at.time_since_epoch().count(); }
 Instant instant_of(std::int64_t count) { return Instant{Milliseconds{count}}; }
 Instant read_instant(BinaryReader& reader) { return instant_of(static_cast<std::int64_t>(reader.number(6))); }
 Units read_units(BinaryReader& reader, std::size_t bytes) { return static_cast<Units>(reader.number(bytes)); }
 bool read_flag(BinaryReader& reader) { return reader.number(1) != 0; }
-
-std::string key_bytes(KeyHash key) {
-  BinaryWriter writer;
-  writer.number(key.high, 8).number(key.low, 8);
-  return writer.take();
-}
 
 }  // namespace
 
@@ -28,115 +19,7 @@ SaleKeys::SaleKeys(SaleHandle handle) {
   stream = tag + "events";
 }
 
-// --- calls ---
-
-namespace {
-
-// What goes to a sale's script has a letter there.
-template <class C>
-constexpr char letter = 0;
-template <>
-constexpr char letter<Reserve> = 'R';
-template <>
-constexpr char letter<GetReservation> = 'G';
-template <>
-constexpr char letter<ListReservations> = 'L';
-template <>
-constexpr char letter<BeginPayment> = 'B';
-template <>
-constexpr char letter<FinishPayment> = 'F';
-template <>
-constexpr char letter<Confirm> = 'C';
-template <>
-constexpr char letter<Cancel> = 'X';
-template <>
-constexpr char letter<Return> = 'T';
-template <>
-constexpr char letter<FinishRefund> = 'D';
-template <>
-constexpr char letter<TakePaymentTasks> = 'W';
-template <>
-constexpr char letter<GetSale> = 'V';
-template <>
-constexpr char letter<PatchSale> = 'P';
-
-std::string_view word_of(Charge charge) {
-  switch (charge) {
-    case Charge::charged:
-      return "charged";
-    case Charge::declined:
-      return "declined";
-    case Charge::unreachable:
-      break;
-  }
-  return "unreachable";
-}
-
-/// What stands behind the letter.
-struct Adder {
-  net::RedisCommand& call;
-  Instant claims_before;
-
-  void operator()(const Reserve& command) {
-    call.add(command.customer).add(command.quantity).add(command.reference).add(key_bytes(command.key));
-  }
-  void operator()(const GetReservation& command) { number(command.ref); }
-  void operator()(const ListReservations& command) {
-    if (command.customer) call.add(*command.customer);
-    call.add(value(command.after)).add(std::max<std::uint32_t>(command.limit, 1));
-  }
-  void operator()(const BeginPayment& command) {
-    number(command.ref);
-    call.add(std::string_view{command.by == BeginPayment::By::client ? "client" : "worker"});
-  }
-  void operator()(const FinishPayment& command) {
-    number(command.ref);
-    call.add(word_of(command.charge)).add(cut(command.payment.id)).add(cut(command.payment.account_number));
-  }
-  void operator()(const Confirm& command) {
-    number(command.ref);
-    call.add(cut(command.payment_id));
-  }
-  void operator()(const Cancel& command) { number(command.ref); }
-  void operator()(const Return& command) { number(command.ref); }
-  void operator()(const FinishRefund& command) { number(command.ref); }
-  void operator()(const TakePaymentTasks& command) { call.add(command.limit).add(count_of(claims_before)); }
-  void operator()(const GetSale&) {}
-  void operator()(const PatchSale& command) {
-    if (command.stock) {
-      call.add(*command.stock);
-    } else {
-      call.add(std::string_view{});
-    }
-    if (!command.closes_at) {
-      call.add(std::string_view{});
-    } else if (!*command.closes_at) {
-      call.add(std::string_view{"-"});
-    } else {
-      call.add(count_of(**command.closes_at));
-    }
-    call.add(std::string_view{command.close == PatchSale::Close::now ? "closed" : ""});
-  }
-  void operator()(const auto&) {}
-
-  void number(ReservationRef ref) { call.add(value(ref.number)); }
-  /// As the ledger cuts them.
-  static std::string_view cut(std::string_view text) { return text.substr(0, 4'096); }
-};
-
-}  // namespace
-
-bool goes_to_sale(const Command& command) {
-  return std::visit([](const auto& one) { return letter<std::remove_cvref_t<decltype(one)>> != 0; }, command);
-}
-
-void add_command(net::RedisCommand& call, const Command& command, Asked asked, Instant claims_before) {
-  char sign = std::visit([](const auto& one) { return letter<std::remove_cvref_t<decltype(one)>>; }, command);
-  if (sign == 'R' && asked == Asked::remembered) sign = 'K';
-  if (const auto* list = std::get_if<ListReservations>(&command); list != nullptr && list->customer) sign = 'M';
-  call.add(std::string_view{&sign, 1});
-  std::visit(Adder{call, claims_before}, command);
-}
+// --- replies ---
 
 SaleSummary read_summary(BinaryReader& reader) {
   SaleSummary summary;
@@ -151,6 +34,13 @@ SaleSummary read_summary(BinaryReader& reader) {
   const bool closes = read_flag(reader);
   const std::int64_t closes_at = reader.signed_number();
   if (closes) summary.closes_at = instant_of(closes_at);
+  const bool opens = read_flag(reader);
+  const std::int64_t opens_at = reader.signed_number();
+  if (opens) summary.opens_at = instant_of(opens_at);
+  summary.limit_per_customer = read_units(reader, 6);
+  summary.max_open = static_cast<std::uint32_t>(reader.number(4));
+  summary.paused = read_flag(reader);
+  summary.revision = reader.number(6);
   return summary;
 }
 
@@ -173,24 +63,41 @@ CallHead read_head(BinaryReader& reader) {
   return head;
 }
 
+namespace {
+
+SaleState state_of(const SaleSummary& summary, Instant now) {
+  if (summary.closed) return SaleState::closed;
+  if (summary.opens_at && now < *summary.opens_at) return SaleState::scheduled;
+  if (summary.paused) return SaleState::paused;
+  return summary.available + summary.held == 0 ? SaleState::sold_out : SaleState::open;
+}
+
+/// Nothing for 0.
+template <class Integer>
+std::optional<Integer> unless_zero(Integer value) {
+  return value == 0 ? std::nullopt : std::optional(value);
+}
+
+}  // namespace
+
 SaleView view_of(const KnownSale& sale, const SaleSummary& summary, Instant now) {
   SaleView view;
   view.handle = sale.handle;
   view.terms = sale.terms;
   view.terms.stock = summary.stock;
   view.terms.closes_at = summary.closes_at;
+  view.terms.opens_at = summary.opens_at;
+  // A limit that scripts cannot count is known from the creation.
+  const bool as_created = summary.limit_per_customer == script_limit(sale.terms.limit_per_customer);
+  if (!as_created) view.terms.limit_per_customer = unless_zero(summary.limit_per_customer);
+  view.terms.max_open = unless_zero(summary.max_open);
+  view.state = state_of(summary, now);
   view.available = summary.available;
   view.held = summary.held;
   view.sold = summary.sold;
   view.queued = summary.waiting;
   view.serving = Number{summary.serving};
-  if (summary.closed) {
-    view.state = SaleState::closed;
-  } else if (sale.terms.opens_at && now < *sale.terms.opens_at) {
-    view.state = SaleState::scheduled;
-  } else if (summary.available + summary.held == 0) {
-    view.state = SaleState::sold_out;
-  }
+  view.revision = summary.revision;
   return view;
 }
 
@@ -200,7 +107,7 @@ std::optional<sale::ReservationRecord> read_record(std::string_view text, Reserv
   sale::ReservationRecord record;
   record.ref = ref;
   record.state = read_enum(reader, ReservationState::returned, valid);
-  record.reason = read_enum(reader, Reason::sale_closed, valid);
+  record.reason = read_enum(reader, Reason::payment_refused, valid);
   record.refund = read_enum(reader, sale::Refund::done, valid);
   record.quantity = read_units(reader, 3);
   record.created_at = read_instant(reader);
@@ -214,6 +121,10 @@ std::optional<sale::ReservationRecord> read_record(std::string_view text, Reserv
   record.reference = reader.text(1);
   record.payment_id = reader.text(2);
   record.account_number = reader.text(2);
+  if (!reader.at_end()) {
+    record.extended = read_flag(reader);
+    record.returned = read_units(reader, 3);
+  }
   if (!valid || record.state == ReservationState{} || !reader.ok() || !reader.at_end()) return std::nullopt;
   return record;
 }
@@ -260,6 +171,9 @@ struct AnswerReader {
   Result operator()(const Confirm&) { return one(); }
   Result operator()(const Cancel&) { return one(); }
   Result operator()(const Return&) { return one(); }
+  Result operator()(const Extend&) { return one(); }
+  Result operator()(const Transfer&) { return one(); }
+  Result operator()(const Fulfil&) { return one(); }
   Result operator()(const FinishRefund&) { return one(); }
 
   Result operator()(const ListReservations&) {
@@ -296,6 +210,8 @@ struct AnswerReader {
     ReservationAnswer answer;
     answer.outcome = outcome();
     if (answer.outcome == Outcome::reservation_not_found) return answer;
+    const bool tells_left = answer.outcome == Outcome::not_enough || answer.outcome == Outcome::limit_exceeded;
+    if (tells_left) answer.left = read_units(reader, 6);
     auto view = reservation();
     if (!view) return std::nullopt;
     answer.reservation = std::move(*view);
@@ -306,7 +222,7 @@ struct AnswerReader {
     ReservationView view;
     bool valid = true;
     view.state = read_enum(reader, ReservationState::returned, valid);
-    view.reason = read_enum(reader, Reason::sale_closed, valid);
+    view.reason = read_enum(reader, Reason::payment_refused, valid);
     const std::uint64_t position = reader.number(4);
     const std::int64_t eta = reader.signed_number();
     auto record = read_numbered_record(reader, sale.handle);
@@ -317,10 +233,13 @@ struct AnswerReader {
     view.quantity = record->quantity;
     view.reference = std::move(record->reference);
     view.amount = sale.terms.unit_price * static_cast<Money>(record->quantity);
+    view.charged = view.amount + sale.terms.unit_price * static_cast<Money>(record->returned);
     view.currency = sale.terms.currency;
     view.created_at = record->created_at;
     if (record->expires_at != Instant{}) view.expires_at = record->expires_at;
-    if (view.state == ReservationState::held) view.expires_in = record->expires_at - now;
+    if (view.state == ReservationState::held) {
+      view.expires_in = std::max(record->expires_at - now, Milliseconds{0});
+    }
     if (!record->payment_id.empty() || !record->account_number.empty()) {
       view.payment = Payment{.id = std::move(record->payment_id), .account_number = std::move(record->account_number)};
     }
@@ -353,14 +272,6 @@ std::optional<Answer> read_answer(BinaryReader& reader, const Command& command, 
 
 // --- pages ---
 
-void add_records_request(net::RedisCommand& call, std::uint64_t from, std::uint64_t upto) {
-  call.add(std::string_view{"A"}).add(from).add(upto);
-}
-
-void add_changes_request(net::RedisCommand& call, std::uint64_t after, std::uint32_t most_entries) {
-  call.add(std::string_view{"S"}).add(after).add(most_entries);
-}
-
 std::optional<CountedPage> read_page(BinaryReader& reader, SaleHandle handle) {
   CountedPage page;
   page.events = reader.number(6);
@@ -374,14 +285,6 @@ std::optional<CountedPage> read_page(BinaryReader& reader, SaleHandle handle) {
   }
   if (!reader.ok()) return std::nullopt;
   return page;
-}
-
-void add_erase_request(net::RedisCommand& call, Erased which) {
-  call.add(std::string_view{"E"}).add(std::string_view{which == Erased::any ? "any" : "delivered"});
-}
-
-void add_forgotten_request(net::RedisCommand& call, std::uint64_t from, std::uint32_t limit, Instant granted_before) {
-  call.add(std::string_view{"U"}).add(from).add(limit).add(count_of(granted_before));
 }
 
 std::optional<Forgotten> read_forgotten(BinaryReader& reader, const KnownSale& sale) {

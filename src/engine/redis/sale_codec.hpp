@@ -17,7 +17,7 @@
 
 namespace firstcome::engine {
 
-/// What of a sale never changes, and how it was created. `terms.stock` and `terms.closes_at` are those of the creation.
+/// What of a sale never changes, and how it was created: of `terms`, what a PatchSale may change is as at the creation.
 struct KnownSale {
   SaleHandle handle{};
   SaleTerms terms;
@@ -36,7 +36,12 @@ struct SaleKeys {
 std::string pack_terms(const SaleTerms& terms);
 /// Nothing: that are no terms.
 std::optional<SaleTerms> read_terms(std::string_view text);
-/// What scripts need of them; the last six bytes are for the script.
+/// No customer can have more units than this.
+inline constexpr Units most_limit = Units{1} << 47U;
+/// A limit as scripts have it.
+constexpr Units script_limit(const std::optional<Units>& limit) { return std::min(limit.value_or(0), most_limit); }
+/// What scripts need of them, as terms_layout and extend_layout of sale_state.lua have it; when the sale was created is
+/// for the script to write.
 std::string pack_script_terms(const SaleTerms& terms);
 
 // --- calls ---
@@ -61,6 +66,11 @@ struct SaleSummary {
   std::uint64_t last = 0;
   bool closed = false;
   std::optional<Instant> closes_at;
+  std::optional<Instant> opens_at;
+  Units limit_per_customer = 0;  ///< as scripts have it: 0 is none, more than they can count is `most_limit`
+  std::uint32_t max_open = 0;    ///< 0: none
+  bool paused = false;
+  std::uint64_t revision = 0;
 };
 
 /// How far a sale's events are, and how far of them were delivered.

@@ -10,9 +10,10 @@
 local arguments_of = {
   R = 4, K = 4,            -- reserve, and one that was refused here before: customer, quantity, reference, key
   G = 1, B = 2, F = 4,     -- get, begin and finish payment: number; by; charge, id, account
-  C = 2, X = 1, T = 1,     -- confirm, cancel, return
+  C = 2, X = 1, T = 2,     -- confirm, cancel, return: number; quantity
+  Y = 2, Z = 2, H = 1,     -- extend, transfer, fulfil: number; ms; customer
   D = 1,                   -- finish refund
-  V = 0, P = 3, E = 1,     -- sale, patch, erase: 'delivered' events only, or 'any'
+  V = 0, P = 8, E = 1,     -- sale, patch (see there), erase: 'delivered' events only, or 'any'
   L = 2, M = 3,            -- list: after, limit; of a customer
   A = 2, S = 2,            -- records from, upto; records that changed since an event, at most so many entries
   W = 2, U = 3,            -- payment work: limit, claimed before; forgotten charges: from, limit, granted before

@@ -52,7 +52,7 @@ local function read(after, limit)
       for event = first, math.min(reached, upto) do
         local kind, number
         kind, number, at = parse('<BI4', text, at)
-        if kind == 2 then at = at + 6 end
+        if has_value(kind) then at = at + 6 end
         if kind >= 16 and event > after and not seen[number] then
           seen[number] = true
           fields[#fields + 1] = 'r' .. number

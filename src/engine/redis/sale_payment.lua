@@ -1,7 +1,9 @@
--- Payment, confirm, cancel, return, refunds, and what the shop changes. One function per command, one branch per state.
--- As sale_payment.cpp and sale_terms.cpp. Each takes the number, its record and its arguments, and gives an outcome.
+-- Payment, confirm, cancel, return, extend, fulfil, refunds. One function per command, one branch per state.
+-- As sale_payment.cpp and sale_after.cpp. Each takes the number, its record and its arguments, and gives an outcome;
+-- 22 and 25 also give how many units are left.
 
 local function sell_hold(number, r)
+  leave_exceptions(number, r)
   s.held = s.held - r.quantity
   s.sold = s.sold + r.quantity
   adjust(r.customer, 0, -1)
@@ -9,18 +11,31 @@ local function sell_hold(number, r)
   emit(18, number)
 end
 
--- A hold that ended and was paid after all: sold, if its units are there, nobody is in line for them and the limit
--- allows it.
-local function take_again(number, r)
-  local units = counts_of(r.customer)
-  if s.closed == 1 or s.waiting > 0 or s.available < r.quantity then return false end
-  if t.limit > 0 and units + r.quantity > t.limit then return false end
+local function left_of_limit(units) return t.limit > 0 and math.max(t.limit - units, 0) or math.huge end
+
+-- Available units are sold to one that holds none.
+local function sell_late(number, r)
   adjust(r.customer, r.quantity, 0)
   s.available = s.available - r.quantity
   s.sold = s.sold + r.quantity
-  r.state = confirmed
+  r.state, r.reason = confirmed, none
   emit(18, number)
+end
+
+-- A reservation that holds no units and was paid after all: sold, if its units are there, nobody is in line for them and
+-- the limit allows it.
+local function take_again(number, r)
+  if s.closed == 1 or s.waiting > 0 or s.available < r.quantity then return false end
+  if r.quantity > left_of_limit(counts_of(r.customer)) then return false end
+  sell_late(number, r)
   return true
+end
+
+-- It was paid, and there is nothing to give.
+local function leave_unfulfilled(number, r)
+  r.state, r.reason = paid_unfulfilled, none
+  emit(23, number)
+  emit(35, number)
 end
 
 local function begin_payment(number, r, by)
@@ -37,7 +52,7 @@ local function begin_payment(number, r, by)
     return done
   end
   if state == confirmed then return unchanged end
-  if state == cancelled then return reason_of(number, r) == payment_failed and 42 or 40 end
+  if state == cancelled then return (r.reason == payment_failed or r.reason == payment_refused) and 42 or 40 end
   if state == expired then return r.claimed > 0 and 44 or 41 end -- while its charge runs it may yet be sold
   if state == paid_unfulfilled then return 47 end
   return 40
@@ -55,21 +70,26 @@ local function finish_payment(number, r, charge, id, account)
     if in_time then
       sell_hold(number, r)
     elseif not take_again(number, r) then
-      r.state, r.refund = paid_unfulfilled, 1
-      emit(23, number)
-      emit(35, number)
+      leave_unfulfilled(number, r)
+      r.refund = 1
       s.refunds = s.refunds + 1
       s.refund_last = s.refund_last + 1
       set('y' .. s.refund_last, tostring(number))
       outcome = 47
     end
-  elseif charge == 'declined' then
-    if in_time then leave_hold(number, r, cancelled, payment_failed) end
-    emit(33, number)
+  elseif charge == 'declined' or charge == 'refused' then
+    local tried = charge == 'declined'
+    if in_time then leave_hold(number, r, cancelled, tried and payment_failed or payment_refused) end
+    emit(tried and 33 or 37, number)
     outcome = in_time and 42 or 41
   else
     emit(34, number)
     outcome = in_time and 43 or 41
+    if in_time and r.expires <= now then  -- in its grace it was only waiting for this answer
+      leave_hold(number, r, expired, none)
+      emit(20, number)
+      outcome = 41
+    end
   end
   store(number, r)
   settle()
@@ -83,11 +103,9 @@ local function confirm(number, r, id)
   local state = state_of(number, r)
   if state == held then
     sell_hold(number, r)
-  elseif state == expired then
+  elseif state == expired or state == cancelled then
     if not take_again(number, r) then
-      r.state = paid_unfulfilled
-      emit(23, number)
-      emit(35, number)
+      leave_unfulfilled(number, r)
       outcome = 47
     end
   elseif state == confirmed then
@@ -122,16 +140,50 @@ local function cancel(number, r)
   return done
 end
 
-local function give_back(number, r)
+-- `quantity`: '' is all it has.
+local function give_back(number, r, quantity)
   local state = state_of(number, r)
   if state == returned then return unchanged end
   if state ~= confirmed then return 49 end
-  s.sold = s.sold - r.quantity
-  s.available = s.available + r.quantity
-  adjust(r.customer, -r.quantity, 0)
-  r.state = returned
+  local back = tonumber(quantity) or r.quantity
+  if back > r.quantity then return 25, r.quantity end
+  s.sold = s.sold - back
+  s.available = s.available + back
+  adjust(r.customer, -back, 0)
+  if back == r.quantity then
+    r.state = returned
+    emit(22, number)
+  else
+    r.quantity, r.returned = r.quantity - back, r.returned + back
+    emit(24, number, r.quantity)
+  end
   store(number, r)
-  emit(22, number)
+  settle()
+  return done
+end
+
+local function extend(number, r, by)
+  by = tonumber(by)
+  local is_held = state_of(number, r) == held and r.expires > now
+  if not is_held or r.extended == 1 or by <= 0 or by > t.extend then return 50 end
+  r.expires, r.extended = r.expires + by, 1
+  s.exceptions = s.exceptions + r.quantity
+  add_end(r.expires, number)
+  store(number, r)
+  emit(26, number)
+  return done
+end
+
+local function fulfil(number, r)
+  local state = state_of(number, r)
+  if state == confirmed then return unchanged end
+  if state ~= paid_unfulfilled or r.refund == 2 then return 52 end
+  if r.refund == 1 then return 45 end
+  if r.quantity > s.available then return 25, s.available end
+  local left = left_of_limit(counts_of(r.customer))
+  if r.quantity > left then return 22, left end
+  sell_late(number, r)
+  store(number, r)
   settle()
   return done
 end
@@ -144,30 +196,3 @@ local function finish_refund(number, r)
   emit(36, number)
   return done
 end
-
--- `stock` and `closes`: '' leaves it; `closes` '-' removes it. `state` 'closed' closes now.
-local function patch(stock, closes, state)
-  if closes ~= '' and s.closed == 1 then return 21 end
-  stock = tonumber(stock)
-  if stock and stock < s.held + s.sold then return 60 end
-  local events_before = s.events
-  if stock and stock ~= s.stock then
-    s.available = s.available + stock - s.stock
-    s.stock = stock
-    emit(2, 0, stock)
-  end
-  if closes ~= '' then
-    local has, at = 1, tonumber(closes)
-    if closes == '-' then has, at = 0, 0 end
-    if has ~= s.closes or at ~= s.closes_at then
-      s.closes, s.closes_at = has, at
-      emit(3)
-    end
-  end
-  local close_now = state == 'closed' or (s.closes == 1 and s.closes_at <= now)
-  if close_now and s.closed == 0 then close() end
-  settle()
-  return s.events == events_before and unchanged or done
-end
-
-local function deletable() return s.closed == 1 and s.held == 0 and s.claims == 0 and s.refunds == 0 end

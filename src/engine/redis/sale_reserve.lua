@@ -20,7 +20,7 @@ local function replay(quantity, reference, k)
   local number = parse('<I4', text)
   local r = load(number)
   if now - r.created >= key_lifetime then return nil end
-  if r.quantity ~= quantity or r.reference ~= reference then return answer_reserve(13) end
+  if r.quantity + r.returned ~= quantity or r.reference ~= reference then return answer_reserve(13) end
   local state = r.position > 0 and queued or (t.hold == 0 and confirmed or held)
   return answer_reserve(unchanged, number, state, r.created, r.position, 0, r.position > 0 and ask_again_after() or 0)
 end
@@ -55,7 +55,7 @@ local function accept(outcome, customer, quantity, reference, k)
       emit(18, number)
     else
       state, expires = held, now + t.hold
-      if s.held == 0 then s.expiring, s.expires_from = number, expires end
+      if s.held == s.exceptions then s.expiring, s.expires_from = number, expires end
       s.held = s.held + quantity
       emit(17, number)
     end
@@ -82,13 +82,14 @@ local function reserve(again, customer, quantity, reference, k)
   if again then return answer_reserve(12) end
   if s.closed == 1 then return refuse(21, quantity, reference, k) end
   if t.opens == 1 and now < t.opens_at then return answer_reserve(20, 0, 0, 0, 0, 0, t.opens_at - now) end
+  if s.paused == 1 then return answer_reserve(28) end
 
   local units, open, latest = counts_of(customer)
   if t.limit > 0 then
     local left = math.max(t.limit - units, 0)
     if quantity > left then return refuse(22, quantity, reference, k, quantity <= t.limit and latest or 0, left) end
   end
-  if t.max_open > 0 and open >= t.max_open then return answer_reserve(23, latest) end
+  if t.max_open > 0 and open >= t.max_open then return answer_reserve(23, seldom().latest_open(latest)) end
 
   local unsold = s.available + s.held
   if unsold == 0 then return refuse(26, quantity, reference, k) end
@@ -98,7 +99,7 @@ local function reserve(again, customer, quantity, reference, k)
   end
   if t.queue or t.standby == 1 then return accept(waiting, customer, quantity, reference, k) end
   seldom().next_hold()
-  return answer_reserve(24, 0, 0, 0, 0, s.held, math.max(s.expires_from - now, 0))
+  return answer_reserve(24, 0, 0, 0, 0, s.held, math.max(hold_ends_at() - now, 0))
 end
 
 -- Forgets keys that are too old to be answered again, those of a few reservations per call.

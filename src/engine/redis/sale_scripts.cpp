@@ -12,6 +12,7 @@ std::string_view sale_line_lua();
 std::string_view sale_time_lua();
 std::string_view sale_reserve_lua();
 std::string_view sale_payment_lua();
+std::string_view sale_terms_lua();
 std::string_view sale_views_lua();
 std::string_view sale_seldom_lua();
 std::string_view sale_decide_lua();
@@ -48,8 +49,8 @@ const SaleScripts& SaleScripts::standard() {
   static const SaleScripts all{
       script_of({sale_state_lua(), sale_create_lua()}),
       script_of({sale_state_lua(), sale_clock_lua(), sale_reserve_lua(), seldom_begins, sale_line_lua(),
-                 sale_time_lua(), sale_payment_lua(), sale_views_lua(), sale_seldom_lua(), seldom_ends,
-                 sale_decide_lua()}),
+                 sale_time_lua(), sale_payment_lua(), sale_terms_lua(), sale_views_lua(), sale_seldom_lua(),
+                 seldom_ends, sale_decide_lua()}),
       script_of({sale_state_lua(), sale_outbox_lua()}),
       script_of({sale_registry_lua()}),
       script_of({sale_state_lua(), sale_past_lua()}),

@@ -27,10 +27,13 @@ local commands = {
   F = function(number, charge, id, account) return decide_one(finish_payment, number, charge, id, account) end,
   C = function(number, id) return decide_one(confirm, number, id) end,
   X = function(number) return decide_one(cancel, number) end,
-  T = function(number) return decide_one(give_back, number) end,
+  T = function(number, quantity) return decide_one(give_back, number, quantity) end,
+  Y = function(number, by) return decide_one(extend, number, by) end,
+  Z = function(number, customer) return decide_one(transfer, number, customer) end,
+  H = function(number) return decide_one(fulfil, number) end,
   D = function(number) return decide_one(finish_refund, number) end,
   V = function() return show_sale() end,
-  P = function(stock, closes, state) return pack('<B', patch(stock, closes, state)) .. show_sale() end,
+  P = function(...) return pack('<B', patch(...)) .. show_sale() end,
   E = function(events)
     deleted = deletable() and (events == 'any' or s.delivered == s.events)
     return pack('<B', deleted and done or 61) .. show_sale()
@@ -43,5 +46,5 @@ local commands = {
   U = function(from, limit, before) return take_forgotten(tonumber(from), tonumber(limit), tonumber(before)) end,
 }
 
-return {run_due = run_due, next_hold = next_hold, count_grants = count_grants, forget_old_nodes = forget_old_nodes,
-  commands = commands}
+return {run_due = run_due, next_hold = next_hold, latest_open = latest_open, count_grants = count_grants,
+  forget_old_nodes = forget_old_nodes, commands = commands}

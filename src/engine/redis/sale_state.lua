@@ -1,8 +1,9 @@
 -- A sale as scripts see it: two keys, made with the sale, of which nothing ever expires.
---   KEYS[1], a hash: 'm' its counters, 't' its terms, 'r'NUMBER a reservation, 'c'CUSTOMER their counts, 'j'CHUNK:CUSTOMER
---     the numbers of every 64th of their reservations, 'k'KEY the number that an idempotency key made, 'n'NODE the last
---     call of a node and its answers, 'd' and 'D' who left the line out of turn, 'g' the rate of the last minute, 'x' and 'y' running charges and refunds, in the order of their beginning,
---     'i', 'l' and 'q' its past (see sale_past.lua),
+--   KEYS[1], a hash: 'm' its counters, 't' its terms, 'r'NUMBER a reservation, 'c'CUSTOMER their counts,
+--     'j'CHUNK:CUSTOMER the numbers of every 64th of their reservations, 'k'KEY the number that an idempotency key made,
+--     'n'NODE the last call of a node and its answers, 'd' and 'D' who left the line out of turn, 'g' the rate of the last
+--     minute, 'x' and 'y' running charges and refunds, in the order of their beginning, 'e' a heap of the ends of extended
+--     holds, 'i', 'l' and 'q' its past (see sale_past.lua),
 --     'w' the watermark: up to which event all were delivered, and the highest token of a relay (none: nothing was)
 --   KEYS[2], a stream: the outbox, one entry per call that changed something; its id is the last event's number
 -- Mechanism: everything is read through `get`, changed in memory, and written by `save` in one HSET and one XADD at the
@@ -12,18 +13,25 @@ local key, stream = KEYS[1], KEYS[2]
 local call, pack, parse = redis.call, struct.pack, struct.unpack
 local most_arguments = 4000  -- Lua's unpack has a limit of 8000
 
-local format, first_format = '2', '1'  -- 2 brought incarnations
-local meta_layout = '<I6 I4I4I4I4 I4I4I4 I4I4 I6I6 I4I6 I4 I4I4I4 I4I4I4 I4 I4I6 I4BBB Bl I6'
+-- What format 1 lacks stands at the end of a text and is 0: there such a text is filled up with zeros.
+local format, first_format = '2', '1'  -- 2 brought incarnations, and what may become of a sale and a reservation later
+local meta_layout = '<I6 I4I4I4I4 I4I4I4 I4I4 I6I6 I4I6 I4 I4I4I4 I4I4I4 I4 I4I6 I4BBB Bl I6 BI6 '
+  .. 'I4I4I4I6 I4I6'
+local meta_bytes = 163
 local terms_layout = '<I6I6I4 I4I4 BBBl I6'
+local terms_bytes = 41
+local extend_layout = '<I4'  -- behind the terms of a sale that allows it
 local unpaid_layout = '<BBB I3 I6I6I6 I4I4 c16 Bc0 Bc0'
 local record_layout = unpaid_layout .. 'Hc0 Hc0'
 local customer_layout = '<I6I4I4I4 I4I6I4'
 local first_customer_layout = '<I6I4I4I4'  -- of earlier releases
 local first_customer_size = 18
+local rare_layout = '<BI3'  -- behind the record of one that was extended, or of which units were given back
 
 -- States, reasons, refunds and events are numbered as in sale.hpp, record.hpp and command.hpp.
 local queued, held, confirmed, cancelled, expired, refused, paid_unfulfilled, returned = 1, 2, 3, 4, 5, 6, 7, 8
-local none, payment_failed, by_customer, sold_out, sale_closed = 0, 1, 2, 3, 4
+local none, payment_failed, by_customer, sold_out, sale_closed, payment_refused = 0, 1, 2, 3, 4, 5
+local payment_grace = 10000  -- ms that a hold outlives its end while it is being charged
 
 local raw = {}                      -- what was read or set: text, or false where there is no such field
 local changed, place = {}, {}       -- fields and texts by turns, to be written; where there a field's text stands
@@ -85,20 +93,25 @@ end
 
 local function is_readable(written_as) return written_as == format or written_as == first_format end
 
+local function filled(text, bytes) return #text < bytes and text .. string.rep('\0', bytes - #text) or text end
+
 local function pack_meta(at)
   return pack(meta_layout, at, s.available, s.held, s.sold, s.stock, s.last, s.serving, s.waiting, s.sold_out_upto,
     s.closed_upto, s.last_tick, s.events, s.expiring, s.expires_from, s.charging, s.claims, s.claim_first, s.claim_last,
     s.refunds, s.refund_first, s.refund_last, s.gone, s.keys_from, s.keys_since, s.tick_left, s.pending, s.closed,
-    s.opened, s.closes, s.closes_at, s.closed_at)
+    s.opened, s.closes, s.closes_at, s.closed_at, s.paused, s.revision, s.exceptions, s.graced,
+    s.grace_from, s.grace_at, s.ends, s.first_end)
 end
 
 local function load_sale()
   s.now, s.available, s.held, s.sold, s.stock, s.last, s.serving, s.waiting, s.sold_out_upto, s.closed_upto,
     s.last_tick, s.events, s.expiring, s.expires_from, s.charging, s.claims, s.claim_first, s.claim_last, s.refunds,
     s.refund_first, s.refund_last, s.gone, s.keys_from, s.keys_since, s.tick_left, s.pending, s.closed, s.opened,
-    s.closes, s.closes_at, s.closed_at = parse(meta_layout, raw.m)
+    s.closes, s.closes_at, s.closed_at, s.paused, s.revision, s.exceptions, s.graced, s.grace_from, s.grace_at, s.ends,
+    s.first_end = parse(meta_layout, filled(raw.m, meta_bytes))
   t.hold, t.limit, t.max_open, t.admit, t.tick, t.standby, t.automatic, t.opens, t.opens_at, t.created_at =
     parse(terms_layout, raw.t)
+  t.extend = #raw.t > terms_bytes and parse(extend_layout, raw.t, terms_bytes + 1) or 0
   t.queue = t.admit > 0
   s.delivered = raw.w and parse('<I6', raw.w) or 0
   -- The server's clock may step back; a sale's does not.
@@ -118,17 +131,28 @@ local function emit(kind, number, value)
   events[#events + 1] = value and pack('<BI4I6', kind, number, value) or pack('<BI4', kind, number)
 end
 
+-- Whether an event has a value behind its number.
+local function has_value(kind) return kind == 2 or kind == 24 or kind == 25 end
+
 local function load(number)
   local r = {}
+  local text, behind = get('r' .. number)
   r.state, r.reason, r.refund, r.quantity, r.created, r.expires, r.claimed, r.position, r.previous, r.key, r.customer,
-    r.reference, r.payment, r.account = parse(record_layout, get('r' .. number))
+    r.reference, r.payment, r.account, behind = parse(record_layout, text)
+  if behind <= #text then
+    r.extended, r.returned = parse(rare_layout, text, behind)
+  else
+    r.extended, r.returned = 0, 0
+  end
   return r
 end
 
 local function store(number, r)
-  set('r' .. number, pack(record_layout, r.state, r.reason, r.refund, r.quantity, r.created, r.expires, r.claimed,
+  local text = pack(record_layout, r.state, r.reason, r.refund, r.quantity, r.created, r.expires, r.claimed,
     r.position, r.previous, r.key, #r.customer, r.customer, #r.reference, r.reference, #r.payment, r.payment,
-    #r.account, r.account))
+    #r.account, r.account)
+  if r.extended > 0 or r.returned > 0 then text = text .. pack(rare_layout, r.extended, r.returned) end
+  set('r' .. number, text)
 end
 
 local function refused_upto()
@@ -149,10 +173,11 @@ local function reason_of(number, r)
 end
 
 -- The counts of a customer are: units, open reservations, latest number, up to which number a refusal of all who waited
--- is counted in, how many reservations wait, for how many units, and how many were ever made.
+-- is counted in, how many reservations wait, for how many units, and how many there are in all.
 --
 -- Every 64th reservation of a customer is marked, so that a page of their reservations is found without a walk along
--- all of them. The numbers of 64 marks stand together in one field.
+-- all of them. The numbers of 64 marks stand together in one field, rising. One that goes to another customer leaves its
+-- marks to the one before it.
 local mark_step, marks_together = 64, 64
 
 local function mark_field(name, nth) return 'j' .. math.floor((nth - 1) / marks_together) .. ':' .. name end
@@ -211,6 +236,6 @@ end
 
 -- As sale_codec.hpp reads it.
 local function show_sale()
-  return pack('<I4I4I4I4 I4I4I4 BBl', s.available, s.held, s.sold, s.stock, s.waiting, s.serving, s.last, s.closed,
-    s.closes, s.closes_at)
+  return pack('<I4I4I4I4 I4I4I4 BBl BlI6I4 BI6', s.available, s.held, s.sold, s.stock, s.waiting, s.serving, s.last,
+    s.closed, s.closes, s.closes_at, t.opens, t.opens_at, t.limit, t.max_open, s.paused, s.revision)
 end

@@ -32,7 +32,7 @@ local function grant(number, r)
     emit(18, number)
   else
     adjust(r.customer, 0, 0, -1, -r.quantity)
-    if s.held == 0 then s.expiring, s.expires_from = number, now + t.hold end
+    if s.held == s.exceptions then s.expiring, s.expires_from = number, now + t.hold end
     s.held = s.held + r.quantity
     r.state, r.expires = held, now + t.hold
     emit(17, number)
@@ -40,8 +40,16 @@ local function grant(number, r)
   store(number, r)
 end
 
+-- To be called before a hold ends: it is no exception any more.
+local function leave_exceptions(number, r)
+  if r.extended == 0 and number >= s.expiring then return end
+  s.exceptions = s.exceptions - r.quantity
+  if r.extended == 0 then s.graced = s.graced - 1 end
+end
+
 -- A hold ends without a sale.
 local function leave_hold(number, r, state, reason)
+  leave_exceptions(number, r)
   s.held = s.held - r.quantity
   s.available = s.available + r.quantity
   adjust(r.customer, -r.quantity, -1)
@@ -74,10 +82,11 @@ local function refuse_all_waiting()
   emit(5, s.sold_out_upto)
 end
 
--- Refuses whom no unit can reach any more; without a queue, serves the line. False: there is more to do.
+-- Refuses whom no unit can reach any more; without a queue, serves the line. A paused sale leaves its line as it is.
+-- False: there is more to do.
 local function settle()
   s.pending = settling
-  while s.waiting > 0 do
+  while s.waiting > 0 and s.paused == 0 do
     if s.available + s.held == 0 then
       refuse_all_waiting()
       break
@@ -108,7 +117,7 @@ local function tick()
       return false
     end
     s.pending = ticking
-    if s.waiting == 0 then break end
+    if s.waiting == 0 or s.paused == 1 then break end
     if work <= 0 then return false end
     if not serve_head() then break end
     s.tick_left = s.tick_left - 1
@@ -123,23 +132,116 @@ local function close()
   emit(4, s.closed_upto)
 end
 
--- The first number that is held; nothing: none, or not found with the work that is left. Holds end in the order of
--- their numbers.
-local function next_hold()
-  if s.held == 0 then return nil end
-  local steps = 0
-  while steps < 2000 do
-    fetch_records(s.expiring, s.serving, false)
-    local r = load(s.expiring)
-    if r.state == held then
-      s.expires_from = r.expires
-      return s.expiring, r
-    end
-    s.expiring = s.expiring + 1
-    steps = steps + 1
+-- Whether a hold ends in the order of the numbers.
+local function is_in_order(r) return r.state == held and r.extended == 0 end
+
+-- The first such number from `cursor` on, with its record; nothing: not found with the work that is left.
+local function find_in_order(cursor)
+  for _ = 1, 2000 do
+    fetch_records(s[cursor], s.serving, false)
+    local r = load(s[cursor])
+    if is_in_order(r) then return s[cursor], r end
+    s[cursor] = s[cursor] + 1
   end
   work = 0
   return nil
+end
+
+-- Those that are in their grace stand before `expiring`, the others from it on.
+local function next_in_order()
+  if s.held == s.exceptions then return nil end
+  local number, r = find_in_order('expiring')
+  if number then s.expires_from = r.expires end
+  return number, r
+end
+
+local function next_in_grace()
+  if s.graced == 0 then return nil end
+  local number, r = find_in_order('grace_from')
+  if number then s.grace_at = r.expires + payment_grace end
+  return number, r
+end
+
+-- Extended holds end in no order: a heap of (end, number), the first in 'e'1. One that is no longer held is taken out
+-- when it comes first.
+local end_layout = '<I6I4'
+
+local function is_earlier(a, b)
+  local at, number = parse(end_layout, a)
+  local other_at, other = parse(end_layout, b)
+  return at < other_at or (at == other_at and number < other)
+end
+
+local function add_end(at, number)
+  local text = pack(end_layout, at, number)
+  s.ends = s.ends + 1
+  local place = s.ends
+  while place > 1 do
+    local above = get('e' .. math.floor(place / 2))
+    if is_earlier(above, text) then break end
+    set('e' .. place, above)
+    place = math.floor(place / 2)
+  end
+  set('e' .. place, text)
+  s.first_end = parse(end_layout, get('e1'))
+end
+
+local function take_first_end()
+  local text, place = get('e' .. s.ends), 1
+  drop('e' .. s.ends)
+  s.ends = s.ends - 1
+  if s.ends == 0 then return end
+  while 2 * place <= s.ends do
+    local below = 2 * place
+    if below < s.ends and is_earlier(get('e' .. below + 1), get('e' .. below)) then below = below + 1 end
+    if is_earlier(text, get('e' .. below)) then break end
+    set('e' .. place, get('e' .. below))
+    place = below
+  end
+  set('e' .. place, text)
+  s.first_end = parse(end_layout, get('e1'))
+end
+
+local function next_extended()
+  for _ = 1, 200 do
+    if s.ends == 0 then return nil end
+    local at, number = parse(end_layout, get('e1'))
+    local r = load(number)
+    if r.state == held then return number, r, at end
+    take_first_end()
+  end
+  work = 0
+  return nil
+end
+
+-- The hold whose instant comes first: its number, its record, and the instant. Nothing: there is none, or it was not
+-- found with the work that is left, which is 0 then.
+local function next_hold()
+  local number, r = next_in_order()
+  local at = r and r.expires
+  local function offer(other, its, when)
+    if other and (not number or when < at or (when == at and other < number)) then number, r, at = other, its, when end
+  end
+  local other, its = next_in_grace()
+  offer(other, its, s.grace_at)
+  offer(next_extended())
+  return number, r, at
+end
+
+-- The instant of a hold has come. While it is being charged it has a grace.
+local function end_hold(number, r, at)
+  if r.claimed == 0 or at >= r.expires + payment_grace then
+    leave_hold(number, r, expired, none)
+    emit(20, number)
+  elseif r.extended == 1 then
+    take_first_end()
+    add_end(r.expires + payment_grace, number)
+  else
+    s.expiring = number + 1
+    if s.graced == 0 then s.grace_from, s.grace_at = number, r.expires + payment_grace end
+    s.graced = s.graced + 1
+    s.exceptions = s.exceptions + r.quantity
+  end
 end
 
 -- Does what is due. False: there is more.
@@ -148,12 +250,12 @@ local function run_due()
   if s.pending == settling and not settle() then return false end
   while true do
     local kind, at = nil, now + 1
-    local number, r
-    if s.held > 0 and s.expires_from <= now then
+    local number, r, ends
+    if hold_ends_at() <= now then
       fetch_records(s.expiring, s.serving, true)
-      number, r = next_hold()
-      if not number and s.held > 0 then return false end
-      if number and r.expires < at then kind, at = 'hold', r.expires end
+      number, r, ends = next_hold()
+      if work <= 0 then return false end
+      if number and ends < at then kind, at = 'hold', ends end
     end
     if t.opens == 1 and s.opened == 0 and t.opens_at < at then kind, at = 'opening', t.opens_at end
     if s.closes == 1 and s.closed == 0 and s.closes_at < at then kind, at = 'closing', s.closes_at end
@@ -163,10 +265,8 @@ local function run_due()
     end
     if not kind then return true end
     if kind == 'hold' then
-      if work <= 0 then return false end
       work = work - 1
-      leave_hold(number, r, expired, none)
-      emit(20, number)
+      end_hold(number, r, ends)
     elseif kind == 'opening' then
       s.opened = 1
     elseif kind == 'closing' then

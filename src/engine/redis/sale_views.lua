@@ -23,8 +23,9 @@ local function knows(number) return number >= 1 and number <= s.last end
 local function decide_one(decide, number, ...)
   number = tonumber(number)
   if not knows(number) then return pack('<B', 12) end
-  local outcome = decide and decide(number, load(number), ...) or done
-  return pack('<B', outcome) .. show_reservation(number)
+  local outcome, left = done, nil
+  if decide then outcome, left = decide(number, load(number), ...) end
+  return pack('<B', outcome) .. (left and pack('<I6', left) or '') .. show_reservation(number)
 end
 
 local function show_list(numbers, limit)
@@ -45,22 +46,23 @@ local function list(after, limit)
   return show_list(numbers, limit)
 end
 
--- Finds the first mark behind `after` by bisection, and walks from one that is a page further back to `after`.
+-- Finds the first mark behind `after`, and walks from one that is a page further back to `after`.
 local function list_of_customer(customer, after, limit)
   local _, _, latest, _, _, made = counts_of(customer)
   local marks = math.floor(made / mark_step)
-  local first, behind = 1, marks + 1
-  while first < behind do
-    local middle = math.floor((first + behind) / 2)
-    if mark_of(customer, middle) > after then behind = middle else first = middle + 1 end
-  end
-  local upto = behind + math.ceil(limit / mark_step)
-  local number = upto <= marks and mark_of(customer, upto) or latest
-  local newest_first, numbers = {}, {}
-  while number > after do
-    newest_first[#newest_first + 1] = number
-    number = load(number).previous
-  end
+  local behind = first_mark_behind(customer, marks, after)
+  local upto, pages, newest_first = behind, 1, {}
+  repeat
+    upto = upto + pages * math.ceil(limit / mark_step)
+    pages = 2 * pages
+    local number = upto <= marks and mark_of(customer, upto) or latest
+    newest_first = {}
+    while number > after do
+      newest_first[#newest_first + 1] = number
+      number = load(number).previous
+    end
+  until #newest_first > limit or upto > marks
+  local numbers = {}
   for i = #newest_first, 1, -1 do numbers[#numbers + 1] = newest_first[i] end
   return show_list(numbers, limit)
 end
@@ -97,7 +99,7 @@ local function show_records_since(after, most)
     for _ = 1, count do
       local kind, number
       kind, number, at = parse('<BI4', text, at)
-      if kind == 2 then at = at + 6 end
+      if has_value(kind) then at = at + 6 end
       if number > 0 and kind >= 16 and not seen[number] then
         seen[number] = true
         numbers[#numbers + 1] = number
@@ -164,15 +166,28 @@ local function take_tasks(limit, claimed_before)
   return pack('<I4', #tasks) .. table.concat(tasks)
 end
 
+-- Those of them that were extended, wherever they are: the first hundred, by their ends.
+local function take_forgotten_extended(tasks, limit, granted_before)
+  for place = 1, math.min(s.ends, 100) do
+    local _, number = parse(end_layout, get('e' .. place))
+    local r = load(number)
+    if r.state == held and r.claimed == 0 and r.expires > now and r.created < granted_before and number < s.charging
+      and #tasks < limit then
+      tasks[#tasks + 1] = pack('<I4BI4', number, charge_task, r.quantity)
+    end
+  end
+end
+
 -- Holds of an automatic sale that were handed out to be charged by a node that died before it claimed them: those
 -- granted before `granted_before`, from number `from` on.
 local function take_forgotten(from, limit, granted_before)
   local tasks, steps = {}, 1000
+  if t.automatic == 1 then take_forgotten_extended(tasks, limit, granted_before) end
   from = math.max(from, s.expiring)
   while t.automatic == 1 and s.held > 0 and from < s.charging and from <= s.serving and #tasks < limit and steps > 0 do
     fetch_records(from, s.serving, false)
     local r = load(from)
-    if r.state == held and r.claimed == 0 and r.expires > now and r.expires - t.hold < granted_before then
+    if is_in_order(r) and r.claimed == 0 and r.expires > now and r.expires - t.hold < granted_before then
       tasks[#tasks + 1] = pack('<I4BI4', from, charge_task, r.quantity)
     end
     from = from + 1

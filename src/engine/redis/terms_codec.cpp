@@ -37,7 +37,7 @@ std::optional<Instant> read_optional<Instant>(BinaryReader& reader) {
 
 std::string pack_terms(const SaleTerms& terms) {
   BinaryWriter writer;
-  writer.number(1, 1).text(terms.id).text(terms.name).number(unsigned_of(terms.kind), 1);
+  writer.number(2, 1).text(terms.id).text(terms.name).number(unsigned_of(terms.kind), 1);
   writer.number(unsigned_of(terms.stock), 8).number(unsigned_of(terms.unit_price), 8).text(terms.currency);
   pack_optional(writer, terms.limit_per_customer);
   pack_optional(writer, terms.max_open);
@@ -47,12 +47,14 @@ std::string pack_terms(const SaleTerms& terms) {
   writer.number(terms.queue ? terms.queue->admit_per_tick : 0, 4);
   writer.number(terms.queue ? unsigned_of(terms.queue->tick.count()) : 0, 4);
   writer.number(unsigned_of(terms.standby), 1).number(unsigned_of(terms.payment), 1);
+  writer.number(unsigned_of(terms.extend.count()), 4);
   return writer.take();
 }
 
 std::optional<SaleTerms> read_terms(std::string_view text) {
   BinaryReader reader(text);
-  bool valid = reader.number(1) == 1;
+  const std::uint64_t version = reader.number(1);
+  bool valid = version == 1 || version == 2;
   SaleTerms terms;
   terms.id = reader.text(2);
   terms.name = reader.text(2);
@@ -70,6 +72,7 @@ std::optional<SaleTerms> read_terms(std::string_view text) {
   if (admit > 0) terms.queue = QueueTerms{.admit_per_tick = admit, .tick = Milliseconds{tick}};
   terms.standby = read_enum(reader, Standby::yes, valid);
   terms.payment = read_enum(reader, PaymentMode::automatic, valid);
+  if (version == 2) terms.extend = Milliseconds{static_cast<std::int64_t>(reader.number(4))};
   if (!valid || !reader.ok() || !reader.at_end()) return std::nullopt;
   return terms;
 }
@@ -77,8 +80,7 @@ std::optional<SaleTerms> read_terms(std::string_view text) {
 std::string pack_script_terms(const SaleTerms& terms) {
   BinaryWriter writer;
   writer.number(unsigned_of(terms.hold.count()), 6);
-  // No customer can have more than 2^47 units.
-  writer.number(unsigned_of(std::min(terms.limit_per_customer.value_or(0), Units{1} << 47U)), 6);
+  writer.number(unsigned_of(script_limit(terms.limit_per_customer)), 6);
   writer.number(terms.max_open.value_or(0), 4);
   writer.number(terms.queue ? terms.queue->admit_per_tick : 0, 4);
   writer.number(terms.queue ? unsigned_of(terms.queue->tick.count()) : 0, 4);
@@ -86,6 +88,7 @@ std::string pack_script_terms(const SaleTerms& terms) {
   writer.number(terms.payment == PaymentMode::automatic ? 1 : 0, 1);
   pack_optional(writer, terms.opens_at);
   writer.number(0, 6);
+  if (terms.extend > Milliseconds{0}) writer.number(unsigned_of(terms.extend.count()), 4);
   return writer.take();
 }
 

@@ -4,11 +4,14 @@
 
 namespace firstcome::events {
 
-// Facts of a reservation never change, so they are written once. `confirmed_at` is filled in by whichever event knows
-// it, in whatever order they come; all else is the last event's.
+// `confirmed_at` is filled in by whichever event knows it, in whatever order they come; what may change is the last
+// event's; all else is written once.
 std::string_view OrderDialect::order_conflict() const {
   return " ON CONFLICT (reservation) DO UPDATE SET"
          " confirmed_at = COALESCE(orders.confirmed_at, excluded.confirmed_at),"
+         " customer = CASE WHEN excluded.sequence > orders.sequence THEN excluded.customer ELSE orders.customer END,"
+         " quantity = CASE WHEN excluded.sequence > orders.sequence THEN excluded.quantity ELSE orders.quantity END,"
+         " amount = CASE WHEN excluded.sequence > orders.sequence THEN excluded.amount ELSE orders.amount END,"
          " state = CASE WHEN excluded.sequence > orders.sequence THEN excluded.state ELSE orders.state END,"
          " updated_at = CASE WHEN excluded.sequence > orders.sequence THEN excluded.updated_at"
          " ELSE orders.updated_at END,"
@@ -67,6 +70,9 @@ class Mariadb final : public OrderDialect {
     return " ON DUPLICATE KEY UPDATE"
            " sale = IF(orders.reservation = VALUES(reservation), orders.sale, NULL),"
            " confirmed_at = COALESCE(confirmed_at, VALUES(confirmed_at)),"
+           " customer = IF(VALUES(sequence) > orders.sequence, VALUES(customer), customer),"
+           " quantity = IF(VALUES(sequence) > orders.sequence, VALUES(quantity), quantity),"
+           " amount = IF(VALUES(sequence) > orders.sequence, VALUES(amount), amount),"
            " state = IF(VALUES(sequence) > orders.sequence, VALUES(state), state),"
            " updated_at = IF(VALUES(sequence) > orders.sequence, VALUES(updated_at), updated_at),"
            " sequence = GREATEST(orders.sequence, VALUES(sequence))";

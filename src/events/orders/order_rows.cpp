@@ -13,7 +13,7 @@ void apply_order(OrderUnit& unit, const Event& event, OrderState state) {
   OrderRow row = unit.order.value_or(OrderRow{});
   row.event = &event;
   row.state = state;
-  if (state == OrderState::confirmed) row.confirmed_at = event.at;
+  if (event.type == EventType::reservation_confirmed) row.confirmed_at = event.at;
   unit.order = row;
 }
 
@@ -30,6 +30,10 @@ void apply(OrderUnit& unit, const Event& event) {
     case EventType::reservation_confirmed:
       apply_order(unit, event, OrderState::confirmed);
       if (event.payment) apply_payment(unit, event, PaymentState::charged);
+      break;
+    case EventType::reservation_amended:
+    case EventType::reservation_transferred:
+      apply_order(unit, event, OrderState::confirmed);
       break;
     case EventType::reservation_returned:
       apply_order(unit, event, OrderState::returned);
@@ -76,13 +80,22 @@ KnownOrder known_from(const Order& order) {
 
 namespace {
 
+/// Whether the customer must be the one that is known. Of a reservation that changes no more, it must; else an event
+/// that is read again tells the customer of that moment, who may have got the reservation from another.
+bool must_be_the_same_customer(const Event& event, const KnownOrder& known) {
+  if (known.customer.starts_with(erased_customer)) return false;
+  const bool same_confirmation = event.sequence == known.sequence && event.at == known.confirmed_at;
+  return event.type == EventType::reservation_returned ||
+         (event.type == EventType::reservation_confirmed && !same_confirmation);
+}
+
 /// The first value that is different, in words; empty: none.
 std::string difference(const Event& event, const KnownOrder& known) {
   const auto tell = [](std::string_view name, const auto& there, const auto& here) {
     return fmt::format("{} is \"{}\", not \"{}\"", name, there, here);
   };
-  const bool erased = known.customer.starts_with(erased_customer);
-  if (!erased && event.customer != known.customer) return tell("customer", known.customer, event.customer);
+  if (must_be_the_same_customer(event, known) && event.customer != known.customer)
+    return tell("customer", known.customer, event.customer);
   if (event.quantity != known.quantity) return tell("quantity", known.quantity, event.quantity);
   if (event.amount != known.amount) return tell("amount", known.amount, event.amount);
   if (event.currency != known.currency) return tell("currency", known.currency, event.currency);
@@ -99,7 +112,9 @@ bool must_be_the_same(const Event& event, const KnownOrder& known) {
 }
 
 bool concerns_orders(const Event& event) {
-  return event.type == EventType::reservation_confirmed || event.type == EventType::reservation_returned;
+  using enum EventType;
+  return event.type == reservation_confirmed || event.type == reservation_amended ||
+         event.type == reservation_transferred || event.type == reservation_returned;
 }
 
 }  // namespace

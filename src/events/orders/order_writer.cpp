@@ -121,12 +121,23 @@ void OrderWriter::write(std::span<const OrderUnit> units) {
   });
 }
 
+/// Who is written into an order. One that was erased stays so, unless the reservation has gone to somebody else since.
+std::string_view OrderWriter::customer_of(const OrderUnit& unit) const {
+  const std::string_view told = unit.order->event->customer;
+  const auto stored = known_.find(unit.reservation);
+  if (stored == known_.end() || !stored->second.customer.starts_with(erased_customer)) return told;
+  const bool transferred = std::ranges::any_of(unit.events, [&](const Event* event) {
+    return event->type == EventType::reservation_transferred && event->sequence > stored->second.sequence;
+  });
+  return transferred ? told : stored->second.customer;
+}
+
 void OrderWriter::write_orders(std::span<const OrderUnit> units, Rows which) {
   SqlRows rows("orders", order_columns);
   for (const OrderUnit& unit : units) {
     if (!unit.order) continue;
     const Event& event = *unit.order->event;
-    rows.text(event.reservation).text(event.sale).number(value(event.number)).text(event.customer);
+    rows.text(event.reservation).text(event.sale).number(value(event.number)).text(customer_of(unit));
     rows.number(event.quantity).number(event.amount).text(event.currency).text_or_null(event.reference);
     rows.text(word(unit.order->state)).number(event.sequence).instant_or_null(unit.order->confirmed_at);
     rows.instant(event.at).instant(now_);

@@ -48,6 +48,7 @@ class OrderWriter {
   void write_orders(std::span<const OrderUnit> units, Rows rows);
   void write_payments(std::span<const OrderUnit> units, Rows rows);
   std::optional<Contradiction> find_contradiction(const OrderUnit& unit) const;
+  std::string_view customer_of(const OrderUnit& unit) const;
   void write_without_contradictions(std::span<const OrderUnit> units, std::vector<Blamed>& blamed);
   void blame_contradiction(const OrderUnit& unit, const Contradiction& wrong, std::vector<Blamed>& blamed);
   void halve(std::span<const OrderUnit> units, std::vector<Blamed>& blamed);

@@ -171,7 +171,7 @@ TEST_F(Delivery, KeepsASaleUntilItsEventsAreDelivered) {
   harness.ask(Cancel{ref}).value();
   PatchSale close;
   close.sale = "t";
-  close.close = PatchSale::Close::now;
+  close.state = PatchSale::State::closed;
   harness.ask(close).value();
   EXPECT_EQ(harness.ask(DeleteSale{"t"}).value().outcome, Outcome::sale_active);
   harness.reopen();
@@ -184,7 +184,7 @@ TEST_F(Delivery, TellsNothingOfSalesThatWereDeletedWhileNobodyDelivered) {
   reserve(2);
   PatchSale close;
   close.sale = "s";
-  close.close = PatchSale::Close::now;
+  close.state = PatchSale::State::closed;
   harness.ask(close).value();
   ASSERT_EQ(harness.ask(DeleteSale{"s"}).value().outcome, Outcome::done);
   for (auto next = harness.engine().turn(); next && *next <= std::chrono::steady_clock::now();)
@@ -261,16 +261,6 @@ TEST_F(Delivery, TheFeedOfOneSaleLeavesTheOthersOut) {
   ASSERT_EQ(page.items.size(), 2U);
   EXPECT_EQ(page.items[0].sequence, 3U);
   EXPECT_EQ(harness.ask(ReadEvents{"nobody-knows", 0, 1}).value().outcome, Outcome::sale_not_found);
-}
-
-TEST_F(Delivery, AStoreOfBeforeThereWereDeliveriesIsBroughtUpToDate) {
-  reserve(2);
-  change_file("DROP TABLE incarnation; DROP TABLE era; DROP TABLE loss; DROP TABLE delivery; PRAGMA user_version = 2");
-  harness.reopen();
-  EXPECT_EQ(behind().items.size(), 3U);
-  EXPECT_EQ(deliver(3).outcome, Outcome::done);
-  harness.reopen();
-  EXPECT_EQ(behind().items.size(), 0U);
 }
 
 TEST_F(Delivery, AWatermarkThatCannotBeIsRefused) {

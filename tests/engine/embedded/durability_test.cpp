@@ -92,7 +92,7 @@ void do_everything(EmbeddedHarness& harness) {
   patch.stock = 9;
   patch.closes_at = std::optional<Instant>{};
   harness.ask(patch).value();
-  harness.advance(61s);
+  harness.advance(71s);
   // Paid too late, and nothing left: to be refunded.
   patch = {};
   patch.sale = "s";
@@ -263,7 +263,7 @@ TEST(Durability, RemovesADeletedSalesRowsLittleByLittleAlsoAcrossARestart) {
   for (const auto& one : asked) harness.finish(*one);
   PatchSale close;
   close.sale = "s";
-  close.close = PatchSale::Close::now;
+  close.state = PatchSale::State::closed;
   harness.ask(close).value();
   ASSERT_EQ(harness.ask(DeleteSale{"s"}).value().outcome, Outcome::done);
   harness.reopen();

@@ -230,26 +230,6 @@ TEST(EmbeddedLocksOnABadDisk, AnswerWhoWaitsWhenTheStoreFailsAndServeAgain) {
   EXPECT_EQ(harness.ask(AcquireLock{"b", "other", 10s, 0ms}).value().outcome, Outcome::done) << "never stored";
 }
 
-TEST(EmbeddedLocksInAnOldStore, AreAddedWhenItIsOpened) {
-  EmbeddedHarness harness;
-  ASSERT_TRUE(harness.ask(CreateSale{terms_of("s", 2)}));
-  ASSERT_TRUE(harness.reserve("c"));
-  harness.close();
-  {  // as the first release made it
-    auto connection = engine::sqlite::Connection::open(harness.file(), engine::sqlite::Access::read_write, "").value();
-    connection
-        .execute(
-            "DROP TABLE incarnation; DROP TABLE era; DROP TABLE loss; DROP TABLE delivery; DROP VIEW locks;"
-            " DROP TABLE lock; PRAGMA user_version = 1")
-        .value();
-  }
-  harness.reopen();
-  EXPECT_EQ(harness.ask(GetSale{"s"}).value().sale.held, 1);
-  EXPECT_EQ(harness.ask(AcquireLock{"a", "holder", 10s, 0ms}).value().outcome, Outcome::done);
-  harness.reopen();
-  EXPECT_EQ(harness.ask(AcquireLock{"a", "other", 10s, 0ms}).value().outcome, Outcome::locked);
-}
-
 TEST(EmbeddedLocksInADamagedStore, AreRefused) {
   EmbeddedHarness harness;
   ASSERT_TRUE(harness.ask(AcquireLock{"a", "holder", 10s, 0ms}));

@@ -41,7 +41,7 @@ class Turn : public ::testing::Test {
   void close_sale(const std::string& sale) {
     PatchSale close;
     close.sale = sale;
-    close.close = PatchSale::Close::now;
+    close.state = PatchSale::State::closed;
     harness.ask(close).value();
   }
   std::int64_t rows() {
@@ -125,7 +125,7 @@ TEST_F(Turn, DeletesASaleThatWasChangedInTheSameTurn) {
   const Several created = submit(1, CreateSale{terms_of("s", 10)});
   PatchSale close;
   close.sale = "s";
-  close.close = PatchSale::Close::now;
+  close.state = PatchSale::State::closed;
   const Several closed = submit(1, close);
   const Several deleted = submit(1, DeleteSale{"s"});
   harness.finish(*deleted[0]);

@@ -69,6 +69,53 @@ TEST(RedisLongChains, AreListedInPagesThatCostTheSameWhereverTheyAre) {
   EXPECT_EQ(expected, reservations - 1U);
 }
 
+/// Lists a customer page by page. Each page must cost few reads.
+std::vector<std::uint64_t> listed(RedisHarness& redis, const std::string& customer, long most_reads) {
+  std::vector<std::uint64_t> numbers;
+  ListReservations page{"s", customer, Number{}, 50};
+  do {
+    redis.server().command({"CONFIG", "RESETSTAT"});
+    const auto answer = redis.node().ask(page).value();
+    EXPECT_LE(reads_of(redis.server()), most_reads) << customer << " after " << value(page.after);
+    for (const ReservationView& one : answer.items) numbers.push_back(value(one.ref.number));
+    page.after = answer.next;
+  } while (page.after != Number{});
+  return numbers;
+}
+
+TEST(RedisLongChains, AreExactAndListedAtTheSameCostAfterTransfers) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisHarness redis;
+  const SaleHandle handle = create(redis, terms_of("s", 20'000));
+  std::vector<std::string> has(1);
+  const auto give = [&](std::size_t number, const char* customer) {
+    ASSERT_EQ(redis.node().ask(Transfer{{handle, Number{number}}, customer})->outcome, Outcome::done);
+    has[number] = customer;
+  };
+  for (int round = 0; round < 12; ++round) {
+    const std::size_t first = has.size();
+    reserve_many(redis, 500, Outcome::done);
+    for (int i = 0; i < 500; ++i) has.push_back(i % 10 == 9 ? "somebody" : "box-office");
+    ASSERT_EQ(redis.node().reserve("desk")->outcome, Outcome::done);  // behind those that it gets
+    has.push_back("desk");
+    for (std::size_t number = first; number < first + 500; ++number) {
+      if (has[number] == "box-office" && number % 3 != 0) give(number, "desk");
+    }
+    // Some go on, and some go back, the last ones first.
+    for (std::size_t back = 1; back <= 500; back += 7) {
+      const std::size_t number = first + 500 - back;
+      if (has[number] == "desk") give(number, number % 2 == 0 ? "box-office" : "somebody");
+    }
+  }
+  for (const char* customer : {"box-office", "desk", "somebody"}) {
+    std::vector<std::uint64_t> expected;
+    for (std::size_t number = 1; number < has.size(); ++number)
+      if (has[number] == customer) expected.push_back(number);
+    EXPECT_EQ(listed(redis, customer, 1'500), expected) << customer;
+  }
+  EXPECT_TRUE(redis.node().ask(AuditSale{"s"})->ok);
+}
+
 TEST(RedisLongChains, AreCorrectedAtOnceWhenAllWhoWaitAreRefused) {
   FIRSTCOME_NEEDS_REDIS();
   constexpr int waiting = 10'000;

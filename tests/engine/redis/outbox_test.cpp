@@ -93,8 +93,8 @@ TEST_F(RedisOutbox, JoinsEveryKindOfEventWithWhatItIsAbout) {
   terms.standby = Standby::yes;
   terms.currency = "SEK";
   const SaleHandle sale = create(terms);
-  const auto patch = [this](std::optional<Units> stock, std::optional<Instant> closes, PatchSale::Close close) {
-    PatchSale command{.sale = "s", .stock = stock, .closes_at = {}, .close = close};
+  const auto patch = [this](std::optional<Units> stock, std::optional<Instant> closes, PatchSale::State state) {
+    PatchSale command{.sale = "s", .stock = stock, .closes_at = {}, .state = state};
     if (closes) command.closes_at = closes;
     EXPECT_EQ(ask(command).outcome, Outcome::done);
   };
@@ -110,21 +110,21 @@ TEST_F(RedisOutbox, JoinsEveryKindOfEventWithWhatItIsAbout) {
   const ReservationRef d = reserve("d").ref;
   EXPECT_EQ(ask(Confirm{d, "shop-paid"}).outcome, Outcome::done);
   EXPECT_EQ(ask(Return{d}).outcome, Outcome::done);
-  patch(2, {}, PatchSale::Close::no);
-  patch({}, redis_->now() + 1h, PatchSale::Close::no);
+  patch(2, {}, PatchSale::State::as_it_is);
+  patch({}, redis_->now() + 1h, PatchSale::State::as_it_is);
   const ReservationRef e = reserve("e").ref;
   EXPECT_EQ(ask(BeginPayment{e}).outcome, Outcome::done);
   const ReservationRef f = reserve("f").ref;  // waits
-  redis_->advance(60s);                       // the hold of e has gone to f
+  redis_->advance(70s);                       // the hold of e has gone to f, and its grace with it
   EXPECT_EQ(ask(FinishPayment{e, Charge::charged, {"paid-late", {}}}).outcome, Outcome::paid_unfulfilled);
   EXPECT_EQ(ask(FinishRefund{e}).outcome, Outcome::done);
-  patch(3, {}, PatchSale::Close::no);
+  patch(3, {}, PatchSale::State::as_it_is);
   const ReservationRef g = reserve("g").ref;
   EXPECT_EQ(reserve("h", 2).outcome, Outcome::waiting);
   EXPECT_EQ(ask(Confirm{g, "shop-paid-g"}).outcome, Outcome::done);  // one is left, which h cannot wait for
   EXPECT_EQ(reserve("i").outcome, Outcome::waiting);
   EXPECT_EQ(ask(Confirm{f, "shop-paid-f"}).outcome, Outcome::done);  // i waits for nothing
-  patch({}, {}, PatchSale::Close::now);
+  patch({}, {}, PatchSale::State::closed);
 
   const OutboxAnswer read = ask(ReadOutbox{sale});
   std::map<EventType, int> kinds;
@@ -352,7 +352,7 @@ TEST_F(RedisOutbox, AFullOneStillSaysWhatIsSoldOut) {
 TEST_F(RedisOutbox, KeepsASaleUntilAllOfItIsDelivered) {
   const SaleHandle sale = create(terms_of("s", 10));
   RedisNode& node = node_with(100, 0, engine::Deliveries::expected);
-  ASSERT_TRUE(node.ask(PatchSale{.sale = "s", .stock = {}, .closes_at = {}, .close = PatchSale::Close::now}));
+  ASSERT_TRUE(node.ask(PatchSale{.sale = "s", .stock = {}, .closes_at = {}, .state = PatchSale::State::closed}));
   EXPECT_EQ(node.ask(DeleteSale{"s"})->outcome, Outcome::sale_active);
   EXPECT_EQ(node.ask(FindUndelivered{})->streams, std::vector{sale}) << "a refused deletion hides it";
   EXPECT_EQ(node.ask(DeliverEvents{sale, 1, 0})->outcome, Outcome::done);
@@ -370,7 +370,7 @@ TEST_F(RedisOutbox, KeepsASaleUntilAllOfItIsDelivered) {
 
 TEST_F(RedisOutbox, DoesNotKeepASaleWhereNobodyDelivers) {
   create(terms_of("s", 10));
-  ask(PatchSale{.sale = "s", .stock = {}, .closes_at = {}, .close = PatchSale::Close::now});
+  ask(PatchSale{.sale = "s", .stock = {}, .closes_at = {}, .state = PatchSale::State::closed});
   EXPECT_EQ(ask(DeleteSale{"s"}).outcome, Outcome::done);
 }
 

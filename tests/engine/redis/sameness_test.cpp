@@ -5,6 +5,8 @@
 #include "engine/redis/redis_harness.hpp"
 #include "sale/ledger.hpp"
 
+#include <firstcome/limits.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,19 +24,21 @@ using namespace std::chrono_literals;
 std::int64_t text_of(Instant at, Instant base) { return (at - base).count(); }
 
 std::string text_of(const ReservationView& view, Instant base) {
-  return fmt::format("#{} {} q{} ref'{}' state{} reason{} amount{}{} created{} expires{} in{} paid{} pos{} eta{}",
+  return fmt::format("#{} {} q{} ref'{}' state{} reason{} amount{}/{}{} created{} expires{} in{} paid{} pos{} eta{}",
                      value(view.ref.number), view.customer, view.quantity, view.reference, static_cast<int>(view.state),
-                     static_cast<int>(view.reason), view.amount, view.currency, text_of(view.created_at, base),
-                     view.expires_at ? text_of(*view.expires_at, base) : -1,
+                     static_cast<int>(view.reason), view.amount, view.charged, view.currency,
+                     text_of(view.created_at, base), view.expires_at ? text_of(*view.expires_at, base) : -1,
                      view.expires_in ? view.expires_in->count() : -1,
                      view.payment ? view.payment->id + "/" + view.payment->account_number : "-",
                      view.position.value_or(0), view.eta ? view.eta->count() : -1);
 }
 
 std::string text_of(const SaleView& view, Instant base) {
-  return fmt::format("stock{} a{} h{} s{} queued{} serving{} state{} closes{}", view.terms.stock, view.available,
-                     view.held, view.sold, view.queued, value(view.serving), static_cast<int>(view.state),
-                     view.terms.closes_at ? text_of(*view.terms.closes_at, base) : -1);
+  return fmt::format("stock{} a{} h{} s{} queued{} serving{} state{} closes{} opens{} limit{} open{} revision{}",
+                     view.terms.stock, view.available, view.held, view.sold, view.queued, value(view.serving),
+                     static_cast<int>(view.state), view.terms.closes_at ? text_of(*view.terms.closes_at, base) : -1,
+                     view.terms.opens_at ? text_of(*view.terms.opens_at, base) : -1,
+                     view.terms.limit_per_customer.value_or(0), view.terms.max_open.value_or(0), view.revision);
 }
 
 struct ToText {
@@ -50,7 +54,7 @@ struct ToText {
            fmt::format(" left{} again{} replayed{}", answer.left, answer.retry_after.count(), answer.replayed_refusal);
   }
   std::string operator()(const ReservationAnswer& answer) const {
-    const std::string outcome = fmt::format("outcome{} ", static_cast<int>(answer.outcome));
+    const std::string outcome = fmt::format("outcome{} left{} ", static_cast<int>(answer.outcome), answer.left);
     return answer.outcome == Outcome::reservation_not_found ? outcome : outcome + text_of(answer.reservation, base);
   }
   std::string operator()(const ReservationsAnswer& answer) const {
@@ -88,6 +92,7 @@ class Draw {
   SaleTerms terms() {
     SaleTerms terms = terms_of("s", static_cast<Units>(below(12)));
     terms.hold = chance(15) ? 0ms : Milliseconds{20 + below(200)};
+    if (chance(60)) terms.extend = Milliseconds{1 + below(300)};
     if (chance(50)) terms.limit_per_customer = 1 + static_cast<Units>(below(5));
     if (chance(20)) terms.max_open = static_cast<std::uint32_t>(1 + below(3));
     if (chance(50)) terms.standby = Standby::yes;
@@ -107,6 +112,7 @@ class Draw {
   Step step() {
     Step step;
     if (chance(60)) step.wait = Milliseconds{below(chance(10) ? 400 : 40)};
+    if (chance(2)) step.wait = limits::payment_grace;
     if (chance(1)) step.wait = chance(50) ? 11min : chance(50) ? 25h : 2min;
     const std::size_t count = 1 + below(8);
     while (step.commands.size() < count) step.commands.push_back(command());
@@ -124,12 +130,12 @@ class Draw {
 
   Command command() {
     if (made_ == 0 || chance(40)) return reserve();
-    switch (below(24)) {
+    switch (below(30)) {
       case 0:
         return patch();
       case 1:
       case 2:
-        return Return{any()};
+        return Return{any(), chance(60) ? std::optional<Units>{1 + below(3)} : std::nullopt};
       case 3:
         return FinishRefund{any()};
       case 4:
@@ -141,7 +147,7 @@ class Draw {
       case 9:
         return Confirm{any(), chance(80) ? "shop-1" : "shop-2"};
       case 10:
-        return FinishPayment{any(), Charge::declined, {}};
+        return FinishPayment{any(), chance(50) ? Charge::declined : Charge::refused, {}};
       case 11:
         return FinishPayment{any(), Charge::unreachable, {}};
       case 12:
@@ -158,6 +164,15 @@ class Draw {
       case 18:
       case 19:
         return GetReservation{any()};
+      case 20:
+      case 21:
+        return Extend{any(), Milliseconds{1 + below(300)}};
+      case 22:
+      case 23:
+        return Transfer{any(), "customer-" + std::to_string(below(8))};
+      case 24:
+      case 25:
+        return Fulfil{any()};
       default:
         return BeginPayment{any(), chance(50) ? BeginPayment::By::client : BeginPayment::By::worker};
     }
@@ -178,9 +193,19 @@ class Draw {
   Command patch() {
     PatchSale command;
     command.sale = "s";
-    if (chance(70)) command.stock = static_cast<Units>(below(16));
+    if (chance(50))
+      command.stock = static_cast<Units>(below(16));
+    else if (chance(50))
+      command.stock_by = static_cast<Units>(below(9)) - 4;
     if (chance(20)) command.closes_at = chance(30) ? std::nullopt : std::optional{Instant{Milliseconds{below(2'000)}}};
-    if (chance(3)) command.close = PatchSale::Close::now;
+    if (chance(3)) command.state = PatchSale::State::closed;
+    if (chance(20)) command.state = PatchSale::State::paused;
+    if (chance(30)) command.state = PatchSale::State::open;
+    if (chance(15)) command.opens_at = chance(30) ? std::nullopt : std::optional{Instant{Milliseconds{below(200)}}};
+    if (chance(15)) command.limit_per_customer = chance(30) ? std::nullopt : std::optional<Units>{1 + below(4)};
+    if (chance(15))
+      command.max_open = chance(30) ? std::nullopt : std::optional{static_cast<std::uint32_t>(1 + below(3))};
+    if (chance(20)) command.if_revision = below(6);
     return command;
   }
 
@@ -239,8 +264,7 @@ class Twins {
  private:
   Instant created_at() {
     const std::string packed = redis_.server().text(
-        {"EVAL",
-         "local t = redis.call('HGET', KEYS[1], 't') return string.format('%.0f', struct.unpack('<I6', t, #t - 5))",
+        {"EVAL", "local t = redis.call('HGET', KEYS[1], 't') return string.format('%.0f', struct.unpack('<I6', t, 36))",
          "1", engine::SaleKeys(handle_).hash});
     return Instant{Milliseconds{std::stoll(packed)}};
   }
@@ -252,6 +276,7 @@ class Twins {
           if constexpr (requires { one.sale; }) one.sale = id_;
           if constexpr (requires { one.closes_at; }) {
             if (one.closes_at && *one.closes_at) *one.closes_at = base_ + (**one.closes_at - Instant{});
+            if (one.opens_at && *one.opens_at) *one.opens_at = base_ + (**one.opens_at - Instant{});
           }
         },
         command);

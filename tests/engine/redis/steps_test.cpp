@@ -59,6 +59,26 @@ TEST(RedisSteps, EndAThousandHoldsInPiecesAndDecideNothingInBetween) {
   EXPECT_TRUE(redis.node().ask(AuditSale{"s"})->ok);
 }
 
+TEST(RedisSteps, EndExtendedHoldsEachAtItsOwnTime) {
+  FIRSTCOME_NEEDS_REDIS();
+  RedisHarness redis;
+  SaleTerms terms = terms_of("s", 200);
+  terms.extend = 1h;
+  create(redis, terms);
+  const auto held = reserve_all(redis.node(), names("a", 200));
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    const Milliseconds by{1'000 + 10 * (i * 89 % 200)};
+    ASSERT_EQ(redis.node().ask(Extend{held[i].ref, by})->outcome, Outcome::done);
+  }
+  redis.advance(61s);
+  for (Units left = 199; left >= 0; left -= 3) {
+    ASSERT_EQ(redis.node().ask(GetSale{"s"})->sale.held, left);
+    redis.advance(30ms);
+  }
+  EXPECT_EQ(redis.node().ask(GetSale{"s"})->sale.held, 0);
+  EXPECT_TRUE(redis.node().ask(AuditSale{"s"})->ok);
+}
+
 TEST(RedisSteps, ServeAThousandWhoStandByInTheirOrderWhenStockIsRaised) {
   FIRSTCOME_NEEDS_REDIS();
   RedisHarness redis;
@@ -333,7 +353,7 @@ TEST(RedisNodes, LetGoOfSalesThatAreDeleted) {
     ASSERT_TRUE(redis.node().ask(CreateSale{terms_of(id, 1)}));
     PatchSale closing;
     closing.sale = id;
-    closing.close = PatchSale::Close::now;
+    closing.state = PatchSale::State::closed;
     ASSERT_TRUE(redis.node().ask(closing));
     ASSERT_EQ(redis.node().ask(DeleteSale{id})->outcome, Outcome::done);
   }

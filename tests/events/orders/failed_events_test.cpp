@@ -284,6 +284,7 @@ TEST_P(FailedOrders, AreCountedAsDueUntilTheyAreTried) {
 TEST_P(FailedOrders, AreThoseThatContradictEachOtherInOneBatch) {
   Event twin = confirmed(1, 1);
   twin.customer = "another";
+  twin.at += 1ms;
   EXPECT_EQ(must_store({confirmed(1, 1), twin, confirmed(2, 2)}).parked, 1U);
   EXPECT_EQ(rows("orders"), 2U);
   EXPECT_EQ(store->failed_count().value(), 1U);
