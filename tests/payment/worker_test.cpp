@@ -190,7 +190,7 @@ TEST(PaymentWorker, PaysBackWhileNothingCanBeCharged) {
   house.gateway.hold_back();
   std::future<PaymentResult> paying = house.pay(late);
   ASSERT_TRUE(house.gateway.wait_for_requests(1));
-  house.engine.advance(61s);
+  house.engine.advance(71s);
   house.reserve("bob", "late");
   house.create_sale(400, PaymentMode::automatic, Standby::no, "refused");
   const std::string key = house.key(late);

@@ -70,8 +70,7 @@ void expect_quick_pages(Desks& desks, const std::string& customer) {
   const std::uint64_t last = desks.count();
   const auto start = std::chrono::steady_clock::now();
   for (std::uint64_t page = 0; page < pages; ++page) {
-    const ListReservations command{
-        .sale = "s", .customer = customer, .after = Number{last * page / pages}, .limit = 1};
+    const ListReservations command{.sale = "s", .customer = customer, .after = Number{last * page / pages}, .limit = 1};
     ASSERT_EQ(desks.shop.apply(command).items.size(), 1U);
   }
   // A walk along the whole chain for each would be a thousand times a hundred thousand links.
