@@ -116,7 +116,7 @@ TEST_P(OrderServerFaults, AServerKilledWhileItStoresLosesNothingAndDoublesNothin
 TEST_P(OrderServerFaults, AConnectionCutAnywhereLosesNothingAndDoublesNothing) {
   testing::TcpProxy proxy(database->server().port());
   auto options = database->options();
-  options.database.server.port = proxy.port();
+  options.database.server.hosts.front().port = proxy.port();
   store = OrderStore::open(options).value();
   std::uint64_t number = 0;
   // The answers to one batch are a few hundred bytes: begun, looked, written, written, committed.
@@ -135,7 +135,7 @@ TEST_P(OrderServerFaults, AConnectionCutAnywhereLosesNothingAndDoublesNothing) {
 TEST_P(OrderServerFaults, AServerThatDoesNotAnswerIsGivenUp) {
   testing::TcpProxy proxy(database->server().port());
   auto options = database->options();
-  options.database.server.port = proxy.port();
+  options.database.server.hosts.front().port = proxy.port();
   options.connect_timeout = 1s;
   options.statement_timeout = 1s;
   store = OrderStore::open(options).value();
@@ -153,7 +153,7 @@ TEST_P(OrderServerFaults, AStoreThatIsToldToStopGivesUpWhateverItWaitsFor) {
   testing::TcpProxy proxy(database->server().port());
   std::stop_source process;
   auto options = database->options();
-  options.database.server.port = proxy.port();
+  options.database.server.hosts.front().port = proxy.port();
   options.connect_timeout = 10min;
   options.statement_timeout = 10min;
   options.lock_timeout = 10min;
