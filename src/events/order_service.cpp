@@ -74,6 +74,7 @@ void OrderService::Batch::add(SourceRecords read) {
   mark = read.mark;
   events.reserve(events.size() + read.records.size());
   for (SourceRecord& record : read.records) {
+    bytes += record.payload.size();
     auto event = event_from_json(record.payload);
     if (event) {
       events.push_back(std::move(*event));
@@ -91,13 +92,18 @@ void OrderService::Batch::join(Batch later) {
   std::ranges::move(later.events, std::back_inserter(events));
   std::ranges::move(later.others, std::back_inserter(others));
   mark = later.mark;
+  bytes += later.bytes;
 }
 
 /// How many records may be read; 0: none, for so long that the source should hear of us.
 std::size_t OrderService::await_room(const std::stop_token& stop) {
   std::unique_lock guard(mutex_);
-  changed_.wait_for(guard, stop, silence, [&] { return waiting_.size() < batch_; });
-  return batch_ - std::min(waiting_.size(), batch_);
+  const auto room = [&] {
+    const bool is_heavy = waiting_.size() > 0 && waiting_.bytes >= options_.batch_bytes;
+    return is_heavy ? 0 : batch_ - std::min(waiting_.size(), batch_);
+  };
+  changed_.wait_for(guard, stop, silence, [&] { return room() > 0; });
+  return room();
 }
 
 /// What cannot be confirmed is tried again with what follows; until then it may come again, which does no harm.

@@ -59,8 +59,9 @@ class EventSource {
 };
 
 struct OrderServiceOptions {
-  std::size_t batch = 5'000;   ///< events in a transaction at most; as many more may have been read
-  std::uint32_t max_rate = 0;  ///< events a second; 0: as many as the database takes
+  std::size_t batch = 5'000;            ///< events in a transaction at most; as many more may have been read
+  std::size_t batch_bytes = 8U << 20U;  ///< read and waiting, with one poll more: records may be large
+  std::uint32_t max_rate = 0;           ///< events a second; 0: as many as the database takes
   std::chrono::milliseconds poll_timeout{200};
   std::chrono::milliseconds first_pause{100};  ///< after trouble; doubled with each that follows
   std::chrono::milliseconds longest_pause{1'000};
@@ -95,6 +96,7 @@ class OrderService {
     std::vector<Event> events;
     std::vector<NoEvent> others;
     std::uint64_t mark = 0;  ///< of the last records in it
+    std::size_t bytes = 0;   ///< of the records
 
     std::size_t size() const { return events.size() + others.size(); }
     /// REQUIRES: it is empty.

@@ -41,7 +41,8 @@ struct World {
   std::mutex mutex;  ///< protects what follows
   std::condition_variable changed;
   std::deque<std::string> topic;
-  std::size_t polled = 0;     ///< of the topic
+  std::size_t polled = 0;  ///< of the topic
+  std::size_t poll_most = 1'000'000;
   std::size_t confirmed = 0;  ///< of the topic
   int kept_alive = 0;
   int polls = 0;
@@ -83,7 +84,7 @@ struct FakeSource final : EventSource {
     ++world.polls;
     if (!world.source_works) return std::unexpected("the source is dry");
     SourceRecords read;
-    while (read.records.size() < limit && world.polled < world.topic.size()) {
+    while (read.records.size() < std::min(limit, world.poll_most) && world.polled < world.topic.size()) {
       read.records.push_back({world.topic[world.polled], "orders/0@" + std::to_string(world.polled)});
       ++world.polled;
     }
@@ -232,15 +233,33 @@ TEST_F(OrderServiceTest, ReadsOneBatchAheadAndConfirmsNoneBeforeItIsStored) {
   for (int i = 1; i <= 100; ++i) world.add(confirmation(i));
   world.with([](World& self) { self.store_waits = true; });
   start({.batch = 10});
-  ASSERT_TRUE(eventually([&] { return world.with([](World& self) { return self.kept_alive > 0; }); }))
-      << "it reads no further, and lives";
-  EXPECT_EQ(world.with([](World& self) { return self.polled; }), 20U);
+  ASSERT_TRUE(eventually([&] { return world.with([](World& self) { return self.polled == 20; }); }));
+  const int before = world.with([](World& self) { return self.kept_alive; });
+  ASSERT_TRUE(eventually([&] { return world.with([&](World& self) { return self.kept_alive > before; }); }))
+      << "it lives";
+  EXPECT_EQ(world.with([](World& self) { return self.polled; }), 20U) << "it reads no further";
   EXPECT_EQ(confirmed(), 0U);
   EXPECT_EQ(service->counters().lag, 100U) << "what is read and not stored waits as well";
   world.let_the_store_work();
   ASSERT_TRUE(eventually([&] { return confirmed() == 100; }));
   const auto order = world.with([](World& self) { return self.stored_in_order; });
   for (int i = 1; i <= 100; ++i) ASSERT_EQ(order.at(static_cast<std::size_t>(i - 1)), "1-" + std::to_string(i));
+}
+
+// Five thousand records of a megabyte each would not fit into memory.
+TEST_F(OrderServiceTest, ReadsNoFurtherAheadThanSoManyBytes) {
+  for (int i = 1; i <= 100; ++i) world.add(confirmation(i));
+  world.with([](World& self) {
+    self.store_waits = true;
+    self.poll_most = 1;
+  });
+  const std::size_t of_a_record = to_json(confirmation(1)).size();
+  start({.batch_bytes = 3 * of_a_record});
+  ASSERT_TRUE(eventually([&] { return world.with([](World& self) { return self.kept_alive > 0; }); }))
+      << "it reads no further, and lives";
+  EXPECT_LE(world.with([](World& self) { return self.polled; }), 8U) << "those that are stored, and those that wait";
+  world.let_the_store_work();
+  ASSERT_TRUE(eventually([&] { return confirmed() == 100; }));
 }
 
 TEST_F(OrderServiceTest, AheadOfADatabaseThatFailsItLosesNothingAndKeepsTheOrder) {
