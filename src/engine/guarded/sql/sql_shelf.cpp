@@ -1,10 +1,12 @@
 #include "engine/guarded/sql/sql_shelf.hpp"
 
+#include "engine/guarded/pauses.hpp"
 #include "engine/sql/sql_values.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace firstcome::engine {
 
@@ -68,24 +70,36 @@ OrderRow order_in(const SqlLink::Row& row) {
   return order;
 }
 
+/// No statement can name a text with one, and no table holds one.
+bool has_zero_byte(std::string_view text) { return text.contains('\0'); }
+
 }  // namespace
 
-SqlShelf::SqlShelf(const GuardedOptions& options, SqlLink& link) : link_(link), guard_(options.guard) {}
+SqlShelf::SqlShelf(const GuardedOptions& options, SqlLink& link) : link_(link), options_(options) {}
 
 std::string SqlShelf::literal(std::string_view text) const { return sql_text(text, link_.dialect()); }
 
+/// Who was in the way has made this sale, or keeps the tables for something else, perhaps for long.
 SaleAnswer SqlShelf::create(const SaleTerms& terms) {
+  const auto deadline = std::chrono::steady_clock::now() + options_.wait;
+  RandomPauses pauses;
   for (;;) {
     if (auto there = sale(terms.id)) {
       const Outcome outcome = there->terms == terms ? Outcome::unchanged : Outcome::sale_exists;
       return {.outcome = outcome, .sale = std::move(*there)};
     }
-    if (!insert(terms)) continue;
+    if (const auto conflict = insert(terms)) {
+      if (std::chrono::steady_clock::now() >= deadline) {
+        throw InventoryFailure{InventoryFailure::Kind::unavailable, conflict->sentence};
+      }
+      pauses.rest();
+      continue;
+    }
     if (auto made = sale(terms.id)) return {.outcome = Outcome::done, .sale = std::move(*made)};
   }
 }
 
-bool SqlShelf::insert(const SaleTerms& terms) {
+std::optional<InventoryFailure> SqlShelf::insert(const SaleTerms& terms) {
   std::string sql =
       "INSERT INTO guarded_sales (id, name, kind, stock, unit_price, currency, limit_per_customer, hold_ms, payment,"
       " max_open)"
@@ -107,17 +121,17 @@ bool SqlShelf::insert(const SaleTerms& terms) {
     // Below the first unit: so there is always a last one.
     link_.execute({fmt::format("INSERT INTO guarded_units (sale, unit) VALUES ({}, 0)", handle)});
     link_.commit();
-    return true;
+    return std::nullopt;
   } catch (const InventoryFailure& failure) {
     link_.roll_back();
     if (failure.kind != InventoryFailure::Kind::conflict) throw;
-    return false;
+    return failure;
   }
 }
 
 std::vector<SaleView> SqlShelf::select_sales(const std::string& where) {
   // With unique-key the units are the stock.
-  const std::string_view available = guard_ == GuardKind::unique_key
+  const std::string_view available = options_.guard == GuardKind::unique_key
                                          ? "s.stock - (SELECT MAX(u.unit) FROM guarded_units u WHERE u.sale = s.handle)"
                                            " + (SELECT COUNT(*) FROM guarded_free_units f WHERE f.sale = s.handle)"
                                          : "(SELECT t.available FROM guarded_stock t WHERE t.sale = s.handle)";
@@ -137,13 +151,16 @@ std::vector<SaleView> SqlShelf::select_sales(const std::string& where) {
 }
 
 std::optional<SaleView> SqlShelf::sale(const std::string& id) {
+  if (has_zero_byte(id)) return std::nullopt;
   auto views = select_sales("s.id = " + literal(id));
   if (views.empty()) return std::nullopt;
   return std::move(views.front());
 }
 
 std::vector<SaleView> SqlShelf::sales(const std::string& after, std::uint32_t limit) {
-  return select_sales(fmt::format("s.id > {} ORDER BY s.id LIMIT {}", literal(after), limit));
+  // Ids without a zero byte come after a text with one where they come after what stands before it.
+  const std::string_view from = std::string_view(after).substr(0, after.find('\0'));
+  return select_sales(fmt::format("s.id > {} ORDER BY s.id LIMIT {}", literal(from), limit));
 }
 
 std::vector<OrderRow> SqlShelf::select_orders(const std::string& where) {
@@ -157,6 +174,7 @@ std::vector<OrderRow> SqlShelf::select_orders(const std::string& where) {
 
 std::vector<OrderRow> SqlShelf::orders(SaleHandle sale, const std::optional<std::string>& customer, Number after,
                                        std::uint32_t limit) {
+  if (customer && has_zero_byte(*customer)) return {};
   const std::string of_customer = customer ? " AND customer = " + literal(*customer) : "";
   return select_orders(fmt::format("sale = {} AND number > {}{} ORDER BY number LIMIT {}", value(sale), value(after),
                                    of_customer, limit));

@@ -28,14 +28,14 @@ class SqlShelf {
   void keep_commit_times(std::span<const CommitTime> times);
 
  private:
-  /// False: somebody else has just made one of this id.
-  bool insert(const SaleTerms& terms);
+  /// Returns the conflict with somebody who was quicker, who may have made one of this id.
+  std::optional<InventoryFailure> insert(const SaleTerms& terms);
   std::vector<SaleView> select_sales(const std::string& where);
   std::vector<OrderRow> select_orders(const std::string& where);
   std::string literal(std::string_view text) const;
 
   SqlLink& link_;
-  const GuardKind guard_;
+  const GuardedOptions& options_;
 };
 
 }  // namespace firstcome::engine

@@ -66,6 +66,49 @@ TEST_P(SqlInventories, ListSalesById) {
   EXPECT_THAT(session->sales("zz-listed-", 2), SizeIs(2));
 }
 
+// No statement can name a text with a zero byte, but requests can.
+TEST_P(SqlInventories, FindNothingByATextWithAZeroByte) {
+  using namespace std::string_literals;
+  SaleTerms listed = terms(1);
+  listed.id = "zero-b";
+  const SaleView sale = session->create(listed).sale;
+  EXPECT_FALSE(session->sale("zero\0-b"s));
+  EXPECT_FALSE(session->sale("zero-b\0"s));
+  EXPECT_THAT(session->orders(sale.handle, "ann\0"s, {}, 10), SizeIs(0));
+  ASSERT_THAT(session->sales("zero-a\0z"s, 1), SizeIs(1));
+  EXPECT_EQ(session->sales("zero-a\0z"s, 1)[0].terms.id, "zero-b");
+  EXPECT_THAT(session->sales("zero-b\0"s, 1),
+              ::testing::Each(::testing::Field(&SaleView::handle, ::testing::Ne(sale.handle))));
+}
+
+TEST_P(SqlInventories, BringUpTheTablesOfTheVersionBefore) {
+  const SaleView old = session->create(terms(3)).sale;
+  SqlSession database({.database = inventory->url()});
+  database.run("ALTER TABLE guarded_sales DROP COLUMN max_open");
+  database.run("DROP TABLE guarded_commits");
+  database.run("UPDATE guarded_meta SET value = '1' WHERE name = 'version'");
+  const auto opened = node->open();
+  EXPECT_EQ(opened->sale(old.terms.id).value().terms, old.terms);
+  SaleTerms limited = terms(3);
+  limited.max_open = 2;
+  EXPECT_EQ(opened->create(limited).sale.terms, limited);
+  const Sold sold = opened->sell(purchase(old, "ann"));
+  const CommitTime committed{old.handle, sold.number, wall_microseconds()};
+  opened->keep_commit_times({&committed, 1});
+  EXPECT_EQ(opened->order({old.handle, sold.number}).value().committed_at, committed.at);
+}
+
+class SqlInventoriesOfServers : public SqlInventories {};
+FIRSTCOME_ON_INVENTORIES(SqlInventoriesOfServers, Kind::postgresql, Kind::mariadb);
+
+// MariaDB commits each change of a table by itself.
+TEST_P(SqlInventoriesOfServers, GoOnWhereSomebodyDiedWhileBringingUpTheTables) {
+  const SaleView old = session->create(terms(3)).sale;
+  SqlSession database({.database = inventory->url()});
+  database.run("UPDATE guarded_meta SET value = '1' WHERE name = 'version'");
+  EXPECT_EQ(node->open()->sale(old.terms.id).value().terms, old.terms);
+}
+
 TEST_P(SqlInventories, SellWhatIsThereAndSayWhyNoMore) {
   for (const GuardKind guard : sellers_of(GetParam())) {
     SCOPED_TRACE(text_of(guard));
