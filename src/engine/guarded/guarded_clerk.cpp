@@ -323,13 +323,22 @@ void GuardedClerk::write_down_commits() {
   if (!times.empty()) session_->keep_commit_times(times);
 }
 
-/// Of sales that this node has met. What several nodes find at once, one of them ends.
+/// Of sales that this node has met. What several nodes find at once, one of them ends. One sale whose guard cannot be
+/// had keeps no other's holds from ending.
 void GuardedClerk::end_holds() {
   for (const GuardedSale* const sale : sales_->that_hold()) {
-    const Instant before = instant_of(options_->now()) - sale->terms.hold;
-    for (const OrderRow& order : session_->unpaid(sale->handle, before))
-      session_->end_hold(holder_of(order, *sale), order.number, After::expired);
+    try {
+      end_holds_of(*sale);
+    } catch (const InventoryFailure& failure) {
+      if (failure.kind == InventoryFailure::Kind::unavailable) throw;
+    }
   }
+}
+
+void GuardedClerk::end_holds_of(const GuardedSale& sale) {
+  const Instant before = instant_of(options_->now()) - sale.terms.hold;
+  for (const OrderRow& order : session_->unpaid(sale.handle, before))
+    session_->end_hold(holder_of(order, sale), order.number, After::expired);
 }
 
 GuardedClerk::Result GuardedClerk::decide(const TakePaymentTasks& /*command*/) { return PaymentTasksAnswer{}; }

@@ -57,6 +57,7 @@ class GuardedClerk {
   void write_down_commits();
   void learn_sales();
   void end_holds();
+  void end_holds_of(const GuardedSale& sale);
   ReserveAnswer with_holds(ReserveAnswer answer, const GuardedSale& sale);
   ReservationAnswer told(Outcome outcome, ReservationRef ref, const GuardedSale& sale);
   ReservationView view_of(const OrderRow& order, const GuardedSale& sale) const;

@@ -221,7 +221,7 @@ void GuardedEngine::submit(Operation& operation) {
   std::function<void()> rung;
   {
     const std::lock_guard lock(impl.mutex);
-    const bool full = impl.waiting.size() >= impl.options.queue_operations;
+    const bool full = impl.waiting.waiting_with(operation) >= impl.options.queue_operations;
     if (!full && !impl.stopped) {
       impl.waiting.join(operation);
     } else {

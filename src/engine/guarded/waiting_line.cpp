@@ -14,9 +14,12 @@ Operation* taken_from(std::deque<Operation*>& line) {
 
 }  // namespace
 
+const std::deque<Operation*>& WaitingLine::line_of(const Operation& operation) const {
+  return admit_ > 0 && std::holds_alternative<Reserve>(operation.command) ? buyers_ : others_;
+}
+
 void WaitingLine::join(Operation& operation) {
-  const bool buys = admit_ > 0 && std::holds_alternative<Reserve>(operation.command);
-  (buys ? buyers_ : others_).push_back(&operation);
+  (&line_of(operation) == &buyers_ ? buyers_ : others_).push_back(&operation);
 }
 
 Operation* WaitingLine::next(Moment now) {

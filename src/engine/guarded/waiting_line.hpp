@@ -21,6 +21,8 @@ class WaitingLine {
   WaitingLine(std::uint32_t admit_per_tick, Milliseconds tick) : admit_(admit_per_tick), tick_(tick) {}
 
   void join(Operation& operation);
+  /// How many wait where this one would wait: buyers before the guard take nobody else's place.
+  std::size_t waiting_with(const Operation& operation) const { return line_of(operation).size(); }
   /// Who is next; null: nobody is, or not yet.
   Operation* next(Moment now);
   /// When the next may be let in who waits for a tick; nothing: nobody waits for one.
@@ -34,6 +36,8 @@ class WaitingLine {
   std::deque<Operation*> disband();
 
  private:
+  const std::deque<Operation*>& line_of(const Operation& operation) const;
+
   const std::uint32_t admit_;
   const Milliseconds tick_;
   std::deque<Operation*> buyers_;  ///< where there is a waiting room; else all are among the others

@@ -28,6 +28,21 @@ TEST(WaitingLine, LetsEverybodyInInOrderWhereThereIsNoWaitingRoom) {
   EXPECT_EQ(line.next(start), nullptr);
 }
 
+TEST(WaitingLine, CountsBuyersBeforeTheGuardByThemselves) {
+  WaitingLine line(1, 50ms);
+  std::array<Asked, 3> buyers;
+  Asked looks;
+  looks.command = GetSale{"s"};
+  for (Asked& buyer : buyers) {
+    buyer.command = Reserve{"s", "ann", 1, {}, {}};
+    line.join(buyer);
+  }
+  EXPECT_EQ(line.waiting_with(buyers[0]), 3U);
+  EXPECT_EQ(line.waiting_with(looks), 0U);
+  line.join(looks);
+  EXPECT_EQ(line.waiting_with(looks), 1U);
+}
+
 TEST(WaitingLine, LetsSoManyBuyersInEachTickAndOthersAtOnce) {
   WaitingLine line(2, 50ms);
   std::array<Asked, 5> buyers;

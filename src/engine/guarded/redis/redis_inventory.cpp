@@ -57,6 +57,13 @@ std::optional<StoredSale> read_sale(std::string_view text) {
   return StoredSale{handle, std::move(*terms)};
 }
 
+/// The fields of a hash that are named as these places of a list, which count from 0: orders from 1.
+net::RedisCommand fields_of(const std::string& hash, std::int64_t place, std::size_t count) {
+  net::RedisCommand command("HMGET", hash);
+  for (std::size_t i = 0; i < count; ++i) command.add(++place);
+  return command;
+}
+
 /// What became of an order that was written unpaid; false: it is as if it had never been.
 bool take_state(const net::RedisReply& state, OrderRow& order) {
   if (state.text == "gone") return false;
@@ -92,7 +99,6 @@ class RedisInventory final : public InventorySession {
   std::optional<StoredSale> stored(const std::string& id);
   SaleView view_of(const StoredSale& sale);
   const std::string* id_of(SaleHandle handle);
-  std::unordered_map<std::string, net::RedisReply> fields_of(const std::string& hash);
   std::vector<OrderRow> page_after(const ShelfKeys& keys, std::int64_t place, std::int64_t& next);
 
   const std::shared_ptr<RedisCaller> redis_;
@@ -101,6 +107,8 @@ class RedisInventory final : public InventorySession {
   RedisCounters counters_;
   std::optional<PlainSeller> plain_;
   std::unordered_map<std::uint64_t, std::string> ids_;  ///< of the handles that were asked for
+  /// So many orders of a sale, the first ones, were paid or have ended, as this session has seen.
+  std::unordered_map<std::uint64_t, std::int64_t> settled_;
 };
 
 StoreSecret RedisInventory::open() {
@@ -174,13 +182,6 @@ SaleView RedisInventory::view_of(const StoredSale& sale) {
   return view;
 }
 
-std::unordered_map<std::string, net::RedisReply> RedisInventory::fields_of(const std::string& hash) {
-  auto told = redis_->ask(hash, net::RedisCommand("HGETALL", hash), Effect::reading).elements;
-  std::unordered_map<std::string, net::RedisReply> fields;
-  for (std::size_t i = 0; i + 1 < told.size(); i += 2) fields.emplace(told[i].text, std::move(told[i + 1]));
-  return fields;
-}
-
 /// The orders that there are from a place of the list on; `next` is where to go on, -1: that was all.
 std::vector<OrderRow> RedisInventory::page_after(const ShelfKeys& keys, std::int64_t place, std::int64_t& next) {
   const auto rows =
@@ -190,16 +191,16 @@ std::vector<OrderRow> RedisInventory::page_after(const ShelfKeys& keys, std::int
   std::vector<OrderRow> orders;
   if (rows.empty()) return orders;
   // After the rows, so that what is known of them is known.
-  const auto states = fields_of(keys.states);
-  const auto commits = fields_of(keys.commits);
-  for (const net::RedisReply& row : rows) {
-    const Number number{static_cast<std::uint64_t>(++place)};
-    auto order = read_order(row.text, number);
+  std::vector<net::RedisCommand> questions;
+  questions.push_back(fields_of(keys.states, place, rows.size()));
+  questions.push_back(fields_of(keys.commits, place, rows.size()));
+  const auto known = redis_->ask(keys.orders, std::move(questions), Effect::reading);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto order = read_order(rows[i].text, Number{static_cast<std::uint64_t>(++place)});
     if (!order) throw InventoryFailure{Kind::unavailable, "Redis: an order of the sale cannot be read"};
-    const std::string name = std::to_string(value(number));
-    if (const auto state = states.find(name); state != states.end() && !take_state(state->second, *order)) continue;
-    if (const auto commit = commits.find(name); commit != commits.end())
-      order->committed_at = Microsecond{std::chrono::microseconds{commit->second.to_integer().value_or(0)}};
+    if (!take_state(known[0].at(i), *order)) continue;
+    if (const auto commit = known[1].at(i).to_integer())
+      order->committed_at = Microsecond{std::chrono::microseconds{*commit}};
     orders.push_back(std::move(*order));
   }
   return orders;
@@ -274,7 +275,7 @@ void RedisInventory::keep_commit_times(std::span<const CommitTime> times) {
     redis_->ask(ShelfKeys(*id_of(SaleHandle{sale})).commits, std::move(commands), Effect::writing);
 }
 
-/// Those that were written first wait first.
+/// Those that were written first wait first. What was paid or has ended stays so, and is not looked at again.
 std::vector<OrderRow> RedisInventory::unpaid(SaleHandle sale, Instant before) {
   std::vector<OrderRow> found;
   const std::string* const id = id_of(sale);
@@ -282,12 +283,21 @@ std::vector<OrderRow> RedisInventory::unpaid(SaleHandle sale, Instant before) {
   const ShelfKeys keys(*id);
   const net::RedisReply units = redis_->ask(keys.unpaid, net::RedisCommand("GET", keys.unpaid), Effect::reading);
   if (units.to_integer().value_or(0) <= 0) return found;
-  for (std::int64_t place = 0; place >= 0 && found.size() < unpaid_at_once;) {
+  const Instant now = instant_of(shelf_.options().now());
+  std::int64_t& settled = settled_[value(sale)];
+  bool all_are_settled = true;
+  bool is_early = false;  // from here on
+  for (std::int64_t place = settled; place >= 0 && !is_early && found.size() < unpaid_at_once;) {
     for (OrderRow& order : page_after(keys, place, place)) {
-      if (order.paid || order.ended || order.at >= before) continue;
-      if (found.size() < unpaid_at_once) found.push_back(std::move(order));
+      if (order.paid || order.ended) continue;
+      if (std::exchange(all_are_settled, false)) settled = static_cast<std::int64_t>(value(order.number)) - 1;
+      // One of the future was written before a clock was set back: it says nothing of those behind it.
+      is_early = is_early || (order.at >= before && order.at <= now);
+      if (order.at < before && found.size() < unpaid_at_once) found.push_back(std::move(order));
     }
+    if (all_are_settled && place >= 0) settled = place;
   }
+  if (all_are_settled) settled = 0;  // and yet there are unpaid units: Redis has forgotten something
   return found;
 }
 

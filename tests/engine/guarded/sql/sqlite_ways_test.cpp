@@ -1,7 +1,13 @@
 // Guarded engines over a file of SQLite: whole nodes, with more customers than units.
 #include "engine/guarded/guarded_harness.hpp"
+#include "engine/sql/sql_session.hpp"
 
 #include <gmock/gmock.h>
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <thread>
 
 namespace firstcome::test {
 namespace {
@@ -60,6 +66,51 @@ TEST(SqliteWaysThatBreak, WithoutAGuardTooMuchIsSoldAndTheAuditTellsHow) {
   EXPECT_GT(audit.sold, stock);
   EXPECT_THAT(audit.mismatches, Contains(HasSubstr("oversold: ")));
   EXPECT_THAT(audit.mismatches, Contains(HasSubstr(": both sold the ")));
+}
+
+// As a copy that somebody takes of the file, or a transaction that a tool has left open.
+TEST(SqliteWaysThatWait, GiveUpASaleThatCannotBeMadeWhileSomebodyElseWrites) {
+  const TemporaryFolder folder(TemporaryFolder::Where::memory);
+  GuardedOptions options = guarded_in(folder, GuardKind::conditional_update);
+  options.wait = Milliseconds{50};
+  GuardedNode node(options);
+  auto other = std::make_unique<engine::SqlSession>(
+      engine::SqlSessionOptions{.database = std::get<engine::DatabaseUrl>(options.inventory)});
+  other->run("BEGIN IMMEDIATE");
+  Asked asked;
+  asked.command = CreateSale{coupon(stock)};
+  node.engine().submit(asked);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  while (!asked.done && std::chrono::steady_clock::now() < deadline) {
+    node.engine().turn();
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(asked.done) << "nobody else ends the wait";
+  other.reset();
+  node.finish(asked);
+  ASSERT_FALSE(asked.answer);
+  EXPECT_EQ(asked.answer.error().code, FailureCode::store_unavailable);
+  EXPECT_EQ(node.ask(CreateSale{coupon(stock)})->outcome, Outcome::done);
+}
+
+TEST(SqliteWaysThatAdmit, AnswerOthersWhileTheWaitingRoomIsFull) {
+  const TemporaryFolder folder(TemporaryFolder::Where::memory);
+  std::array<Asked, 4> buyers;  // the node must not outlive them
+  GuardedOptions options = guarded_in(folder, GuardKind::conditional_update);
+  options.admit_per_tick = 1;
+  options.tick = std::chrono::minutes{1};
+  options.queue_operations = 2;
+  GuardedNode node(options);
+  ASSERT_EQ(node.ask(CreateSale{coupon(stock)})->outcome, Outcome::done);
+  for (Asked& buyer : buyers) {
+    buyer.command = Reserve{"s", "ann", 1, {}, {}};
+    node.engine().submit(buyer);
+    if (&buyer == &buyers.front()) node.finish(buyer);  // who is let in
+  }
+  node.finish(buyers.back());
+  ASSERT_FALSE(buyers.back().answer) << "the waiting room is full";
+  EXPECT_EQ(buyers.back().answer.error().code, FailureCode::overloaded);
+  EXPECT_TRUE(node.ask(GetSale{"s"}));
 }
 
 TEST(SqliteWaysThatCharge, GiveTheUnitBackWhenTheChargeFails) {
