@@ -5,6 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
+
 namespace firstcome::api {
 
 std::string etag_of(const SaleView& sale) {
@@ -18,15 +21,17 @@ std::string etag_of(const SaleView& sale) {
 }
 
 bool if_match_allows(std::string_view if_match, std::string_view etag) {
-  constexpr std::string_view space = " \t";
-  while (!if_match.empty()) {
-    std::string_view one = if_match.substr(0, if_match.find(','));
-    if_match.remove_prefix(std::min(one.size() + 1, if_match.size()));
-    one.remove_prefix(std::min(one.find_first_not_of(space), one.size()));
-    one = one.substr(0, one.find_last_not_of(space) + 1);
-    if (one == "*" || one == etag) return true;
+  constexpr std::string_view between = " \t,";
+  if (if_match == "*") return true;
+  // A tag may hold commas, so each ends with its second quote.
+  for (;;) {
+    if_match.remove_prefix(std::min(if_match.find_first_not_of(between), if_match.size()));
+    const std::size_t quote = std::min(if_match.find('"'), if_match.size());
+    const std::size_t end = if_match.find('"', quote + 1);
+    if (end == std::string_view::npos) return false;
+    if (if_match.substr(0, end + 1) == etag) return true;
+    if_match.remove_prefix(end + 1);
   }
-  return false;
 }
 
 }  // namespace firstcome::api

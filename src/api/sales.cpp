@@ -138,8 +138,8 @@ void patch_sale(Call& call) {
     // Whatever else a sale has is known, but fixed.
     if (bad->code == Code::unknown_field)
       bad = BadInput{Code::invalid_field, bad->field,
-                     "Only stock, closes_at and state can be changed; until the sale opens also opens_at, "
-                     "limit_per_customer and max_open."};
+                     "Only stock, stock_by, closes_at and state can be changed; until the sale opens also "
+                     "opens_at, limit_per_customer and max_open."};
     return call.refuse(*bad);
   }
   if (const auto patch = read_patch(call.members); !patch) return call.refuse(patch.error());

@@ -103,7 +103,9 @@ HttpRequest RequestParser::request(const char* data) const {
   request.content_encoding = view(content_encoding_);
   request.idempotency_key = view(idempotency_key_);
   request.authorization = view(authorization_);
-  request.if_match = view(if_match_);
+  // An empty list of tags is not the same as no list: it matches nothing. A comma alone is such a list, too.
+  const bool names_no_tag = if_match_.begin != 0 && if_match_.size == 0;
+  request.if_match = names_no_tag ? std::string_view{","} : view(if_match_);
   request.idempotency_keys = idempotency_keys_;
   request.body = view(body_);
   return request;

@@ -325,5 +325,18 @@ TEST_F(Sales, AChangeForOtherTermsIsRefused) {
   expect_problem(client.ask("PATCH", "/v1/sales/nobody", "{}", {"If-Match: " + tag}), 404, "sale-not-found");
 }
 
+// Whoever has lost the tag, and sends nothing for it, must not change what others have changed meanwhile.
+TEST_F(Sales, AListOfTagsThatNamesNoneOfThisSaleAllowsNoChange) {
+  const std::string tag = create("s", 5).field("etag");
+  for (const std::string list :
+       {"", " ", ",", "\"a,*,b\"", "\"a\", *", "*, \"a\"", "W/*", "\"", "a\"b", "\"a\",, \"b\""}) {
+    expect_problem(client.ask("PATCH", "/v1/sales/s", R"({"stock_by":1})", {"If-Match: " + list}), 412, "sale-changed");
+  }
+  EXPECT_EQ(sale("s").integer("stock"), 5);
+  for (const std::string& list : {std::string(" * "), "\"a,b\"," + tag, ", W/" + tag + " ,\t" + tag + ","}) {
+    EXPECT_EQ(client.ask("PATCH", "/v1/sales/s", "{}", {"If-Match: " + list}).status, 200U) << list;
+  }
+}
+
 }  // namespace
 }  // namespace firstcome::api::testing
