@@ -156,10 +156,18 @@ bool Call::read_body(std::span<const MemberRule> rules, EmptyBody empty) {
   return !bad;
 }
 
-std::optional<ReservationRef> Call::reservation() {
-  auto ref = context_.ids.decode(parameter);
-  if (!ref) refuse(Code::reservation_not_found);
-  return ref;
+void Call::with_reservation(OfReservation then) {
+  const auto id = context_.ids.read(parameter);
+  if (!id) return refuse(Code::reservation_not_found);
+  const auto ref = context_.ids.find(*id);
+  if (ref && !context_.ids.is_doubtful(*id)) return then(*this, *ref);
+  of_reservation_ = then;
+  // Whatever the sale answers, the engine then knows its incarnations.
+  ask(GetReservation{{id->sale, Number{id->told.number}}}, [](Call& call) {
+    const auto known = call.context_.ids.decode(call.parameter);
+    if (!known) return call.refuse(Code::reservation_not_found);
+    call.of_reservation_(call, *known);
+  });
 }
 
 void Call::respond(unsigned status, std::span<const net::HttpField> fields) {

@@ -94,8 +94,10 @@ class Call final : public net::Attachment, public Operation {
   bool read_body(std::span<const MemberRule> rules, EmptyBody empty);
   JsonMembers members;
 
-  /// The reservation that the path names. Nothing: no id of ours, and that was answered.
-  std::optional<ReservationRef> reservation();
+  /// Calls `then` with the reservation that the path names; where that is no id of ours, answers so. The sale is asked
+  /// first where this node may not have heard yet what the id means, because another one has begun an incarnation.
+  using OfReservation = void (*)(Call&, ReservationRef);
+  void with_reservation(OfReservation then);
 
   /// Sends a command. `then` is called with its answer; a Failure is answered here.
   template <class C>
@@ -159,6 +161,7 @@ class Call final : public net::Attachment, public Operation {
   Context& context_;
   net::Exchange& exchange_;
   Handler then_ = nullptr;
+  OfReservation of_reservation_ = nullptr;
   bool asked_ = false;  ///< the engine has not completed it yet
   std::size_t route_ = 0;
   std::chrono::steady_clock::time_point began_;

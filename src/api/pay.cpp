@@ -22,17 +22,19 @@ void answer(Call& call, const payment::PaymentResult& result) {
   call.respond(200);
 }
 
+void pay(Call& call, ReservationRef ref) {
+  if (call.context().cashier == nullptr)
+    return call.refuse(Code::not_supported, {.detail = "No payment gateway is attached to this server."});
+  call.context().cashier->pay(ref, BeginPayment::By::client, [&call](payment::PaymentResult result) {
+    call.context().post([&call, result = std::move(result)] { call.later([&] { answer(call, result); }); });
+  });
+}
+
 }  // namespace
 
 void pay_reservation(Call& call) {
   if (!call.read_body({}, EmptyBody::is_empty_object)) return;
-  const auto ref = call.reservation();
-  if (!ref) return;
-  if (call.context().cashier == nullptr)
-    return call.refuse(Code::not_supported, {.detail = "No payment gateway is attached to this server."});
-  call.context().cashier->pay(*ref, BeginPayment::By::client, [&call](payment::PaymentResult result) {
-    call.context().post([&call, result = std::move(result)] { call.later([&] { answer(call, result); }); });
-  });
+  call.with_reservation(pay);
 }
 
 }  // namespace firstcome::api

@@ -79,7 +79,7 @@ constexpr auto transfer_rules = std::to_array<MemberRule>({
 }  // namespace
 
 void get_reservation(Call& call) {
-  if (const auto ref = call.reservation()) call.ask(GetReservation{*ref}, answer);
+  call.with_reservation([](Call& found, ReservationRef ref) { found.ask(GetReservation{ref}, answer); });
 }
 
 void list_reservations(Call& call) {
@@ -94,36 +94,39 @@ void list_reservations(Call& call) {
 
 void confirm_reservation(Call& call) {
   if (!call.read_body(confirm_rules, EmptyBody::is_empty_object)) return;
-  if (const auto ref = call.reservation()) call.ask(Confirm{*ref, std::string(call.members[0].text)}, answer);
+  call.with_reservation(
+      [](Call& found, ReservationRef ref) { found.ask(Confirm{ref, std::string(found.members[0].text)}, answer); });
 }
 
 void cancel_reservation(Call& call) {
   if (!call.read_body({}, EmptyBody::is_empty_object)) return;
-  if (const auto ref = call.reservation()) call.ask(Cancel{*ref}, answer);
+  call.with_reservation([](Call& found, ReservationRef ref) { found.ask(Cancel{ref}, answer); });
 }
 
 void return_reservation(Call& call) {
   if (!call.read_body(return_rules, EmptyBody::is_empty_object)) return;
-  const auto ref = call.reservation();
-  if (!ref) return;
-  Return command{*ref};
-  if (call.members[0]) command.quantity = call.members[0].integer;
-  call.ask(command, answer);
+  call.with_reservation([](Call& found, ReservationRef ref) {
+    Return command{ref};
+    if (found.members[0]) command.quantity = found.members[0].integer;
+    found.ask(command, answer);
+  });
 }
 
 void extend_reservation(Call& call) {
   if (!call.read_body(extend_rules, EmptyBody::is_empty_object)) return;
-  if (const auto ref = call.reservation()) call.ask(Extend{*ref, Milliseconds{call.members[0].integer}}, answer);
+  call.with_reservation(
+      [](Call& found, ReservationRef ref) { found.ask(Extend{ref, Milliseconds{found.members[0].integer}}, answer); });
 }
 
 void transfer_reservation(Call& call) {
   if (!call.read_body(transfer_rules, EmptyBody::is_empty_object)) return;
-  if (const auto ref = call.reservation()) call.ask(Transfer{*ref, std::string(call.members[0].text)}, answer);
+  call.with_reservation(
+      [](Call& found, ReservationRef ref) { found.ask(Transfer{ref, std::string(found.members[0].text)}, answer); });
 }
 
 void fulfil_reservation(Call& call) {
   if (!call.read_body({}, EmptyBody::is_empty_object)) return;
-  if (const auto ref = call.reservation()) call.ask(Fulfil{*ref}, answer);
+  call.with_reservation([](Call& found, ReservationRef ref) { found.ask(Fulfil{ref}, answer); });
 }
 
 }  // namespace firstcome::api

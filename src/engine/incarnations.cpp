@@ -1,6 +1,7 @@
 #include "engine/incarnations.hpp"
 
-#include <ranges>
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace firstcome::engine {
@@ -8,7 +9,7 @@ namespace firstcome::engine {
 void Incarnations::begin(Incarnation incarnation, SaleHandle first) { made_[first] = incarnation; }
 
 void Incarnations::begin(const Era& era) {
-  std::vector<Era>& eras = eras_[value(era.sale)];
+  Eras eras = eras_of(era.sale);
   const bool same_place =
       !eras.empty() && eras.back().after_number == era.after_number && eras.back().after_sequence == era.after_sequence;
   if (same_place) {
@@ -16,14 +17,28 @@ void Incarnations::begin(const Era& era) {
   } else {
     eras.push_back(era);
   }
+  set(era.sale, std::move(eras));
 }
 
-void Incarnations::set(SaleHandle sale, std::vector<Era> eras) {
+void Incarnations::set(SaleHandle sale, Eras eras) {
+  if (eras.empty() && eras_of(sale).empty()) return;
+  std::shared_ptr<const Shelf>& place = shelves_[value(sale) % shelf_count];
+  auto shelf = place ? std::make_shared<Shelf>(*place) : std::make_shared<Shelf>();
   if (eras.empty()) {
-    eras_.erase(value(sale));
+    sales_ -= shelf->erase(value(sale));
   } else {
-    eras_[value(sale)] = std::move(eras);
+    const auto [at, is_new] = shelf->insert_or_assign(value(sale), std::make_shared<const Eras>(std::move(eras)));
+    if (is_new) ++sales_;
   }
+  place = std::move(shelf);
+}
+
+const Incarnations::Eras& Incarnations::eras_of(SaleHandle sale) const {
+  static const Eras none;
+  const auto& shelf = shelves_[value(sale) % shelf_count];
+  if (!shelf) return none;
+  const auto found = shelf->find(value(sale));
+  return found == shelf->end() ? none : *found->second;
 }
 
 Incarnation Incarnations::made_in(SaleHandle sale) const {
@@ -34,12 +49,9 @@ Incarnation Incarnations::made_in(SaleHandle sale) const {
 /// What holds for a count of the sale, which lies behind `after` of its era and is raised by `added`; null: no era
 /// does.
 const Era* Incarnations::era_of(SaleHandle sale, std::uint64_t count, std::uint64_t Era::* after) const {
-  const auto found = eras_.find(value(sale));
-  if (found == eras_.end()) return nullptr;
-  for (const Era& era : found->second | std::views::reverse) {
-    if (count > era.*after) return &era;
-  }
-  return nullptr;
+  const Eras& eras = eras_of(sale);  // each begins at the same place as the one before it, or behind
+  const auto behind = std::ranges::lower_bound(eras, count, {}, after);
+  return behind == eras.begin() ? nullptr : &*std::prev(behind);
 }
 
 ToldNumber Incarnations::told(ReservationRef ref) const {
@@ -59,10 +71,11 @@ ToldSequence Incarnations::told_sequence(SaleHandle sale, std::uint64_t sequence
 std::vector<std::uint64_t> Incarnations::candidates(SaleHandle sale, std::uint64_t told,
                                                     std::uint64_t Era::* added) const {
   std::vector<std::uint64_t> counts{told};
-  if (const auto found = eras_.find(value(sale)); found != eras_.end()) {
-    for (const Era& era : found->second) {
-      if (told > era.*added && era.*added != 0) counts.push_back(told - era.*added);
-    }
+  std::uint64_t last = 0;
+  for (const Era& era : eras_of(sale)) {
+    if (era.*added == last) continue;
+    last = era.*added;
+    if (told > last) counts.push_back(told - last);
   }
   return counts;
 }
@@ -88,7 +101,7 @@ std::optional<SaleHandle> Incarnations::last_beginning() const {
 }
 
 Era Incarnations::last_of(SaleHandle sale) const {
-  if (const auto found = eras_.find(value(sale)); found != eras_.end()) return found->second.back();
+  if (const Eras& eras = eras_of(sale); !eras.empty()) return eras.back();
   return {.sale = sale, .incarnation = made_in(sale)};
 }
 

@@ -8,9 +8,11 @@
 #include <firstcome/past_command.hpp>
 #include <firstcome/types.hpp>
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -43,7 +45,9 @@ struct ToldSequence {
   bool operator==(const ToldSequence&) const = default;
 };
 
-/// A value. Cost of a look-up: one look into a hash table, and the number of eras that the sale has had since.
+/// A value. Cost of a look-up: one look into a hash table, and the logarithm of the eras that the sale has had. Cost of
+/// a copy, and of the first change of a copy: little, as most of it is shared; a node that has many sales makes one for
+/// each of them.
 class Incarnations {
  public:
   /// Sales with this handle or a higher one begin in this incarnation. One that was said for the same handle before
@@ -63,6 +67,9 @@ class Incarnations {
   /// The same of an event's sequence.
   std::optional<std::uint64_t> find_sequence(SaleHandle sale, ToldSequence wanted) const;
 
+  /// Whether anything was said of any sale.
+  bool has_any() const { return !made_.empty() || sales_ > 0; }
+
   /// The last sale that was said to begin in an incarnation. Nothing: there was none.
   std::optional<SaleHandle> last_beginning() const;
 
@@ -70,12 +77,19 @@ class Incarnations {
   Era last_of(SaleHandle sale) const;
 
  private:
+  using Eras = std::vector<Era>;
+  /// Some of the sales, by handle. Never changed once it is shared.
+  using Shelf = std::unordered_map<std::uint64_t, std::shared_ptr<const Eras>>;
+  static constexpr std::size_t shelf_count = 2'048;
+
   Incarnation made_in(SaleHandle sale) const;
+  const Eras& eras_of(SaleHandle sale) const;
   const Era* era_of(SaleHandle sale, std::uint64_t count, std::uint64_t Era::* after) const;
   std::vector<std::uint64_t> candidates(SaleHandle sale, std::uint64_t told, std::uint64_t Era::* added) const;
 
-  std::map<SaleHandle, Incarnation> made_;                    ///< by the first sale that was made in it
-  std::unordered_map<std::uint64_t, std::vector<Era>> eras_;  ///< by handle, in their order
+  std::map<SaleHandle, Incarnation> made_;                         ///< by the first sale that was made in it
+  std::size_t sales_ = 0;                                          ///< that have eras
+  std::array<std::shared_ptr<const Shelf>, shelf_count> shelves_;  ///< by handle; null: nothing is in it
 };
 
 }  // namespace firstcome::engine

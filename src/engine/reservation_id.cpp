@@ -205,8 +205,13 @@ std::optional<ReadId> ReservationIds::read(std::string_view text) {
 
 std::optional<ReservationRef> ReservationIds::decode(std::string_view text) {
   const auto id = read(text);
-  if (!id) return std::nullopt;
-  return incarnations().find(id->sale, id->told);
+  return id ? find(*id) : std::nullopt;
+}
+
+std::optional<ReservationRef> ReservationIds::find(const ReadId& id) { return incarnations().find(id.sale, id.told); }
+
+bool ReservationIds::is_doubtful(const ReadId& id) {
+  return id.told.incarnation == no_incarnation && incarnations().has_any();
 }
 
 Number ReservationIds::told(ReservationRef ref) {

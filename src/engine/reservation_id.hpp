@@ -92,6 +92,11 @@ class ReservationIds {
   /// Nothing where it was not made with this store's secret. Of a past that the store has lost it reads ids too.
   std::optional<ReadId> read(std::string_view text);
 
+  /// The reservation of such an id. Nothing: this store, as this node knows it, has not given it.
+  std::optional<ReservationRef> find(const ReadId& id);
+  /// Whether another node may know better what the id means: one without an incarnation, where there are some by now.
+  bool is_doubtful(const ReadId& id);
+
   /// How numbers and events are told: see incarnations.hpp. A number of 0 stays one.
   Number told(ReservationRef ref);
   ToldSequence told_sequence(SaleHandle sale, std::uint64_t sequence);

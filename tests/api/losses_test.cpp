@@ -45,6 +45,69 @@ TEST(Losses, AreAWarningOfAServerThatIsReady) {
   EXPECT_EQ(reply.text, R"({"status":"ready","detail":"something is lost"})");
 }
 
+/// A node that has not heard of the incarnation of a sale until it asks for a reservation of it.
+class NodeThatAsks : public ::testing::Test {
+ protected:
+  static constexpr engine::StoreSecret secret{1, 2, 3};
+  static constexpr ReservationRef ref{SaleHandle{7}, Number{3}};
+
+  NodeThatAsks() {
+    const engine::ReservationIdText text =
+        engine::ReservationIds(std::make_shared<engine::StoreIdentity>(secret, heard())).encode(ref);
+    target = "/v1/reservations/" + std::string(text.view());
+  }
+  static engine::Incarnations heard() {
+    engine::Incarnations incarnations;
+    incarnations.begin(engine::Era{.sale = ref.sale, .incarnation = Incarnation{0x1a2b}});
+    return incarnations;
+  }
+  std::expected<Answer, Failure> answer(const Command& command) {
+    ++asked;
+    const auto* get = std::get_if<GetReservation>(&command);
+    if (get == nullptr || get->ref != ref) return Answer{ReservationAnswer{}};
+    if (asks_in_vain) return Answer{ReservationAnswer{}};
+    identity->set(heard());
+    ReservationAnswer found;
+    found.outcome = Outcome::done;
+    found.reservation.ref = ref;
+    return Answer{std::move(found)};
+  }
+
+  const std::shared_ptr<engine::StoreIdentity> identity = std::make_shared<engine::StoreIdentity>(secret);
+  std::string target;
+  bool asks_in_vain = false;
+  std::atomic<int> asked = 0;
+  ScriptedEngine engine_{[this](const Command& command) { return answer(command); }, {}};
+  Api api{engine_, engine::ReservationIds(identity), nullptr, {}};
+  ServerThread thread{{}, api, engine_};
+};
+
+TEST_F(NodeThatAsks, KnowsAReservationThatAnotherNodeMade) {
+  Client client(thread.server().port());
+  EXPECT_EQ(client.get(target).status, 200U);
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(client.get(target).status, 200U);
+  EXPECT_EQ(asked, 3) << "it knows by then";
+}
+
+TEST_F(NodeThatAsks, KnowsNoReservationOfALostPast) {
+  asks_in_vain = true;
+  Client client(thread.server().port());
+  expect_problem(client.get(target), 404, "reservation-not-found");
+  expect_problem(client.post(target + "/cancel", ""), 404, "reservation-not-found");
+  EXPECT_EQ(asked, 2);
+}
+
+TEST_F(NodeThatAsks, AsksFirstWhatAnOldIdMeans) {
+  engine::Incarnations of_another;
+  of_another.begin(engine::Era{.sale = SaleHandle{8}, .incarnation = Incarnation{0x3c4d}});
+  identity->set(of_another);
+  const engine::ReservationIdText old = engine::ReservationIds(secret).encode(ref);
+  Client client(thread.server().port());
+  expect_problem(client.get("/v1/reservations/" + std::string(old.view())), 404, "reservation-not-found");
+  EXPECT_EQ(asked, 1);
+}
+
 TEST_F(ApiTest, AStoreThatLostNothingHasNoLosses) {
   EXPECT_EQ(client.get("/v1/losses").text, R"({"items":[]})");
   EXPECT_EQ(client.post("/v1/losses/settle", R"({"by":"mina","reason":"none"})").text, R"({"items":[]})");

@@ -54,6 +54,7 @@ struct RedisPast::Look {
   SteadyTime deadline;
   Done done;
 
+  SteadyTime began;          ///< the last time that it was begun
   std::string run;           ///< of the server; empty: it does not say
   std::string eras, losses;  ///< as they stand in the hash
   std::vector<Loss> all;     ///< as they are to be
@@ -89,6 +90,7 @@ void RedisPast::look(PastQuestion question, SteadyTime deadline, Done done) {
 void RedisPast::ask_run(std::shared_ptr<Look> look) {
   const std::string key = SaleKeys(look->question.sale).hash;
   const SteadyTime deadline = look->deadline;
+  look->began = std::chrono::steady_clock::now();
   client_.execute(key, net::RedisCommand("INFO", std::string_view{"server"}), deadline,
                   [this, look = std::move(look), alive = std::weak_ptr(alive_)](net::RedisResult result) mutable {
                     if (alive.expired()) return;
@@ -112,6 +114,10 @@ void RedisPast::ask_sale(std::shared_ptr<Look> look) {
                     if (alive.expired()) return;
                     if (is_worth_repeating(result, look->deadline)) return ask_sale(std::move(look));
                     if (!result) return look->fail(failure_of(result.error()));
+                    // It was answered by another server, perhaps, than the one that said its run.
+                    if (client_.settled_since(SaleKeys(look->question.sale).hash) > look->began) {
+                      return ask_run(std::move(look));
+                    }
                     compare(look, *result);
                   });
 }

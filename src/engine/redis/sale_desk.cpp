@@ -185,7 +185,7 @@ net::RedisCommand SaleDesk::build_call() {
 /// A connection that was made anew may lead to a server that was started anew.
 void SaleDesk::send() {
   if (office_.client.settled_since(keys_.hash) > looked_at_) {
-    return look_at_past({}, [this] { send_now(); });
+    return look_at_past({}, [this] { send(); });  // the connection may be another one again
   }
   send_now();
 }
@@ -203,6 +203,7 @@ void SaleDesk::answered(net::RedisResult result) {
   BinaryReader reader(result->text);
   const CallHead head = read_head(reader);
   if (reader.ok() && head.incarnation != office_.past.incarnation_of(sale_->handle)) {
+    fate_ = Fate::may_have_run;  // it has run
     return look_at_past({}, [this, text = std::move(result->text)]() mutable { confirmed(std::move(text)); });
   }
   confirmed(std::move(result->text));
@@ -285,12 +286,17 @@ void SaleDesk::erased() {
       entry.request->fail({FailureCode::store_unavailable, "the sale has been deleted"});
       continue;
     }
-    const auto not_found = [](const auto& one) { return Answer{typename std::decay_t<decltype(one)>::Answer{}}; };
-    complete(entry, std::visit(not_found, entry.operation->command));
+    tell_not_found(entry);
   }
   calling_ = false;
   plan(SteadyClock::now());
   office_.flush();
+}
+
+/// REQUIRES: it is an operation.
+void SaleDesk::tell_not_found(Entry& entry) {
+  const auto not_found = [](const auto& one) { return Answer{typename std::decay_t<decltype(one)>::Answer{}}; };
+  complete(entry, std::visit(not_found, entry.operation->command));
 }
 
 /// This call, and those that wait, get no outcome.

@@ -128,6 +128,7 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   net::RedisCommand build_call();
   void send();
   void look_at_past(std::optional<Instant> forgotten_call, std::move_only_function<void()> then);
+  void drop_lost(const Incarnations& before);
   void is_behind();
   void tell_rollback();
   void send_now();
@@ -144,6 +145,7 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   Given tell_refusal(const Entry& entry, ReserveAnswer& answer);
   void enter(Entry entry);
   void complete(Entry& entry, std::expected<Answer, Failure> answer);
+  void tell_not_found(Entry& entry);
   void fail_batch(const Failure& failure);
   void fail_line(const Failure& failure);
   void give_up(const std::string& why, FailureCode code = FailureCode::store_unavailable);

@@ -117,6 +117,26 @@ TEST_F(RedisPastTest, AllNodesTellTheSameIds) {
   EXPECT_TRUE(knows(*node, id_of(*other, last)));
 }
 
+TEST_F(RedisPastTest, NobodyReachesTheReservationOfAnotherByAnIdThatIsLost) {
+  testing::TcpProxy way(server->port());
+  engine::RedisEngineOptions options = options_for("redis://127.0.0.1:" + std::to_string(way.port()));
+  RedisNode other(options);
+  buy(*node, "kept");
+  save();
+  Asked cancel;
+  cancel.command = Cancel{other.reserve("lost").value().ref};
+  way.refuse();
+  way.cut();
+  start_from_the_save();
+  const ReservationRef next = node->reserve("next").value().ref;
+  ASSERT_EQ(next, std::get<Cancel>(cancel.command).ref);
+  other.engine().submit(cancel);
+  way.resume();
+  other.finish(cancel);
+  EXPECT_EQ(cancel.as<ReservationAnswer>().outcome, Outcome::reservation_not_found);
+  EXPECT_EQ(node->ask(GetReservation{next}).value().reservation.state, ReservationState::held);
+}
+
 TEST_F(RedisPastTest, TellsEventsUnderTheIncarnationThatHoldsNow) {
   buy(*node, "kept");
   save();
