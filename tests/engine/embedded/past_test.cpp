@@ -1,6 +1,6 @@
 // A store that was restored from a backup: no id is given twice, and what is lost is known.
 #include "engine/embedded/embedded_harness.hpp"
-#include "engine/embedded/sqlite.hpp"
+#include "engine/embedded/old_store.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -168,16 +168,13 @@ TEST_F(RestoredStore, ComparesPastsOfTheSameLength) {
 }
 
 TEST_F(RestoredStore, OfAnEarlierSchemaKeepsItsIds) {
-  buy("a");
   harness.close();
-  {
-    auto connection = engine::sqlite::Connection::open(harness.file(), engine::sqlite::Access::read_write, {}).value();
-    ASSERT_TRUE(connection.execute("DROP TABLE incarnation; DROP TABLE era; DROP TABLE loss; PRAGMA user_version = 3"));
-  }
+  write_old_store(harness.file(), 3);
   harness.reopen();
   const std::string old = id_of({SaleHandle{1}, Number{1}});
   EXPECT_EQ(old.size(), engine::reservation_id_length_without_incarnation);
-  const std::string fresh = buy("b");
+  ASSERT_TRUE(harness.ask(PatchSale{.sale = "s", .stock_by = 1}));
+  const std::string fresh = buy("somebody else");
   EXPECT_EQ(fresh.size(), engine::reservation_id_length);
   EXPECT_TRUE(known(old));
   EXPECT_TRUE(known(fresh));
