@@ -134,7 +134,7 @@ TEST_F(RedisPastTest, NobodyReachesTheReservationOfAnotherByAnIdThatIsLost) {
   way.resume();
   other.finish(cancel);
   EXPECT_EQ(cancel.as<ReservationAnswer>().outcome, Outcome::reservation_not_found);
-  EXPECT_EQ(node->ask(GetReservation{next}).value().reservation.state, ReservationState::held);
+  EXPECT_EQ(node->ask(GetReservation{next}).value().reservation.state, ReservationState::confirmed);
 }
 
 TEST_F(RedisPastTest, TellsEventsUnderTheIncarnationThatHoldsNow) {
