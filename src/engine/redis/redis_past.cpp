@@ -55,6 +55,7 @@ struct RedisPast::Look {
   Done done;
 
   SteadyTime began;          ///< the last time that it was begun
+  int repeats = 0;           ///< since the way was disturbed in the midst of it
   std::string run;           ///< of the server; empty: it does not say
   std::string eras, losses;  ///< as they stand in the hash
   std::vector<Loss> all;     ///< as they are to be
@@ -114,8 +115,10 @@ void RedisPast::ask_sale(std::shared_ptr<Look> look) {
                     if (alive.expired()) return;
                     if (is_worth_repeating(result, look->deadline)) return ask_sale(std::move(look));
                     if (!result) return look->fail(failure_of(result.error()));
-                    // It was answered by another server, perhaps, than the one that said its run.
-                    if (client_.settled_since(SaleKeys(look->question.sale).hash) > look->began) {
+                    // It was answered by another server, perhaps, than the one that said its run. Where the sale is
+                    // moved to another node of a cluster, each question is redirected: once more is enough then.
+                    const bool was_disturbed = client_.settled_since(SaleKeys(look->question.sale).hash) > look->began;
+                    if (was_disturbed && look->repeats++ == 0) {
                       return ask_run(std::move(look));
                     }
                     compare(look, *result);

@@ -182,11 +182,17 @@ net::RedisCommand SaleDesk::build_call() {
   return call;
 }
 
-/// A connection that was made anew may lead to a server that was started anew.
+/// A connection that was made anew may lead to a server that was started anew, and it may be another one again after
+/// the look. Where the sale is moved to another node of a cluster, each redirection looks like that, so two looks do.
 void SaleDesk::send() {
-  if (office_.client.settled_since(keys_.hash) > looked_at_) {
-    return look_at_past({}, [this] { send(); });  // the connection may be another one again
+  constexpr int most_looks = 2;
+  if (looks_ < most_looks && office_.client.settled_since(keys_.hash) > looked_at_) {
+    return look_at_past({}, [this] {
+      ++looks_;
+      send();
+    });
   }
+  looks_ = 0;
   send_now();
 }
 

@@ -167,6 +167,7 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   SteadyTime call_deadline_{};
   SteadyTime sent_at_{};
   SteadyTime looked_at_ = SteadyTime::min();  // at its past
+  int looks_ = 0;                             // behind each other, before the call that is to be made
   Fate fate_ = Fate::nothing_ran;
   bool astray_ = false;         // something that was sent may arrive yet
   std::uint64_t sequence_ = 0;  // of the call under way, or the last
