@@ -142,6 +142,15 @@ struct TcpProxy::Impl {
     return send_all(to, bytes.data(), size);
   }
 
+  /// What has come already, and was to vanish, vanishes: this thread may not have got round to it yet.
+  void drop_what_has_come() {
+    std::array<char, 65'536> bytes;
+    for (Pair& pair : pairs) {
+      const int from = dropping == Direction::to_server ? pair.client : pair.server;
+      while (::recv(from, bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) pair.torn = true;
+    }
+  }
+
   void forward_ready(const std::vector<pollfd>& ready) {
     std::size_t at = 2;
     for (auto pair = pairs.begin(); pair != pairs.end() && at + 1 < ready.size(); at += 2) {
@@ -242,6 +251,7 @@ void TcpProxy::refuse() {
 
 void TcpProxy::resume() {
   impl_->change([this] {
+    if (impl_->dropping) impl_->drop_what_has_come();
     impl_->stalled = impl_->refusing = false;
     impl_->dropping.reset();
     impl_->reset_torn();
