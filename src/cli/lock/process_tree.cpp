@@ -9,7 +9,6 @@
 #include <charconv>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,7 +35,9 @@ std::optional<pid_t> process_of(std::string_view folder) {
 /// Adds what /proc/PID/stat says: PID (NAME) STATE PARENT ... The name may hold blanks and parentheses.
 void add(pid_t pid, ByParent& processes) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  // Where the process ends while its file is read, `getline` reads nothing; an iterator of the buffer would throw.
+  std::string text;
+  std::getline(file, text, '\0');
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return;  // it has ended meanwhile
   char state = 0;

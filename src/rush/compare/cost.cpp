@@ -8,8 +8,8 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <set>
+#include <sstream>
 
 namespace firstcome::rush {
 namespace {
@@ -31,9 +31,12 @@ std::string_view next_line(std::string_view& text) {
   return line;
 }
 
+/// What can be read of it: a process may end while its file in /proc is read, which is an error of the buffer's then,
+/// and the buffer alone would throw it.
 std::string whole_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
 }
 
 /// All processes that there are now.
