@@ -4,23 +4,16 @@
 
 #include <fmt/format.h>
 #include <openssl/rand.h>
-#include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
 namespace firstcome::engine {
 namespace {
-
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-constexpr milliseconds watch_pause{1'000};
-constexpr milliseconds watch_pause_in_trouble{250};
-constexpr std::uint64_t most_reservations_that_move = 200'000;
-constexpr std::uint64_t move_us_per_reservation = 7;
 
 /// From the system; without it nothing can be kept apart.
 template <class Bytes>
@@ -219,17 +212,17 @@ void RedisCore::refresh_for_lookups() {
   if (refreshing_) return;
   refreshing_ = true;
   const std::uint64_t asked = ++round_;
-  registry_.refresh(deadline_from_now(), [this, asked](std::expected<void, Failure> result) {
+  const SteadyTime latest = std::ranges::max_element(lookups_, {}, &Lookup::deadline)->deadline;
+  registry_.refresh(latest, [this, asked](std::expected<void, Failure> result) {
     refreshing_ = false;
     for (Lookup& lookup : std::exchange(lookups_, {})) {
-      if (!result) {
+      if (result && try_known(lookup)) continue;
+      if (lookup.round == asked) {
+        lookups_.push_back(std::move(lookup));  // it came later: that answer, or failure, is not its own
+      } else if (result) {
+        lookup.found(DeskOr{nullptr});
+      } else {
         lookup.found(std::unexpected(result.error()));
-      } else if (!try_known(lookup)) {
-        if (lookup.round < asked) {
-          lookup.found(DeskOr{nullptr});
-        } else {
-          lookups_.push_back(std::move(lookup));
-        }
       }
     }
     if (!lookups_.empty()) refresh_for_lookups();
@@ -239,8 +232,8 @@ void RedisCore::refresh_for_lookups() {
 void RedisCore::with_desk(SaleHandle handle, Found found) {
   if (const auto desk = desks_.find(value(handle)); desk != desks_.end()) return found(desk->second);
   auto& waiting = opening_[value(handle)];
-  waiting.push_back(std::move(found));
-  if (waiting.size() == 1) open_desk(handle, deadline_from_now());  // others may come while it is opened
+  waiting.push_back({deadline_from_now(), std::move(found)});
+  if (waiting.size() == 1) open_desk(handle, waiting.front().deadline);  // others may come while it is opened
 }
 
 void RedisCore::open_desk(SaleHandle handle, SteadyTime deadline) {
@@ -249,33 +242,34 @@ void RedisCore::open_desk(SaleHandle handle, SteadyTime deadline) {
                [this, handle, deadline, alive = std::weak_ptr(alive_)](std::expected<void, std::string> checked) {
                  if (alive.expired()) return;
                  if (checked) return read_terms_of(handle, deadline);
-                 desk_opened(handle, std::unexpected(Failure{FailureCode::store_unavailable, checked.error()}));
+                 could_not_open(handle, deadline, {FailureCode::store_unavailable, checked.error()});
                });
 }
 
 void RedisCore::read_terms_of(SaleHandle handle, SteadyTime deadline) {
   const std::string key = SaleKeys(handle).hash;
-  client_.execute(
-      key, net::RedisCommand("HMGET", key, std::string_view{"o"}, std::string_view{"store"}), deadline,
-      [this, handle, deadline, alive = std::weak_ptr(alive_)](net::RedisResult result) {
-        if (alive.expired()) return;
-        if (is_worth_repeating(result, deadline)) return read_terms_of(handle, deadline);
-        if (!result) return desk_opened(handle, std::unexpected(failure_of(result.error())));
-        if (result->at(1).text != registry_.store()) {
-          return find_out(handle, [this, handle](DeskOffice::Missing what) {
-            if (what == DeskOffice::Missing::erased) return desk_opened(handle, DeskOr{nullptr});
-            const bool lost = what == DeskOffice::Missing::lost;
-            desk_opened(handle, std::unexpected(Failure{lost ? FailureCode::store_lost : FailureCode::store_unavailable,
-                                                        "the store has lost the sale " + registry_.id_of(handle)}));
-          });
-        }
-        auto terms = read_terms(result->at(0).text);
-        if (!terms) {
-          return desk_opened(handle, std::unexpected(Failure{FailureCode::store_unavailable,
-                                                             "the terms of a sale were written by another release"}));
-        }
-        desk_opened(handle, std::make_shared<SaleDesk>(office_, KnownSale{handle, std::move(*terms)}));
-      });
+  client_.execute(key, net::RedisCommand("HMGET", key, std::string_view{"o"}, std::string_view{"store"}), deadline,
+                  [this, handle, deadline, alive = std::weak_ptr(alive_)](net::RedisResult result) {
+                    if (alive.expired()) return;
+                    if (is_worth_repeating(result, deadline)) return read_terms_of(handle, deadline);
+                    if (!result) return could_not_open(handle, deadline, failure_of(result.error()));
+                    if (result->at(1).text != registry_.store()) {
+                      return find_out(handle, [this, handle, deadline](DeskOffice::Missing what) {
+                        if (what == DeskOffice::Missing::erased) return desk_opened(handle, DeskOr{nullptr});
+                        const bool lost = what == DeskOffice::Missing::lost;
+                        could_not_open(handle, deadline,
+                                       {lost ? FailureCode::store_lost : FailureCode::store_unavailable,
+                                        "the store has lost the sale " + registry_.id_of(handle)});
+                      });
+                    }
+                    auto terms = read_terms(result->at(0).text);
+                    if (!terms) {
+                      return desk_opened(
+                          handle, std::unexpected(Failure{FailureCode::store_unavailable,
+                                                          "the terms of a sale were written by another release"}));
+                    }
+                    desk_opened(handle, std::make_shared<SaleDesk>(office_, KnownSale{handle, std::move(*terms)}));
+                  });
 }
 
 void RedisCore::desk_opened(SaleHandle handle, DeskOr desk) {
@@ -283,9 +277,26 @@ void RedisCore::desk_opened(SaleHandle handle, DeskOr desk) {
     desks_.emplace(value(handle), *desk);
     desk_changed(handle);
   }
-  auto waiting = std::move(opening_[value(handle)]);
-  opening_.erase(value(handle));
-  for (Found& found : waiting) found(desk);
+  if (desk) note_trouble(handle, *desk ? (*desk)->trouble() : std::string{});
+  const auto waiting = opening_.extract(value(handle));
+  for (Opening& one : waiting.mapped()) one.found(desk);
+}
+
+/// Whoever came later than the one for whom it was asked has time left: it is asked once more for them.
+void RedisCore::could_not_open(SaleHandle handle, SteadyTime deadline, const Failure& failure) {
+  note_trouble(handle, failure.detail);
+  std::vector<Opening> late;
+  std::vector<Opening>& waiting = opening_[value(handle)];
+  const auto later =
+      std::ranges::stable_partition(waiting, [&](const Opening& one) { return one.deadline <= deadline; });
+  std::ranges::move(waiting.begin(), later.begin(), std::back_inserter(late));
+  waiting.erase(waiting.begin(), later.begin());
+  if (waiting.empty()) {
+    opening_.erase(value(handle));
+  } else {
+    open_desk(handle, waiting.back().deadline);
+  }
+  for (Opening& one : late) one.found(std::unexpected(failure));
 }
 
 /// Keys are not there. Only what the list does not name as open may be missing.
@@ -308,6 +319,7 @@ void RedisCore::find_out(SaleHandle handle, std::move_only_function<void(DeskOff
 /// It has been deleted.
 void RedisCore::retire(SaleHandle handle) {
   marks_.erase(value(handle));
+  troubles_.erase(value(handle));
   past_.forget(handle);
   forgotten_from_.erase(value(handle));
   if (const auto planned = planned_.find(value(handle)); planned != planned_.end()) {
@@ -336,6 +348,7 @@ void RedisCore::desk_changed(SaleHandle handle) {
   const auto found = desks_.find(value(handle));
   if (found == desks_.end()) return;
   const SaleDesk& desk = *found->second;
+  note_trouble(handle, desk.trouble());
   if (desk.head().charges) want_payments(handle);
   note_events(desk);
   SteadyTime& planned = planned_[value(handle)];
@@ -364,55 +377,6 @@ void RedisCore::poll_due() {
     if (const auto desk = desks_.find(handle); desk != desks_.end()) desk->second->poll();
   }
   arm();
-}
-
-/// Looks whether the store is still there, and opens a desk for every sale of it, so that holds end whoever is alive.
-void RedisCore::watch() {
-  registry_.refresh(deadline_from_now(), [this](std::expected<void, Failure> result) {
-    if (result) {
-      for (const auto& [id, sale] : registry_.sales()) {
-        if (sale.phase == SalePhase::open && !desks_.contains(value(sale.handle))) {
-          with_desk(sale.handle, [](const DeskOr&) {});
-        }
-      }
-    }
-    if (result) finish_erasing();
-    tell_readiness(result);
-    rescue_payments();
-    let_retired_go();
-    watch_timer_.expires_after(result ? watch_pause : watch_pause_in_trouble);
-    watch_timer_.async_wait([this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
-      if (!error && !alive.expired()) watch();
-    });
-  });
-}
-
-void RedisCore::tell_readiness(const std::expected<void, Failure>& store) {
-  const bool was_lost = !store_;
-  if (store) store_ = {};
-  if (!store && store.error().code == FailureCode::store_lost) {
-    store_ = store;
-    if (!was_lost) spdlog::error("{}", store.error().detail);
-  }
-  if (!store) return events_.readiness({false, store.error().detail});
-  for (const auto& [handle, desk] : desks_) {
-    if (!desk->trouble().empty()) return events_.readiness({false, desk->trouble()});
-  }
-  events_.readiness({true, warning()});
-}
-
-/// What an operator should know although everything works.
-std::string RedisCore::warning() const {
-  if (const std::size_t losses = past_.open_losses(); losses > 0) return text_of_losses(losses);
-  if (options_.servers == RedisCoreOptions::Servers::one) return {};
-  for (const auto& [handle, desk] : desks_) {
-    const std::uint64_t stored = desk->head().sale.last;
-    if (stored <= most_reservations_that_move) continue;
-    return fmt::format(
-        "sale {} has {} stored reservations: moving its slot to another server would stop both servers for about {} ms",
-        desk->sale().terms.id, stored, stored * move_us_per_reservation / 1'000);
-  }
-  return {};
 }
 
 RedisCoreCounters RedisCore::counters() const {

@@ -1,8 +1,8 @@
 // The Redis engine on its own thread: finds the sale that an operation is about, hands it to that sale's desk, and has
 // time and payments do their work in every sale.
 //
-// Split in files: redis_core.cpp (finding, polling), redis_sales.cpp (create, delete, list), redis_payments.cpp,
-// redis_outbox.cpp.
+// Split in files: redis_core.cpp (finding, polling), redis_readiness.cpp, redis_sales.cpp (create, delete, list),
+// redis_payments.cpp, redis_losses.cpp, redis_outbox.cpp.
 #pragma once
 
 #include "engine/driven_engine.hpp"
@@ -122,6 +122,7 @@ class RedisCore {
   void open_desk(SaleHandle handle, SteadyTime deadline);
   void read_terms_of(SaleHandle handle, SteadyTime deadline);
   void desk_opened(SaleHandle handle, DeskOr desk);
+  void could_not_open(SaleHandle handle, SteadyTime deadline, const Failure& failure);
   void find_out(SaleHandle handle, std::move_only_function<void(DeskOffice::Missing)> done);
   void retire(SaleHandle handle);
   void let_retired_go();
@@ -130,8 +131,14 @@ class RedisCore {
   void desk_changed(SaleHandle handle);
   void arm();
   void poll_due();
+
+  // --- readiness (redis_readiness.cpp) ---
   void watch();
-  void tell_readiness(const std::expected<void, Failure>& store);
+  void open_missing_desks();
+  void note_trouble(SaleHandle handle, const std::string& trouble);
+  void note_store(SteadyTime asked_at, const std::expected<void, Failure>& store);
+  bool has_settled() const;
+  void tell_readiness();
   std::string warning() const;
 
   // --- sales (redis_sales.cpp) ---
@@ -189,11 +196,19 @@ class RedisCore {
     std::optional<Registry::Deletion> which;  // none: not heard yet
   };
   std::unordered_map<std::uint64_t, Erasing> erasing_;
-  std::unordered_map<std::uint64_t, std::vector<Found>> opening_;
+  struct Opening {
+    SteadyTime deadline;
+    Found found;
+  };
+  std::unordered_map<std::uint64_t, std::vector<Opening>> opening_;
   std::vector<Lookup> lookups_;
   std::uint64_t round_ = 0;
   bool refreshing_ = false;
   std::expected<void, Failure> store_;
+  std::expected<void, Failure> seen_ = std::unexpected(Failure{});  // by the last look at the store
+  SteadyTime answers_since_ = SteadyTime::max();                    // the store; max: it does not
+  bool is_ready_ = false;                                           // as it was told last
+  std::unordered_map<std::uint64_t, std::string> troubles_;         // of sales that cannot be decided
 
   boost::asio::steady_timer poll_timer_;
   SteadyTime armed_ = SteadyTime::max();

@@ -120,6 +120,7 @@ void SaleDesk::start() {
   expire_late(now);
   calling_ = true;
   ++sequence_;
+  called_at_ = now;
   call_deadline_ = now + office_.patience;
   fate_ = Fate::nothing_ran;
   gather();

@@ -100,6 +100,9 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   /// Whether nothing is asked or waits to be answered.
   bool is_idle() const { return !calling_ && !peeking_ && line_.empty(); }
 
+  /// When the call under way was begun, however often it was sent since; time_point::max() where none is.
+  SteadyTime calls_since() const { return calling_ ? called_at_ : SteadyTime::max(); }
+
   const KnownSale& sale() const { return *sale_; }
   /// For those who view its terms for longer than the desk is there.
   std::shared_ptr<const KnownSale> share_sale() const { return sale_; }
@@ -164,6 +167,7 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   bool calling_ = false;
   bool peeking_ = false;
   CallPace pace_;
+  SteadyTime called_at_{};
   SteadyTime call_deadline_{};
   SteadyTime sent_at_{};
   SteadyTime looked_at_ = SteadyTime::min();  // at its past

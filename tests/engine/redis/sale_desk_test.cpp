@@ -2,8 +2,8 @@
 #include "engine/redis/sale_desk.hpp"
 
 #include "engine/asking.hpp"
-#include "engine/redis/binary.hpp"
 #include "engine/redis/scripted_client.hpp"
+#include "engine/redis/scripted_replies.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
@@ -57,28 +57,6 @@ class SaleDeskTest : public ::testing::Test {
     asked.command = Reserve{"s", "customer", 1, {}, {}};
     desk_->submit(asked, deadline);
     return asked;
-  }
-
-  /// As the script answers so many reservations that it accepts.
-  static net::RedisReply accepted(std::size_t count) {
-    engine::BinaryWriter reply;
-    reply.number(1'790'000'000'000, 6).number(count, 4).number(0, 1).number(2, 1);
-    reply.number(0, 4).number(0, 1).signed_number(-1);                // incarnation, work, nothing due
-    reply.number(count, 6).number(0, 6);                              // the outbox
-    for (int i = 0; i < 7; ++i) reply.number(0, 4);                   // counters
-    reply.number(0, 1);                                               // whether it is closed
-    for (int i = 0; i < 2; ++i) reply.number(0, 1).signed_number(0);  // closing and opening
-    reply.number(0, 6).number(0, 4).number(0, 1).number(0, 6);        // limits, whether it is paused, its revision
-    for (std::size_t i = 0; i < count; ++i) {
-      reply.number(0, 1)
-          .number(i + 1, 4)
-          .number(2, 1)
-          .number(1'790'000'000'000, 6)
-          .number(0, 4)
-          .number(0, 6)
-          .number(0, 6);
-    }
-    return {.type = net::RedisReply::Type::text, .text = reply.take()};
   }
 
   bool was_overloaded(const Asked& asked) {
