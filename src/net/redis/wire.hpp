@@ -62,6 +62,8 @@ class RedisWire : public std::enable_shared_from_this<RedisWire> {
   std::uint64_t sent() const { return sent_; }
   /// Bytes that wait for the kernel to take them.
   std::size_t unsent() const { return out_.size() + line_.size() - line_sent_; }
+  /// Bytes that it keeps for them; some of those have left already.
+  std::size_t kept() const { return out_.size() + line_.size(); }
 
   /// When the server was heard last; at the beginning when this was made.
   std::chrono::steady_clock::time_point heard_at() const { return heard_at_; }
