@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <list>
 #include <mutex>
@@ -52,7 +53,9 @@ struct TcpProxy::Impl {
   struct Pair {
     int client;
     int server;
-    bool torn = false;  ///< bytes of it have vanished, so that nothing more may follow
+    bool torn = false;           ///< bytes of it have vanished, so that nothing more may follow
+    bool stalled_there = false;  ///< to the server
+    bool stalled_back = false;   ///< to the client
   };
 
   explicit Impl(std::uint16_t port) : target(port), listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -125,6 +128,8 @@ struct TcpProxy::Impl {
     std::size_t most = bytes.size();
     const bool counting = cut_left && cut_direction == direction;
     if (counting && *cut_left < most) most = *cut_left + 1;
+    const bool stalls = stall_left && stall_direction == direction;
+    if (stalls) most = std::min(most, *stall_left);
     const ssize_t got = ::recv(from, bytes.data(), most, 0);
     if (got <= 0) return false;
     if (dropping == direction) {
@@ -132,6 +137,10 @@ struct TcpProxy::Impl {
       return true;
     }
     auto size = static_cast<std::size_t>(got);
+    if (stalls && (*stall_left -= size) == 0) {
+      stall_left.reset();
+      (direction == Direction::to_server ? pair.stalled_there : pair.stalled_back) = true;
+    }
     if (counting && size > *cut_left) {
       send_all(to, bytes.data(), *cut_left);
       cut_left.reset();
@@ -178,8 +187,9 @@ struct TcpProxy::Impl {
         seen = changes;
         for (const Pair& pair : pairs) {
           if (stalled) break;
-          waits.push_back({pair.client, POLLIN, 0});
-          waits.push_back({pair.server, POLLIN, 0});
+          constexpr int nobody = -1;
+          waits.push_back({pair.stalled_there ? nobody : pair.client, POLLIN, 0});
+          waits.push_back({pair.stalled_back ? nobody : pair.server, POLLIN, 0});
         }
       }
       ::poll(waits.data(), waits.size(), -1);
@@ -218,6 +228,8 @@ struct TcpProxy::Impl {
   std::optional<Direction> dropping;
   std::optional<std::size_t> cut_left;
   Direction cut_direction = Direction::to_server;
+  std::optional<std::size_t> stall_left;
+  Direction stall_direction = Direction::to_server;
   std::thread thread;
 };
 
@@ -234,6 +246,13 @@ void TcpProxy::cut_after(std::size_t bytes, Direction direction) {
   impl_->change([this, bytes, direction] {
     impl_->cut_left = bytes;
     impl_->cut_direction = direction;
+  });
+}
+
+void TcpProxy::stall_after(std::size_t bytes, Direction direction) {
+  impl_->change([this, bytes, direction] {
+    impl_->stall_left = bytes;
+    impl_->stall_direction = direction;
   });
 }
 
@@ -256,11 +275,19 @@ void TcpProxy::resume() {
     impl_->dropping.reset();
     impl_->reset_torn();
     impl_->cut_left.reset();
+    impl_->stall_left.reset();
+    for (Impl::Pair& pair : impl_->pairs) pair.stalled_there = pair.stalled_back = false;
   });
 }
 
 void TcpProxy::aim_at(std::uint16_t server_port) {
   impl_->change([this, server_port] { impl_->target = server_port; });
+}
+
+std::size_t TcpProxy::standing_still() const {
+  const std::lock_guard hold(impl_->mutex);
+  const auto stands = [](const Impl::Pair& pair) { return pair.stalled_there || pair.stalled_back; };
+  return static_cast<std::size_t>(std::ranges::count_if(impl_->pairs, stands));
 }
 
 std::size_t TcpProxy::accepted() const {

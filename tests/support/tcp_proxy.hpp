@@ -24,6 +24,9 @@ class TcpProxy {
   /// Resets all connections when so many more bytes have gone that way, counted over all of them. New ones are as
   /// usual.
   void cut_after(std::size_t bytes, Direction direction);
+  /// When so many more bytes have gone that way, the connection that carried the last of them stands still in that
+  /// direction until `resume`. Others are as usual.
+  void stall_after(std::size_t bytes, Direction direction);
   /// Nothing goes either way until `resume`; new connections are accepted and are silent.
   void stall();
   /// Bytes in that direction vanish until `resume`; the other is as usual. A connection of which bytes have vanished is
@@ -35,6 +38,8 @@ class TcpProxy {
   /// For a server that came back on another port; connections that are there stay.
   void aim_at(std::uint16_t server_port);
 
+  /// Connections that stand still because of `stall_after`.
+  std::size_t standing_still() const;
   /// Connections accepted so far.
   std::size_t accepted() const;
 

@@ -77,10 +77,26 @@ class MariadbSession final : public SqlSession {
     if (unsent_ && socket() >= 0) ::shutdown(socket(), SHUT_RDWR);
   }
 
-  /// An answer is a few packets that the server writes at once: when the first is here, the others are, or soon.
+  /// Where the rest of an answer is not here yet, the library stops in the middle, on a stack of its own, and goes on
+  /// there the next time. How long that may take is limited by who waits for the answer.
   std::optional<SqlResult> read() override {
-    if (unsent_ || mysql_read_query_result(connection_.get()) != 0) return std::unexpected(failure());
-    return cell();
+    if (unsent_) return std::unexpected(failure());
+    MYSQL* const connection = connection_.get();
+    if (stage_ == Stage::head) {
+      my_bool failed = 0;
+      waits_for_ = waits_for_ == 0 ? mysql_read_query_result_start(&failed, connection)
+                                   : mysql_read_query_result_cont(&failed, connection, MYSQL_WAIT_READ);
+      if (waits_for_ != 0) return {};
+      if (failed != 0) return std::unexpected(failure());
+      if (mysql_field_count(connection) == 0) return inserted();
+      stage_ = Stage::rows;
+    }
+    MYSQL_RES* rows = nullptr;
+    waits_for_ = waits_for_ == 0 ? mysql_store_result_start(&rows, connection)
+                                 : mysql_store_result_cont(&rows, connection, MYSQL_WAIT_READ);
+    if (waits_for_ != 0) return {};
+    stage_ = Stage::head;
+    return first_of(rows);
   }
 
   std::optional<SqlFailure> look() override {
@@ -95,20 +111,21 @@ class MariadbSession final : public SqlSession {
     if (mysql_real_query(connection_.get(), statement.data(), statement.size()) != 0) {
       return std::unexpected(failure());
     }
-    return cell();
+    return mysql_field_count(connection_.get()) == 0 ? inserted() : first_of(mysql_store_result(connection_.get()));
   }
 
   bool is_mariadb() const { return mariadb_connection(connection_.get()) != 0; }
   unsigned long version() const { return mysql_get_server_version(connection_.get()); }
 
  private:
-  SqlResult cell() {
-    if (mysql_field_count(connection_.get()) == 0) {
-      const auto number = mysql_insert_id(connection_.get());  // what LAST_INSERT_ID(...) was given
-      return number == 0 ? SqlCell{} : SqlCell(std::to_string(number));
-    }
-    const std::unique_ptr<MYSQL_RES, void (*)(MYSQL_RES*)> rows(mysql_store_result(connection_.get()),
-                                                                &mysql_free_result);
+  /// What LAST_INSERT_ID(...) was given.
+  SqlResult inserted() const {
+    const auto number = mysql_insert_id(connection_.get());
+    return number == 0 ? SqlCell{} : SqlCell(std::to_string(number));
+  }
+
+  SqlResult first_of(MYSQL_RES* stored) const {
+    const std::unique_ptr<MYSQL_RES, void (*)(MYSQL_RES*)> rows(stored, &mysql_free_result);
     if (!rows) return std::unexpected(failure());
     const MYSQL_ROW row = mysql_fetch_row(rows.get());
     const unsigned long* const sizes = row == nullptr ? nullptr : mysql_fetch_lengths(rows.get());
@@ -124,6 +141,8 @@ class MariadbSession final : public SqlSession {
   const Connection connection_;
   const std::string id_;
   bool unsent_ = false;
+  enum class Stage : std::uint8_t { head, rows } stage_ = Stage::head;  ///< of the answer that is read
+  int waits_for_ = 0;                                                   ///< of the library, in the middle of it
 };
 
 class Mariadb final : public SqlServer {
@@ -143,6 +162,8 @@ class Mariadb final : public SqlServer {
       return std::unexpected(failed({Kind::unavailable, "locks need MariaDB 10.3 or newer"}));
     }
     if (auto ready = prepare(*session); !ready) return std::unexpected(failed(std::move(ready.error().failure)));
+    // Over TLS the library reads from the socket itself, and must not wait there.
+    ::fcntl(session->socket(), F_SETFL, ::fcntl(session->socket(), F_GETFL) | O_NONBLOCK);
     return session;
   }
 
@@ -195,6 +216,7 @@ class Mariadb final : public SqlServer {
     mysql_options(connection.get(), MYSQL_OPT_READ_TIMEOUT, &patience);
     mysql_options(connection.get(), MYSQL_OPT_WRITE_TIMEOUT, &patience);
     mysql_options(connection.get(), MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    mysql_options(connection.get(), MYSQL_OPT_NONBLOCK, nullptr);  // a stack of the usual size
     const bool local = !url_.socket.empty();
     const std::string host = mariadb_host(url_);
     const MYSQL* const connected =
