@@ -62,18 +62,19 @@ std::map<std::string, pid_t> processes_of(const std::vector<std::string>& words)
 
 std::map<rush::Server, std::string> urls_of(const CompareWords& words) {
   std::map<rush::Server, std::string> urls;
-  const auto add = [&](rush::Server server, const std::string& url, const std::string& beginning) {
+  const auto add = [&](rush::Server server, const std::string& url, const std::string& beginning,
+                       const std::string& other) {
     if (url.empty()) return;
-    const bool right = url.starts_with(beginning + "://") || url.starts_with(beginning + "s://");
+    const bool right = url.starts_with(beginning + "://") || url.starts_with(other + "://");
     if (!right)
       throw CLI::ValidationError("--" + std::string(rush::word(server)), "must begin with " + beginning + "://");
     urls[server] = url;
   };
-  add(rush::Server::postgresql, words.postgresql, "postgresql");
-  add(rush::Server::mariadb, words.mysql, "mysql");
-  add(rush::Server::redis, words.redis, "redis");
-  add(rush::Server::redlock, words.redlock, "redlock");
-  add(rush::Server::kafka, words.kafka, "kafka");
+  add(rush::Server::postgresql, words.postgresql, "postgresql", "postgres");
+  add(rush::Server::mariadb, words.mysql, "mysql", "mariadb");
+  add(rush::Server::redis, words.redis, "redis", "rediss");
+  add(rush::Server::redlock, words.redlock, "redlock", "redlocks");
+  add(rush::Server::kafka, words.kafka, "kafka", "kafkas");
   return urls;
 }
 
@@ -133,7 +134,8 @@ int exit_code_of(rush::RushFailure::Kind kind) {
 /// An error of one way is none of the others: 69 only where nothing worse is to be said.
 int exit_code_of(const rush::Comparison& comparison) {
   const rush::Grade grade = comparison.grade();
-  const bool failed = std::ranges::any_of(comparison.rows, [](const rush::Row& row) { return row.error && row.sure; });
+  const bool failed = std::ranges::any_of(
+      comparison.rows, [](const rush::Row& row) { return row.error && row.doubt != rush::Doubt::anything; });
   if (grade != rush::Grade::promise_broken && failed) return exit_unavailable;
   return static_cast<int>(grade);
 }

@@ -1,5 +1,7 @@
 #include "cli/demo_server.hpp"
 
+#include "net/child_environment.hpp"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -18,13 +20,13 @@ namespace {
 
 constexpr std::string_view ready = "listening on ";
 
-[[noreturn]] void become(const std::vector<char*>& arguments, int output) {
+[[noreturn]] void become(const std::vector<char*>& arguments, const std::vector<char*>& environment, int output) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   dup2(output, STDOUT_FILENO);
-  execv("/proc/self/exe", arguments.data());
+  execve("/proc/self/exe", arguments.data(), environment.data());
   _exit(127);
 }
 
@@ -54,13 +56,13 @@ void DemoFolder::remove() noexcept {
 DemoServer::DemoServer(const std::vector<std::string>& arguments) {
   std::vector<std::string> words{"firstcome"};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
+  std::vector<std::string> variables = net::environment_without_settings();
+  const std::vector<char*> words_of = net::pointers_to(words);
+  const std::vector<char*> environment = net::pointers_to(variables);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("the server cannot be started: no pipe");
   pid_ = fork();
-  if (pid_ == 0) become(pointers, ends[1]);
+  if (pid_ == 0) become(words_of, environment, ends[1]);
   close(ends[1]);
   if (pid_ < 0) {
     close(ends[0]);

@@ -3,6 +3,7 @@
 #include "support/json.hpp"
 #include "support/redis_server.hpp"
 #include "support/run_program.hpp"
+#include "support/sql_server.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -20,6 +22,7 @@ namespace firstcome::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 Ran compare(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {"rush", "compare"});
@@ -219,6 +222,40 @@ TEST_F(Compare, NeedsTheServersThatItIsTold) {
   const Ran none = compare({"--ways", "redis"});
   EXPECT_EQ(none.code, 1);
   EXPECT_THAT(none.error, HasSubstr("redis: no --redis was given"));
+}
+
+TEST_F(Compare, KeepsItsCrowdsAndItsPasswordsToItself) {
+  FIRSTCOME_NEEDS_SQL(PostgresServer);
+  // What a shop's own server would be told by the same environment.
+  const auto orders = folder.path() / "orders-of-the-shop.db";
+  const Ran sold = run_program({"rush", "compare", "--ways", "embedded", "--seconds", "0.2", "--loop", "closed",
+                                "--customers", "200", "--repeats", "1", "--max-lag-ms", "30000"},
+                               {"FIRSTCOME_ORDERS=sqlite://" + orders.string()}, std::chrono::seconds{120});
+  EXPECT_THAT(sold.output, HasSubstr("100/100"));
+  EXPECT_FALSE(std::filesystem::exists(orders));
+
+  const PostgresServer server;
+  std::string url = server.url();
+  url.insert(url.rfind('@'), "-which-is-wrong");
+  const auto page = folder.path() / "report.html";
+  const Ran refused = compare({"--ways", "postgresql/row-lock", "--seconds", "0.2", "--loop", "closed", "--repeats",
+                               "1", "--postgresql", url, "--html", page.string()});
+  EXPECT_THAT(refused.output, HasSubstr("refuses this user or password"));
+  EXPECT_THAT(refused.output + refused.error + read(page), Not(HasSubstr("-which-is-wrong")));
+}
+
+TEST_F(Compare, TakesTheUrlsOfSqlServersThatOthersTake) {
+  FIRSTCOME_NEEDS_SQL(PostgresServer);
+  const PostgresServer server;
+  std::string url = server.url();
+  url.replace(0, url.find(':'), "postgres");
+  url.insert(url.rfind('@') + 1, "127.0.0.1:1,");
+  const Ran found = compare({"--ways", "postgresql/row-lock", "--seconds", "0.2", "--loop", "closed", "--repeats", "1",
+                             "--customers", "200", "--postgresql", url + "?target_session_attrs=read-write"});
+  EXPECT_THAT(found.output, HasSubstr("100/100")) << found.error;
+  const Ran unknown = compare({"--ways", "postgresql/row-lock", "--postgresql", url + "?sslmod=require"});
+  EXPECT_EQ(unknown.code, 69);
+  EXPECT_THAT(unknown.error, HasSubstr("parameter sslmod is not known"));
 }
 
 TEST_F(Compare, ListsItsWays) {

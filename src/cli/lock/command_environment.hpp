@@ -12,7 +12,4 @@ namespace firstcome::cli {
 /// this lock, and none of those of a lock around it. FIRSTCOME_LOCK_BACKEND stays without its user and password.
 std::vector<std::string> environment_under(const std::string& name, std::optional<std::uint64_t> token);
 
-/// Returns the URL without `user:password@` and without parameters that are named after a password.
-std::string without_credentials(const std::string& url);
-
 }  // namespace firstcome::cli

@@ -1,5 +1,6 @@
 #include "rush/compare/compare.hpp"
 
+#include "lock/sql/sql_url.hpp"
 #include "net/file_descriptor.hpp"
 #include "rush/compare/runner.hpp"
 
@@ -48,21 +49,24 @@ bool listens(const std::string& host, const std::string& port) {
   return false;
 }
 
-std::string usual_port(Server server) {
-  switch (server) {
-    case Server::postgresql:
-      return "5432";
-    case Server::mariadb:
-      return "3306";
-    case Server::kafka:
-      return "9092";
-    default:
-      return "6379";
-  }
+std::string nobody_at(Server server, const std::string& host, const std::string& port) {
+  return fmt::format("--{}: nobody listens at {}:{}", word(server), host, port);
+}
+
+/// Of an SQL server one of several hosts is enough, and a socket is for its client to find.
+std::optional<std::string> unreachable_sql(Server server, const std::string& text) {
+  const auto url = lock::parse_sql_url(text);
+  if (!url) return fmt::format("--{}: {}", word(server), url.error());
+  if (!url->socket.empty()) return std::nullopt;
+  for (const auto& host : url->hosts)
+    if (listens(host.name, std::to_string(host.port))) return std::nullopt;
+  return nobody_at(server, url->hosts.front().name, std::to_string(url->hosts.front().port));
 }
 
 /// Why nothing can be asked there; nothing: somebody listens. Names no password.
 std::optional<std::string> unreachable(Server server, const std::string& url) {
+  if (server == Server::postgresql || server == Server::mariadb) return unreachable_sql(server, url);
+  const std::string usual_port = server == Server::kafka ? "9092" : "6379";
   const auto scheme_end = url.find("://");
   if (scheme_end == std::string::npos) return fmt::format("--{} must be a URL", word(server));
   std::string rest = url.substr(scheme_end + 3);
@@ -76,8 +80,8 @@ std::optional<std::string> unreachable(Server server, const std::string& url) {
     const bool has_port = colon != std::string::npos && host_port.find(']', colon) == std::string::npos;
     std::string host = host_port.substr(0, has_port ? colon : std::string::npos);
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    const std::string port = has_port ? host_port.substr(colon + 1) : usual_port(server);
-    if (!listens(host, port)) return fmt::format("--{}: nobody listens at {}:{}", word(server), host, port);
+    const std::string port = has_port ? host_port.substr(colon + 1) : usual_port;
+    if (!listens(host, port)) return nobody_at(server, host, port);
   }
   return std::nullopt;
 }

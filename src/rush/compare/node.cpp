@@ -1,6 +1,8 @@
 #include "rush/compare/node.hpp"
 
+#include "net/child_environment.hpp"
 #include "net/file_descriptor.hpp"
+#include "net/url_credentials.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -25,15 +27,21 @@ constexpr milliseconds grace{10'000};
 constexpr milliseconds look_again{10};
 constexpr std::size_t log_lines = 3;
 
-[[noreturn]] void become(const std::vector<char*>& arguments, int output, int errors, pid_t parent) {
+struct Standard {
+  int output;
+  int errors;
+};
+
+[[noreturn]] void become(const std::vector<char*>& arguments, const std::vector<char*>& environment, Standard files,
+                         pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);     // one that is stopped would not hear of another
   if (getppid() != parent) _exit(127);  // it died before that
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  dup2(output, STDOUT_FILENO);
-  dup2(errors, STDERR_FILENO);
-  execv("/proc/self/exe", arguments.data());
+  dup2(files.output, STDOUT_FILENO);
+  dup2(files.errors, STDERR_FILENO);
+  execve("/proc/self/exe", arguments.data(), environment.data());
   _exit(127);
 }
 
@@ -41,12 +49,12 @@ constexpr std::size_t log_lines = 3;
 pid_t start_self(const std::vector<std::string>& arguments, int output, int errors) {
   std::vector<std::string> words{"firstcome"};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
+  std::vector<std::string> variables = net::environment_without_settings();
+  const std::vector<char*> words_of = net::pointers_to(words);
+  const std::vector<char*> environment = net::pointers_to(variables);
   const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid == 0) become(pointers, output, errors, parent);
+  if (pid == 0) become(words_of, environment, {output, errors}, parent);
   return pid;
 }
 
@@ -110,7 +118,8 @@ std::expected<std::unique_ptr<Node>, std::string> Node::start(NodeOptions option
   if (!origin) {
     node->stop();
     std::string command = "firstcome";
-    for (const std::string& argument : options.arguments) command += " " + argument;
+    for (const std::string& argument : options.arguments)
+      command += " " + (argument.contains("://") ? net::without_credentials(argument) : argument);
     return std::unexpected("a server did not start: " + end_of_log(options.log) + " (" + command + ")");
   }
   node->origin_ = *origin;

@@ -1,11 +1,11 @@
-#include "cli/lock/command_environment.hpp"
+#include "net/url_credentials.hpp"
 
 #include <gtest/gtest.h>
 
-namespace firstcome::cli {
+namespace firstcome::net {
 namespace {
 
-TEST(CommandEnvironment, AUrlLosesUserAndPassword) {
+TEST(WithoutCredentials, AUrlLosesUserAndPassword) {
   EXPECT_EQ(without_credentials("redis://127.0.0.1:6379/1"), "redis://127.0.0.1:6379/1");
   EXPECT_EQ(without_credentials("redis://:secret@127.0.0.1:6379/1"), "redis://127.0.0.1:6379/1");
   EXPECT_EQ(without_credentials("rediss+sentinel://u:secret@a,b:1/m"), "rediss+sentinel://a,b:1/m");
@@ -16,11 +16,11 @@ TEST(CommandEnvironment, AUrlLosesUserAndPassword) {
   EXPECT_EQ(without_credentials("u:secret@host"), "host");
 }
 
-TEST(CommandEnvironment, AUrlLosesParametersThatHoldAPassword) {
+TEST(WithoutCredentials, AUrlLosesParametersThatHoldAPassword) {
   EXPECT_EQ(without_credentials("redis+sentinel://a/m?sentinel_password=secret"), "redis+sentinel://a/m");
   EXPECT_EQ(without_credentials("redis://a?x=1&password=secret&y=2"), "redis://a?x=1&y=2");
   EXPECT_EQ(without_credentials("redis://a?password=se@cret"), "redis://a");
 }
 
 }  // namespace
-}  // namespace firstcome::cli
+}  // namespace firstcome::net
