@@ -159,34 +159,58 @@ MYSQL* connection_of(soci::session& session) {
   return static_cast<soci::mysql_session_backend*>(session.get_backend())->conn_;
 }
 
+std::int64_t whole_seconds(Milliseconds time) {
+  return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(time).count());
+}
+
+/// REQUIRES: a URL of one host, or of a socket.
+std::unique_ptr<soci::session> connect_to(const lock::SqlUrl& url, const SqlSessionOptions& options) {
+  const std::string host = lock::mariadb_host(url);
+  std::string where = host.empty() ? "" : "host=" + quoted_for_client(host);
+  where += url.socket.empty() ? fmt::format(" port={}", url.hosts.front().port)
+                              : " unix_socket=" + quoted_for_client(url.socket);
+  // The server ends a statement that takes too long; where it does not even do that, the client goes.
+  const auto patience = whole_seconds(options.statement_timeout) + whole_seconds(options.lock_timeout) + 1;
+  auto session = std::make_unique<soci::session>(
+      soci::mysql,
+      fmt::format("{} user={} password={} dbname={} charset=utf8mb4 connect_timeout={} read_timeout={} "
+                  "write_timeout={}",
+                  where, quoted_for_client(url.user), quoted_for_client(url.password), quoted_for_client(url.database),
+                  url.connect_seconds().value_or(whole_seconds(options.connect_timeout)), patience, patience));
+  if (lock::wants_encryption(url) && mysql_get_ssl_cipher(connection_of(*session)) == nullptr)
+    throw soci::mysql_soci_error(std::string(lock::not_encrypted), CR_SSL_CONNECTION_ERROR);
+  return session;
+}
+
+/// Tries the hosts one after the other: the library would not go on from one that accepts and then says nothing.
+std::unique_ptr<soci::session> connect_to_one(const SqlSessionOptions& options) {
+  lock::SqlUrl url = options.database.server;
+  const std::vector<lock::SqlUrl::Host> hosts = url.hosts;
+  for (std::size_t i = 0; url.socket.empty() && i + 1 < hosts.size(); ++i) {
+    url.hosts = {hosts[i]};
+    try {
+      return connect_to(url, options);
+    } catch (const soci::mysql_soci_error& error) {
+      // What a server itself says, such as that it refuses the password, is its answer.
+      const bool no_connection = error.err_num_ >= CR_MIN_ERROR && error.err_num_ <= CR_MAX_ERROR;
+      if (!no_connection) throw;
+    }
+  }
+  if (!hosts.empty()) url.hosts = {hosts.back()};
+  return connect_to(url, options);
+}
+
 class Mariadb final : public SqlDialect {
  public:
   Kind kind() const override { return Kind::mariadb; }
 
   std::unique_ptr<soci::session> connect(const SqlSessionOptions& options) const override {
-    const lock::SqlUrl& url = options.database.server;
-    const auto seconds = [](Milliseconds time) {
-      return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(time).count());
-    };
-    const std::string host = lock::mariadb_host(url);
-    std::string where = host.empty() ? "" : "host=" + quoted_for_client(host);
-    where += url.socket.empty() ? fmt::format(" port={}", url.hosts.front().port)
-                                : " unix_socket=" + quoted_for_client(url.socket);
-    // The server ends a statement that takes too long; where it does not even do that, the client goes.
-    const auto patience = seconds(options.statement_timeout) + seconds(options.lock_timeout) + 1;
-    auto session = std::make_unique<soci::session>(
-        soci::mysql, fmt::format("{} user={} password={} dbname={} charset=utf8mb4 connect_timeout={} read_timeout={} "
-                                 "write_timeout={}",
-                                 where, quoted_for_client(url.user), quoted_for_client(url.password),
-                                 quoted_for_client(url.database),
-                                 url.connect_seconds().value_or(seconds(options.connect_timeout)), patience, patience));
-    if (lock::wants_encryption(url) && mysql_get_ssl_cipher(connection_of(*session)) == nullptr)
-      throw soci::mysql_soci_error(std::string(lock::not_encrypted), CR_SSL_CONNECTION_ERROR);
+    auto session = connect_to_one(options);
     session->once << fmt::format(
         "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',"
         " max_statement_time = {}, innodb_lock_wait_timeout = {}, lock_wait_timeout = {}",
-        static_cast<double>(options.statement_timeout.count()) / 1'000, seconds(options.lock_timeout),
-        seconds(options.lock_timeout));
+        static_cast<double>(options.statement_timeout.count()) / 1'000, whole_seconds(options.lock_timeout),
+        whole_seconds(options.lock_timeout));
     // Under the usual REPEATABLE READ, writers of rows that are not there yet lock the gaps between others, and each
     // other.
     session->once << "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";

@@ -29,7 +29,8 @@ constexpr std::string_view session_mark = "firstcome.session";
 constexpr const char* shared_session =
     "a connection pooler shares sessions between clients: locks need a direct connection, or pool_mode = session";
 
-constexpr int oldest_version = 140'000;  // idle_session_timeout
+constexpr std::uint32_t longest_connect_seconds = 3'600;  // that a URL can say
+constexpr int oldest_version = 140'000;                   // idle_session_timeout
 constexpr Milliseconds shortest_lease{100};
 constexpr Milliseconds longest_lease{std::numeric_limits<int>::max()};
 
@@ -235,9 +236,13 @@ class Postgresql final : public SqlServer {
     Settings(const SqlUrl& url, BootTime limit) {
       const auto left = std::chrono::ceil<std::chrono::seconds>(limit - BootClock::now()).count();
       const auto hosts = static_cast<std::int64_t>(std::max<std::size_t>(url.hosts.size(), 1));
-      texts = postgresql_settings(url, {{"application_name", "firstcome locks"},
-                                        {"connect_timeout", std::to_string(std::max<std::int64_t>(left / hosts, 2))}});
-      for (const auto& [name, value] : texts) {
+      const auto most = std::max<std::int64_t>(left / hosts, 2);
+      const auto seconds = static_cast<std::int64_t>(url.connect_seconds().value_or(longest_connect_seconds));
+      texts = postgresql_settings(url,
+                                  {{"application_name", "firstcome locks"}, {"connect_timeout", std::to_string(most)}});
+      for (auto& [name, value] : texts) {
+        // The library waits by itself where there are several, and must not wait longer than the caller does.
+        if (name == "connect_timeout" && hosts > 1) value = std::to_string(std::min(seconds, most));
         names.push_back(name.c_str());
         values.push_back(value.c_str());
       }

@@ -13,6 +13,8 @@ namespace firstcome::lock {
 
 namespace {
 
+constexpr std::size_t longest_password = 1'024;
+
 using Problem = std::unexpected<std::string>;
 using Server = SqlUrl::Server;
 
@@ -74,10 +76,15 @@ std::expected<void, std::string> read_more_hosts(const std::vector<std::string>&
 
 std::expected<void, std::string> read_password(const std::string& path, SqlUrl& url) {
   if (!url.password.empty()) return wrong("password", "must not be given beside a password_file");
-  std::ifstream file(path);
-  if (!std::getline(file, url.password) || url.password.empty())
+  std::ifstream file(path, std::ios::binary);
+  std::string line(longest_password + 1, '\0');  // of a device there may be no end
+  file.read(line.data(), static_cast<std::streamsize>(line.size()));
+  line.resize(static_cast<std::size_t>(file.gcount()));
+  line.resize(std::min(line.find('\n'), line.size()));
+  if (line.ends_with('\r')) line.pop_back();
+  if (line.empty() || line.size() > longest_password)
     return wrong("password_file", "must be a file whose first line is the password, not " + net::quoted(path));
-  if (url.password.ends_with('\r')) url.password.pop_back();
+  url.password = std::move(line);
   return {};
 }
 
@@ -85,6 +92,7 @@ std::expected<void, std::string> take_parameter(const std::string& given, const 
   const std::string name = sql_parameter_name(url.server, given);
   if (name == "socket") {
     if (!value.starts_with('/')) return wrong(given, "must be an absolute path");
+    if (!url.socket.empty()) return wrong("parameter " + given, "must come once");
     url.socket = value;
     return {};
   }
@@ -189,12 +197,6 @@ SqlSettings postgresql_settings(const SqlUrl& url, SqlSettings usual) {
 }
 
 std::string mariadb_host(const SqlUrl& url) {
-  std::vector<SqlUrl::Host> hosts = url.hosts;
-  // The library takes the name localhost for a socket of its own choice; here it is what it says.
-  for (SqlUrl::Host& host : hosts) {
-    if (host.name == "localhost") host.name = "127.0.0.1";
-  }
-  const std::string where = hosts.size() == 1 ? hosts.front().name : joined(hosts);
   std::string all;
   for (const auto& [name, value] : url.settings) {
     if (name != "connect-timeout") all += name + "={" + value + "};";
@@ -202,6 +204,9 @@ std::string mariadb_host(const SqlUrl& url) {
   const bool knows_authority = url.setting("ssl-ca") || url.setting("ssl-capath");
   if (knows_authority && !url.setting("ssl-verify-server-cert")) all += "ssl-verify-server-cert=1;";
   if (!url.socket.empty()) return all;
+  // The library takes the name localhost for a socket of its own choice; here it is what it says.
+  const std::string& name = url.hosts.front().name;
+  const std::string where = name == "localhost" ? "127.0.0.1" : name;
   return all.empty() ? where : "host={" + where + "};" + all;
 }
 

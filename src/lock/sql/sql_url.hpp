@@ -59,9 +59,9 @@ std::expected<SqlUrl, std::string> parse_sql_url(std::string_view text);
 /// over. REQUIRES: a URL of PostgreSQL.
 SqlSettings postgresql_settings(const SqlUrl& url, SqlSettings usual);
 
-/// What MariaDB Connector/C takes for the name of a host: hosts and settings, as its connection strings have them. A
-/// server whose authority the URL names must prove who it is, unless the URL says ssl-verify-server-cert=0.
-/// REQUIRES: a URL of MariaDB.
+/// What MariaDB Connector/C takes for the name of a host: the first one and the settings, as its connection strings
+/// have them. A server whose authority the URL names must prove who it is, unless the URL says
+/// ssl-verify-server-cert=0. REQUIRES: a URL of MariaDB.
 std::string mariadb_host(const SqlUrl& url);
 /// Whether a connection that is not encrypted is to be given up: the library itself only prefers one that is.
 bool wants_encryption(const SqlUrl& url);

@@ -155,6 +155,11 @@ TEST(SqlConnections, GoOnFromAHostThatAcceptsAndIsSilent) {
                           "/shop?target_session_attrs=primary&connect_timeout=2";
   EXPECT_EQ(ask(url, "SHOW port"), std::to_string(writer.port()));
   EXPECT_EQ(why_no_lock(url), "");
+  // Nor may the caller wait longer than it said, whatever the URL says of each host.
+  const std::string both_silent = "postgresql://shop:secret@127.0.0.1:" + std::to_string(silent.port()) +
+                                  ",127.0.0.1:" + std::to_string(silent.port()) +
+                                  "/shop?target_session_attrs=primary&connect_timeout=3600";
+  EXPECT_NE(why_no_lock(both_silent), "");
   silent.resume();
 }
 
@@ -216,6 +221,18 @@ TEST(SqlConnections, ToMariadbGoOnToTheHostThatIsThere) {
   EXPECT_EQ(ask(url, "SELECT @@port"), std::to_string(server.port()));
   EXPECT_EQ(ask(url + "?connect-timeout=5&ssl-verify-server-cert=0", "SELECT @@port"), std::to_string(server.port()));
   EXPECT_THAT(why_no_lock(url), HasSubstr("host must be one"));
+}
+
+TEST(SqlConnections, ToMariadbGoOnFromAHostThatAcceptsAndIsSilent) {
+  FIRSTCOME_NEEDS_SQL(MariadbServer);
+  MariadbServer silent;
+  const MariadbServer server;
+  silent.pause();
+  const std::string at = ":secret@127.0.0.1:" + std::to_string(silent.port()) +
+                         ",127.0.0.1:" + std::to_string(server.port()) + "/shop?connect-timeout=1";
+  EXPECT_EQ(ask("mysql://shop" + at, "SELECT @@port"), std::to_string(server.port()));
+  silent.resume();
+  EXPECT_THAT(why_not("mysql://stranger" + at), HasSubstr("Access denied")) << "an answer is the end";
 }
 
 }  // namespace

@@ -1,15 +1,19 @@
 #include "lock/sql/sql_url.hpp"
 
 #include "lock/sql/sql_locks.hpp"
+#include "support/temporary_folder.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <string>
 #include <vector>
 
 namespace firstcome::lock {
 namespace {
 
+using ::testing::HasSubstr;
 using Server = SqlUrl::Server;
 using Hosts = std::vector<SqlUrl::Host>;
 
@@ -73,11 +77,26 @@ TEST(SqlUrl, TakesSeveralHostsAndTheParametersOfTheClientLibrary) {
 TEST(SqlUrl, TellsConnectorCOfHostsAndSettings) {
   const auto host = [](const char* text) { return mariadb_host(parse_sql_url(text).value()); };
   EXPECT_EQ(host("mysql://u@localhost/d"), "127.0.0.1");
-  EXPECT_EQ(host("mysql://u@a,[::1]:7/d?connect_timeout=3"), "a:3306,[::1]:7");
+  EXPECT_EQ(host("mysql://u@[::1]:7/d?connect_timeout=3"), "::1");
   EXPECT_EQ(host("mysql://u@a/d?ssl-ca=/c;a.pem"), "host={a};ssl-ca={/c;a.pem};ssl-verify-server-cert=1;");
   EXPECT_EQ(host("mysql://u@a/d?ssl_ca=x&ssl-verify-server-cert=0"), "host={a};ssl-ca={x};ssl-verify-server-cert={0};");
   EXPECT_EQ(host("mysql://u@a/d?unix_socket=/s"), "");
   EXPECT_EQ(host("mysql://u@/d?socket=/s&ssl-enforce=1"), "ssl-enforce={1};");
+}
+
+TEST(SqlUrl, TakesAPasswordFromAFileThatHasOne) {
+  const firstcome::testing::TemporaryFolder folder;
+  const auto written = [&](const std::string& text) {
+    const std::string path = (folder.path() / "password").string();
+    std::ofstream(path, std::ios::binary) << text;
+    return "mysql://u@h/d?password_file=" + path;
+  };
+  EXPECT_EQ(parse_sql_url(written("secret\r\nanother line\n")).value().password, "secret");
+  EXPECT_EQ(parse_sql_url(written("secret")).value().password, "secret");
+  for (const std::string& none : {std::string("\r\n"), std::string(), std::string("\nsecret"), std::string(2'000, 'x')})
+    EXPECT_THAT(error(written(none)), HasSubstr("must be a file whose first line is the password")) << none;
+  EXPECT_THAT(error("mysql://u@h/d?password_file=/dev/zero"), HasSubstr("must be a file whose first line"));
+  EXPECT_THAT(error("mysql://u@h/d?password_file=/"), HasSubstr("must be a file whose first line"));
 }
 
 TEST(SqlUrl, NamesTheMemberThatIsWrong) {
@@ -89,6 +108,7 @@ TEST(SqlUrl, NamesTheMemberThatIsWrong) {
   EXPECT_EQ(error("mysql://u@h"), "SQL URL: database must be one name after the host, as in host/database");
   EXPECT_EQ(error("mysql://u@h/"), "SQL URL: database must be one name after the host, as in host/database");
   EXPECT_EQ(error("mysql://u@h/a/b"), "SQL URL: database must be one name after the host, as in host/database");
+  EXPECT_EQ(error("mysql://u@/d?socket=/a&unix_socket=/b"), "SQL URL: parameter unix_socket must come once");
   EXPECT_EQ(error("mysql://u@/d"), "SQL URL: host must be given where there is no socket");
   EXPECT_EQ(
       error("mysql://u@h/d?tls=1"),
