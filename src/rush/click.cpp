@@ -14,8 +14,10 @@ bool is_try_again(const Reply& reply) {
   return reply.retry_after.has_value() || reply.status == 429 || reply.status == 503;
 }
 
+/// 502 and 504 are what a proxy says of a server that has not answered it.
 bool is_unknown(const Reply& reply) {
-  return reply.kind == Reply::Kind::unknown || reply.code == "outcome-unknown" || reply.status == 500;
+  return reply.kind == Reply::Kind::unknown || reply.code == "outcome-unknown" || reply.status == 500 ||
+         reply.status == 502 || reply.status == 504;
 }
 
 }  // namespace
@@ -71,11 +73,12 @@ void Click::heard_of_reserve(const Reply& reply, Moment sent_at, Moment answered
     if (told_.keyed == Keyed::yes) told_.unsure = 0;  // the earlier attempts meant this reservation
     return follow(reply, sent_at, answered_at);
   }
-  refused(reply);
+  refused(reply, answered_at);
 }
 
-void Click::refused(const Reply& reply) {
+void Click::refused(const Reply& reply, Moment answered_at) {
   told_.code = reply.code;
+  told_.refused_at = answered_at;
   if (is_try_again(reply)) {
     told_.word = Word::again;
     return again(Do::reserve, reply);
@@ -129,6 +132,9 @@ void Click::heard_of_look(const Reply& reply, Moment sent_at, Moment answered_at
 
 void Click::heard_of_pay(const Reply& reply, Moment sent_at, Moment answered_at) {
   told_.held_until = std::min(told_.held_until, sent_at);  // the payment may have failed from then on
+  told_.paid = true;
+  const bool hold_ended = reply.code == "hold-expired" || reply.code == "paid-unfulfilled";
+  if (hold_ended && !told_.ended_at) told_.ended_at = answered_at;
   if (reply.reservation) return follow(reply, sent_at, answered_at);
   told_.code = reply.code;
   if (is_unknown(reply) || reply.code == "request-in-progress") told_.charge_open = true;

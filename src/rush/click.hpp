@@ -57,7 +57,7 @@ class Click {
   void heard_of_pay(const Reply& reply, Moment sent_at, Moment answered_at);
   void follow(const Reply& reply, Moment sent_at, Moment answered_at);
   void note_units(const Reply& reply, Moment sent_at, Moment answered_at);
-  void refused(const Reply& reply);
+  void refused(const Reply& reply, Moment answered_at);
   void again(Do what, const Reply& reply);
 
   Told told_;

@@ -35,7 +35,9 @@ Heard::Heard(std::span<const Told> told) {
   }
   for (const Told& click : told) {
     if (click.unsure == 0 || (click.keyed == Keyed::yes && !explained.insert(click.request).second)) continue;
-    unsure[click.customer] += click.unsure;
+    Unsure& unknown = unsure[click.customer];
+    unknown.reservations += click.unsure;
+    unknown.quantity = click.quantity;
   }
 }
 

@@ -47,9 +47,13 @@ struct Heard {
   explicit Heard(std::span<const Told> told);
 
   std::unordered_map<Whose, Promise, HashWhose> promises;
-  std::unordered_map<std::uint32_t, std::uint64_t>
-      unsure;                                 ///< per customer: reservations that no answer may have told of
-  std::unordered_set<std::uint32_t> refused;  ///< customers who were finally refused
+  /// Reservations that no answer may have told of.
+  struct Unsure {
+    std::uint64_t reservations = 0;
+    Units quantity = 0;  ///< of each; a customer asks for as many each time
+  };
+  std::unordered_map<std::uint32_t, Unsure> unsure;  ///< by customer
+  std::unordered_set<std::uint32_t> refused;         ///< customers who were finally refused
 
  private:
   void add(const Told& click);

@@ -14,6 +14,9 @@ namespace {
 
 namespace json = boost::json;
 
+/// Longer than any crowd's patience, and short enough to be added to any time in nanoseconds.
+constexpr std::int64_t longest_ms = std::int64_t{366} * 24 * 60 * 60 * 1'000;
+
 std::string_view text_member(const json::object& object, std::string_view name) {
   const json::value* member = object.if_contains(name);
   if (member == nullptr || !member->is_string()) return {};
@@ -37,18 +40,12 @@ std::optional<ReservationSeen> seen_in(const json::object& object) {
   seen.number = static_cast<std::uint64_t>(*number);
   seen.quantity = *quantity;
   seen.customer = text_member(object, "customer");
-  if (const auto left = whole_member(object, "expires_in_ms")) seen.expires_in = Milliseconds{*left};
+  if (const auto left = whole_member(object, "expires_in_ms"))
+    seen.expires_in = Milliseconds{std::clamp<std::int64_t>(*left, 0, longest_ms)};
   seen.reason = text_member(object, "reason");
   const json::value* payment = object.if_contains("payment");
   if (payment != nullptr && payment->is_object()) seen.payment_id = text_member(payment->get_object(), "id");
   return seen;
-}
-
-std::optional<Milliseconds> read_retry_after(std::string_view text) {
-  std::int64_t seconds = 0;
-  auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (text.empty() || error != std::errc{} || stop != text.data() + text.size() || seconds < 0) return std::nullopt;
-  return std::chrono::seconds{seconds};
 }
 
 /// Calls `use` with the object that `text` is; whether it is one. No allocation where the text is small.
@@ -88,6 +85,15 @@ Reply read_reply(const net::ClientResult& result) {
   reply.is_replay = result->field("Idempotent-Replayed") == "true";
   read_body(*result, reply);
   return reply;
+}
+
+std::optional<Milliseconds> read_retry_after(std::string_view text) {
+  std::int64_t seconds = 0;
+  auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (text.empty() || error == std::errc::invalid_argument || stop != text.data() + text.size() || seconds < 0)
+    return std::nullopt;
+  if (error != std::errc{}) return Milliseconds{longest_ms};  // more than can be counted
+  return std::chrono::seconds{std::min(seconds, longest_ms / 1'000)};
 }
 
 bool is_decision(std::string_view code) {

@@ -42,6 +42,9 @@ struct Reply {
 /// Never fails: what cannot be read is `malformed-answer`.
 Reply read_reply(const net::ClientResult& result);
 
+/// The time of a Retry-After; nothing where it is no number of seconds. One that is too long to be counted is a year.
+std::optional<Milliseconds> read_retry_after(std::string_view text);
+
 /// Returns whether this code of a refusal says what was decided about the request, rather than that it was wrong, not
 /// allowed, or not decided at all.
 bool is_decision(std::string_view code);

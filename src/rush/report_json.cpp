@@ -90,6 +90,7 @@ json::object totals_json(const RushResult& result) {
           {"still_waiting", totals.still_waiting},
           {"went_home", totals.went_home},
           {"undecided", totals.undecided},
+          {"payments_undecided", totals.payments_undecided},
           {"unanswered", totals.unanswered}};
 }
 

@@ -2,6 +2,8 @@
 
 #include "rush/truth.hpp"
 
+#include <firstcome/limits.hpp>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -213,14 +215,15 @@ net::Task<void> Rush::watch(Crowd* crowd) {
 // Waits until nothing is held or waits any more, or nothing changes any more. Whether one of these came true.
 net::Task<bool> Rush::settle(Truth* truth, const Crowd* crowd) {
   const Milliseconds still = truth->before.hold + 2 * truth->before.tick + settle_spare;
+  const Milliseconds charging = still + limits::payment_grace;  // a hold that is being charged may last longer
   bool there = co_await look(truth, &truth->left);
   if (!there) co_return false;
   truth->after = truth->left;
   auto changed = SteadyClock::now();
-  const auto end = changed + options_.patience + still;
+  const auto end = changed + options_.patience + charging;
   auto shown = changed;
   while (truth->after.held > 0 || truth->after.queued > 0) {
-    if (SteadyClock::now() - changed > still) co_return true;
+    if (SteadyClock::now() - changed > (truth->after.held > 0 ? charging : still)) co_return true;
     if (SteadyClock::now() > end) co_return false;
     tick_.expires_after(settle_look);
     co_await tick_.async_wait(use_task);

@@ -35,6 +35,7 @@ struct Told {
   std::uint32_t unsure = 0;
   bool waited = false;       ///< was in the queue
   bool charge_open = false;  ///< a charge may have been under way when it last heard
+  bool paid = false;         ///< it has asked to pay
   Units quantity = 1;        ///< asked for
   std::string reservation;   ///< its id, where word is yes or waiting
   std::uint64_t number = 0;
@@ -48,9 +49,10 @@ struct Told {
   Moment held_until{};
   std::optional<Moment> confirmed_at;
   std::optional<Moment> promised_until;  ///< the hold was told to last at least until then
-  std::optional<Moment> ended_at;        ///< the first answer that told that the hold had expired
+  std::optional<Moment> ended_at;        ///< the first answer that told that the hold had ended
   Moment sent_at{};                      ///< of the first attempt that may have made the reservation
   Moment answered_at{};                  ///< of the first answer that told of the reservation
+  Moment refused_at{};                   ///< of the last answer that refused one
 };
 
 }  // namespace firstcome::rush

@@ -28,6 +28,8 @@ void count_reserved(const Told& click, const States& now, Totals& totals) {
   // What was still open when the customer left has ended since.
   if (state == ReservationState::queued || state == ReservationState::held)
     if (auto place = now.find(click.reservation); place != now.end()) state = place->second;
+  const bool ended_undecided = state == ReservationState::held || state == ReservationState::expired;
+  totals.payments_undecided += ended_undecided && click.charge_open ? 1 : 0;
   switch (state) {
     case ReservationState::queued:
       ++totals.still_waiting;
@@ -82,7 +84,7 @@ void Totals::add(const Totals& other) {
   for (std::uint64_t Totals::* const member :
        {&Totals::customers, &Totals::asked, &Totals::queued, &Totals::sold, &Totals::payments_failed, &Totals::expired,
         &Totals::paid_unfulfilled, &Totals::still_held, &Totals::still_waiting, &Totals::unanswered,
-        &Totals::served_twice, &Totals::served, &Totals::undecided, &Totals::went_home})
+        &Totals::served_twice, &Totals::served, &Totals::undecided, &Totals::payments_undecided, &Totals::went_home})
     this->*member += other.*member;
   units += other.units;
   for (const auto& [reason, times] : other.refused) refused[reason] += times;
@@ -94,6 +96,8 @@ std::optional<std::string> problem_of(const Totals& totals) {
                        totals.asked - totals.undecided, totals.undecided);
   if (static_cast<double>(totals.undecided) > undecided_most * static_cast<double>(totals.asked))
     return fmt::format("{} of {} requests never got a decision", totals.undecided, totals.asked);
+  if (static_cast<double>(totals.payments_undecided) > undecided_most * static_cast<double>(totals.served))
+    return fmt::format("{} of {} payments never got a decision", totals.payments_undecided, totals.served);
   return std::nullopt;
 }
 

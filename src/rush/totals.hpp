@@ -26,10 +26,11 @@ struct Totals {
   std::uint64_t still_held = 0;     ///< when the truth was read
   std::uint64_t still_waiting = 0;  ///< told to wait or to try again until patience was over
   std::uint64_t unanswered = 0;
-  std::uint64_t served = 0;        ///< got a reservation, whatever became of it
-  std::uint64_t undecided = 0;     ///< neither got a reservation nor a decision: no answer, or an error
-  std::uint64_t went_home = 0;     ///< told to try again, and gave up when patience was over
-  std::uint64_t served_twice = 0;  ///< customers who have more than one reservation, whatever became of it
+  std::uint64_t served = 0;              ///< got a reservation, whatever became of it
+  std::uint64_t undecided = 0;           ///< neither got a reservation nor a decision: no answer, or an error
+  std::uint64_t payments_undecided = 0;  ///< held, and its payment never got a decision before the hold ended
+  std::uint64_t went_home = 0;           ///< told to try again, and gave up when patience was over
+  std::uint64_t served_twice = 0;        ///< customers who have more than one reservation, whatever became of it
 
   void add(const Totals& other);
 };

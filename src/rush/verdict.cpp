@@ -16,14 +16,23 @@ namespace {
 
 constexpr Moment rounding = std::chrono::milliseconds{1};  // of `expires_in_ms`
 
+void compare_amount(const TrueReservation& has, const SaleSeen& sale, Verdict& verdict) {
+  Units costs = 0;
+  const bool too_much = __builtin_mul_overflow(has.quantity, sale.unit_price, &costs);
+  if (has.amount && (too_much || *has.amount != costs))
+    verdict.altered.add(fmt::format("{}: costs {}, a unit costs {}", shown(has), *has.amount, sale.unit_price));
+}
+
 /// Counts where the reservation is not the one that was asked for and told of.
 void compare_terms(const Told& told, const TrueReservation& has, const SaleSeen& sale, Verdict& verdict) {
   if (told.quantity_told && *told.quantity_told != told.quantity)
     verdict.altered.add(fmt::format("{}: asked for {} units, told {}", shown(has), told.quantity, *told.quantity_told));
   if (has.quantity != told.quantity && has.state != ReservationState::returned)
     verdict.altered.add(fmt::format("{}: asked for {} units", shown(has), told.quantity));
-  if (has.amount && *has.amount != has.quantity * sale.unit_price)
-    verdict.altered.add(fmt::format("{}: costs {}, a unit costs {}", shown(has), *has.amount, sale.unit_price));
+  compare_amount(has, sale, verdict);
+  const bool is_paid = has.state == ReservationState::confirmed || has.state == ReservationState::paid_unfulfilled;
+  if (told.state == ReservationState::held && is_paid && sale.payment == "client" && !told.paid)
+    verdict.altered.add(fmt::format("{}: nobody has paid for it", shown(has)));
   if (told.named_another) verdict.altered.add(fmt::format("{}: told as another customer's", shown(has)));
 }
 
@@ -49,11 +58,13 @@ void compare_promise(const Promise& promise, const TrueReservation& has, Verdict
   if (told.number != has.number) verdict.out_of_order.add(fmt::format("{}: told number {}", shown(has), told.number));
 }
 
-void compare_untold(const TrueReservation& has, Heard& heard, Verdict& verdict) {
+void compare_untold(const TrueReservation& has, const SaleSeen& sale, Heard& heard, Verdict& verdict) {
   auto unsure = heard.unsure.find(*has.customer);
-  if (unsure != heard.unsure.end() && unsure->second > 0) {
-    --unsure->second;
-    return;
+  if (unsure != heard.unsure.end() && unsure->second.reservations > 0) {
+    --unsure->second.reservations;
+    if (has.quantity != unsure->second.quantity && has.state != ReservationState::returned)
+      verdict.altered.add(fmt::format("{}: asked for {} units", shown(has), unsure->second.quantity));
+    return compare_amount(has, sale, verdict);
   }
   bool refused = heard.refused.contains(*has.customer);
   verdict.told_no_has_it += refused ? 1 : 0;
@@ -71,7 +82,7 @@ void compare(Heard& heard, const Truth& truth, Verdict& verdict) {
     there.insert({has.id, *has.customer});
     auto promise = heard.promises.find({has.id, *has.customer});
     if (promise == heard.promises.end()) {
-      compare_untold(has, heard, verdict);
+      compare_untold(has, truth.after, heard, verdict);
       continue;
     }
     compare_promise(promise->second, has, verdict);
@@ -142,8 +153,10 @@ Verdict judge(std::span<const Told> told, const Truth& truth) {
   compare_clicks(told, verdict);
   count_oversold(heard, truth, verdict);
   count_undersold(told, truth, verdict);
+  count_never_ending(heard, truth, verdict);
   count_refused_wrongly(told, truth, verdict);
-  count_over_limit(truth, verdict);
+  count_refused_too_soon(told, heard, truth, verdict);
+  count_over_limit(heard, truth, verdict);
   count_overtaken(heard, verdict);
   count_granted_out_of_order(truth, verdict);
   if (truth.audit.number_inversions > 0)

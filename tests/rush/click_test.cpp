@@ -205,6 +205,32 @@ TEST(Click, IsSureWhereTheSameKeyIsFinallyRefused) {
   EXPECT_EQ(without_key.hears(silence()).hears(refusal(410, "sold-out")).told().unsure, 1U);
 }
 
+TEST(Click, WritesDownWhenItWasToldThatItsHoldHadEnded) {
+  for (const char* const code : {"hold-expired", "paid-unfulfilled"}) {
+    Talk late(Then::pay);
+    late.hears(reservation(State::held));
+    EXPECT_FALSE(late.told().paid);
+    late.hears(refusal(410, code));
+    EXPECT_EQ(late.told().ended_at, Moment{std::chrono::milliseconds{2'001}}) << code;
+    EXPECT_TRUE(late.told().paid);
+  }
+}
+
+TEST(Click, DoesNotKnowWhatAProxyDoesNotKnow) {
+  for (const unsigned status : {500U, 502U, 504U}) {
+    Talk behind_a_proxy(Then::pay);
+    behind_a_proxy.hears(refusal(status, "malformed-answer"));
+    EXPECT_EQ(behind_a_proxy.told().unsure, 1U) << status;
+    EXPECT_EQ(behind_a_proxy.next(), Do::reserve) << status;
+    EXPECT_EQ(behind_a_proxy.hears(reservation(State::confirmed)).told().unsure, 0U) << status;
+  }
+}
+
+TEST(Click, WritesDownWhenItWasRefused) {
+  EXPECT_EQ(Talk(Then::pay).hears(refusal(410, "sold-out")).told().refused_at,
+            Moment{std::chrono::milliseconds{1'001}});
+}
+
 TEST(Click, WritesDownWhenItsUnitsSurelyWereItsOwn) {
   using std::chrono::milliseconds;
   using std::chrono::seconds;

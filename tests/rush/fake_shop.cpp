@@ -107,6 +107,8 @@ bool FakeShop::refuses_before_it_looks(net::Exchange& exchange) {
     refuse_with(exchange, 500, "internal");
   } else if (lies(Lie::answers_unauthenticated)) {
     refuse_with(exchange, 401, "unauthenticated");
+  } else if (lies(Lie::says_sold_out_too_soon) && asked_ % 10 == 0) {
+    refuse_with(exchange, 410, "sold-out");
   } else if (lies(Lie::refuses_by_a_limit) && asked_ % 10 == 0) {
     refuse_with(exchange, 409, "limit-exceeded");
   } else {
@@ -180,6 +182,7 @@ void FakeShop::grant(Reservation& reservation) {
 
 void FakeShop::pay(net::Exchange& exchange, Reservation& reservation) {
   if (reservation.state == ReservationState::expired) return refuse_with(exchange, 410, "hold-expired");
+  if (lies(Lie::never_charges)) return refuse_with(exchange, 500, "internal");
   if (reservation.state == ReservationState::cancelled) return refuse_with(exchange, 402, "payment-failed");
   if (reservation.state == ReservationState::queued) return refuse_with(exchange, 409, "not-held");
   ++payments_;

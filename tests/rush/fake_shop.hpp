@@ -42,6 +42,8 @@ enum class Lie : std::uint8_t {
   answers_unauthenticated,  ///< the same
   gives_one_of_several,     ///< one unit, however many were asked for
   refuses_by_a_limit,       ///< which nobody has reached
+  says_sold_out_too_soon,   ///< to every tenth, while there are units for those who come later
+  never_charges,            ///< answers 500 to each payment
   sells_twice_at_once,      ///< twice the stock while holds live; it heals as they end
 };
 

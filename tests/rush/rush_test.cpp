@@ -1,8 +1,8 @@
 // Whole rushes, over real connections, against a shop that is honest or breaks one promise.
 #include "rush/rush.hpp"
 
-#include "rush/fake_shop.hpp"
 #include "rush/report.hpp"
+#include "rush/rushed.hpp"
 #include "support/redis_server.hpp"
 #include "support/tcp_proxy.hpp"
 
@@ -17,34 +17,14 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::coupon;
+using testing::crowd_for;
 using testing::FakeShop;
 using testing::FakeTerms;
 using ::testing::HasSubstr;
 using testing::Lie;
-
-RushOptions crowd_for(const FakeShop& shop, std::uint32_t customers = 200) {
-  RushOptions options;
-  options.targets = {{"127.0.0.1", shop.port()}};
-  options.sale = "fake";
-  options.customers = customers;
-  options.connections = 32;
-  options.patience = seconds{20};
-  return options;
-}
-
-RushResult rushed(const RushOptions& options) {
-  auto result = run_rush(options, {});
-  EXPECT_TRUE(result.has_value()) << result.error().detail;
-  return result.has_value() ? *result : RushResult{};
-}
-
-/// A coupon: confirmed at once.
-FakeTerms coupon(Lie lie = Lie::none) { return {.stock = 50, .limit = 1, .lie = lie}; }
-
-/// A ticket: held until paid, and whoever finds none left stands by.
-FakeTerms ticket(Lie lie = Lie::none) {
-  return {.stock = 50, .hold = milliseconds{300}, .standby = Standby::yes, .declines_one_in = 5, .lie = lie};
-}
+using testing::rushed;
+using testing::ticket;
 
 TEST(Rush, FindsAnHonestCouponFine) {
   FakeShop shop(coupon());
@@ -343,67 +323,6 @@ TEST(Rush, GoesHomeWhenItsPatienceIsOver) {
   EXPECT_TRUE(result.figures.sent_home);
   EXPECT_EQ(result.totals.still_waiting, 20U);
   EXPECT_LT(result.figures.elapsed, seconds{5});
-}
-
-TEST(Rush, SaysNothingOfAServerThatServesNobody) {
-  for (const Lie lie : {Lie::answers_500, Lie::answers_unauthenticated}) {
-    FakeShop shop(coupon(lie));
-    RushOptions options = crowd_for(shop, 20);
-    options.patience = milliseconds{300};
-    const RushResult result = rushed(options);
-    EXPECT_EQ(result.grade(), Grade::invalid) << report(result);
-    EXPECT_THAT(result.invalid.value_or(""), HasSubstr("nobody was served: of 20 requests 0 were refused, 20 never"));
-  }
-}
-
-TEST(Rush, SaysNothingOfASaleInWhichNothingWasLeftFromTheBeginning) {
-  FakeShop shop({.stock = 0});
-  const RushResult result = rushed(crowd_for(shop, 20));
-  EXPECT_EQ(result.grade(), Grade::invalid) << report(result);
-  EXPECT_THAT(result.invalid.value_or(""), HasSubstr("of 20 requests 20 were refused"));
-}
-
-TEST(Rush, TellsCustomersWhoGaveUpFromAServerThatUndersells) {
-  FakeTerms terms = ticket();
-  terms.standby = Standby::no;
-  terms.hold = seconds{5};
-  terms.declines_one_in = 0;
-  FakeShop shop(terms);
-  RushOptions options = crowd_for(shop);
-  options.abandon = 1;
-  options.patience = seconds{1};
-  const RushResult result = rushed(options);
-  EXPECT_EQ(result.grade(), Grade::invalid) << report(result);
-  EXPECT_THAT(result.invalid.value_or(""), HasSubstr("patience was over: 150 customers went home"));
-  EXPECT_EQ(result.totals.went_home, 150U);
-}
-
-TEST(Rush, CatchesUnitsThatAreNotThoseAskedFor) {
-  FakeShop shop({.stock = 500, .lie = Lie::gives_one_of_several});
-  RushOptions options = crowd_for(shop, 50);
-  options.units_each = {3, 3};
-  const RushResult result = rushed(options);
-  EXPECT_EQ(result.grade(), Grade::promise_broken) << report(result);
-  EXPECT_EQ(result.verdict.altered.count, 100U) << "in the answers and in the list";
-}
-
-TEST(Rush, CatchesALimitThatNobodyHasReached) {
-  FakeShop shop(coupon(Lie::refuses_by_a_limit));
-  const RushResult result = rushed(crowd_for(shop));
-  EXPECT_EQ(result.grade(), Grade::promise_broken) << report(result);
-  EXPECT_EQ(result.verdict.refused_wrongly.count, 20U);
-}
-
-TEST(Rush, CatchesAnOversellThatHeals) {
-  FakeTerms terms = ticket(Lie::sells_twice_at_once);
-  terms.hold = seconds{5};
-  FakeShop shop(terms);
-  RushOptions options = crowd_for(shop);
-  options.abandon = 1;
-  const RushResult result = rushed(options);
-  EXPECT_EQ(result.grade(), Grade::promise_broken) << report(result);
-  EXPECT_THAT(result.verdict.oversold.first,
-              ::testing::Contains(HasSubstr("customers were told that they have 100 of 50 units at one moment")));
 }
 
 TEST(Rush, ShowsProgressMeanwhile) {

@@ -169,6 +169,27 @@ TEST(Verdict, SeesAWrongAmountAndAnotherCustomersName) {
   expect_only(named.judged(), &Verdict::altered, 1);
 }
 
+TEST(Verdict, SeesAnotherQuantityOfOneThatMayHaveBeenMade) {
+  Case unsure;
+  Told silent;
+  silent.customer = silent.request = 3;
+  silent.unsure = 1;
+  unsure.told.push_back(silent);
+  TrueReservation& made = unsure.also(3, 4, State::expired);
+  expect_only(unsure.judged(), nullptr, 0);
+  made.quantity = 2;
+  expect_only(unsure.judged(), &Verdict::altered, 1);
+}
+
+TEST(Verdict, SeesASaleThatNobodyPaidFor) {
+  Case given;
+  given.truth.after.payment = "client";
+  given.truth.reservations[2].state = State::confirmed;
+  expect_only(given.judged(), &Verdict::altered, 1);
+  given.told[2].paid = true;  // and never heard what became of it
+  expect_only(given.judged(), nullptr, 0);
+}
+
 TEST(Verdict, SeesAHoldThatEndedBeforeItsTime) {
   Case early;
   early.told[2].state = State::expired;

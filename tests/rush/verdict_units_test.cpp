@@ -87,9 +87,81 @@ TEST(Verdict, DoesNotCallItUndersoldWhereNobodyCouldHaveTakenIt) {
   Told& more = fine.refused(4, "sold-out");
   more.quantity = 2;
   expect_only(fine.judged(), nullptr, 0);
-  fine.refused(5, "sold-out");
+  fine.refused(5, "sale-closed");
+  fine.refused(6, "sold-out-holds-pending").word = Word::again;
   fine.truth.after.state = "closed";
   expect_only(fine.judged(), nullptr, 0);
+  fine.refused(7, "sold-out");  // that was not so, whatever the sale did later
+  expect_only(fine.judged(), &Verdict::undersold, 1);
+}
+
+TEST(Verdict, SeesUnitsLeftForOneWhoWasRefusedInTheQueueAfterItLastLooked) {
+  Case early;
+  early.told[2].word = Word::waiting;
+  early.told[2].state = State::queued;
+  early.truth.reservations[2].state = State::refused;
+  early.truth.reservations[2].expires_at_ms.reset();
+  expect_only(early.judged(), &Verdict::undersold, 1);
+  early.truth.before.stock = 2;  // the unit came when it had been refused
+  expect_only(early.judged(), nullptr, 0);
+}
+
+TEST(Verdict, SeesAHoldThatNeverEnds) {
+  Case for_ever;
+  for_ever.truth.reservations[2].state = State::held;
+  for (SaleSeen* const sale : {&for_ever.truth.before, &for_ever.truth.left, &for_ever.truth.after}) {
+    sale->hold = Milliseconds{100};
+    sale->available = 0;
+    sale->held = 1;
+  }
+  const Verdict verdict = for_ever.judged();
+  expect_only(verdict, &Verdict::undersold, 1);
+  EXPECT_THAT(verdict.undersold.first, ElementsAre("r3 (number 3, held, 1 units): its hold never ended"));
+  for_ever.truth.settled = false;  // it may end yet
+  expect_only(for_ever.judged(), nullptr, 0);
+}
+
+/// Nobody gave anything back, and at 100 customer 3 was told that nothing was left.
+struct SoldInOrder : Case {
+  SoldInOrder() {
+    told[2].state = truth.reservations[2].state = State::confirmed;
+    truth.left.available = truth.after.available = 0;
+    truth.left.sold = truth.after.sold = 3;
+    refused(3, "sold-out").refused_at = Moment{100};
+  }
+  /// The last unit went to a request of then.
+  void sold_at(std::int64_t sent) {
+    told[2].sent_at = Moment{sent};
+    told[2].answered_at = Moment{sent + 5};
+  }
+};
+
+TEST(Verdict, SeesUnitsThatWentToALaterRequest) {
+  SoldInOrder fair;
+  expect_only(fair.judged(), nullptr, 0);
+  fair.sold_at(99);  // at the same time
+  expect_only(fair.judged(), nullptr, 0);
+
+  SoldInOrder unfair;
+  unfair.sold_at(101);
+  unfair.told[3].request = 3;
+  unfair.told.push_back(unfair.told[3]);  // a double click is one request
+  const Verdict verdict = unfair.judged();
+  expect_only(verdict, &Verdict::refused_wrongly, 1);
+  EXPECT_THAT(verdict.refused_wrongly.first,
+              ElementsAre("customer 3 was told sold-out; customer 2 asked after that for 1 and got r3"));
+  unfair.told[1].state = unfair.truth.reservations[1].state = State::cancelled;  // it may have been this one's
+  expect_only(unfair.judged(), nullptr, 0);
+}
+
+TEST(Verdict, LetsALaterRequestForFewerHaveWhatWasNotEnough) {
+  SoldInOrder fair;
+  fair.sold_at(101);
+  fair.told[3].code = "not-enough";
+  fair.told[3].quantity = 2;
+  expect_only(fair.judged(), nullptr, 0);
+  fair.told[3].quantity = 1;
+  expect_only(fair.judged(), &Verdict::refused_wrongly, 1);
 }
 
 TEST(Verdict, DoesNotHoldALaterRestockAgainstASoldOut) {
@@ -126,6 +198,12 @@ TEST(Verdict, SeesALimitThatTheCustomerHasNotReached) {
   expect_only(greedy.judged(), nullptr, 0);
   greedy.truth.after.limit_per_customer.reset();
   expect_only(greedy.judged(), &Verdict::refused_wrongly, 1);
+  Case roomy;
+  roomy.truth.before.limit_per_customer = roomy.truth.after.limit_per_customer = 2;
+  roomy.refused(0, "limit-exceeded");  // and has one
+  expect_only(roomy.judged(), &Verdict::refused_wrongly, 1);
+  roomy.truth.reservations[0].state = State::returned;  // of which it may have given back some
+  expect_only(roomy.judged(), nullptr, 0);
 }
 
 TEST(Verdict, SeesHoursThatTheSaleDoesNotHave) {
@@ -156,6 +234,20 @@ TEST(Verdict, SeesMoreUnitsAtOneMomentThanThereAre) {
   expect_only(verdict, &Verdict::oversold, 1);
   EXPECT_THAT(verdict.oversold.first, ElementsAre("customers were told that they have 4 of 3 units at one moment"));
   healed.told[3].held_until = Moment{21};  // it may have ended before the other began
+  expect_only(healed.judged(), nullptr, 0);
+}
+
+TEST(Verdict, SeesACustomerOverTheLimitAtOneMoment) {
+  Case healed;
+  healed.told[0].confirmed_at = Moment{5};
+  Told more = yes(0, 4, State::held, 20, 21);
+  more.request = 9;
+  more.held_from = Moment{21};
+  more.held_until = Moment{30};
+  healed.told.push_back(more);
+  healed.also(0, 4, State::expired);
+  expect_only(healed.judged(), &Verdict::over_limit, 1);
+  healed.told[0].confirmed_at = Moment{30};  // the other had ended by then
   expect_only(healed.judged(), nullptr, 0);
 }
 

@@ -141,8 +141,13 @@ std::optional<pid_t> redis_process(const std::string& url) {
   const auto parsed = net::parse_redis_url(url);
   if (!parsed) return std::nullopt;
   const auto process = figure_of(parsed->endpoints().front(), "server", "process_id:");
-  if (!process || *process < 2) return std::nullopt;
+  if (!process || *process < 2 || !is_redis(static_cast<pid_t>(*process))) return std::nullopt;
   return static_cast<pid_t>(*process);
+}
+
+bool is_redis(pid_t pid) {
+  const std::string name = whole_file("/proc/" + std::to_string(pid) + "/comm");
+  return name.contains("redis") || name.contains("valkey");
 }
 
 std::optional<ProcessStat> parse_process_stat(std::string_view text) {

@@ -46,8 +46,11 @@ Counters read_counters(const std::vector<net::HttpOrigin>& nodes);
 /// What a Redis server has processed; nothing where it cannot be asked. Blocks. `url`: as --redis takes it.
 std::optional<double> redis_commands_processed(const std::string& url);
 
-/// The process of a Redis server on this machine; nothing where it cannot be asked. Blocks.
+/// The process of a Redis server on this machine; nothing where it cannot be asked, or runs elsewhere: then its number
+/// may be that of any other process here. Blocks.
 std::optional<pid_t> redis_process(const std::string& url);
+/// Whether that process here is called like a Redis server.
+bool is_redis(pid_t pid);
 
 /// Processor time of a process and of all that it has started; 0 where there is none.
 std::chrono::milliseconds processor_time(pid_t pid);

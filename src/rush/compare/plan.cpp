@@ -116,7 +116,8 @@ std::chrono::milliseconds time_left(std::size_t done, std::size_t planned, std::
 }
 
 bool Comparison::valid() const {
-  return std::ranges::none_of(rows, [](const Row& row) { return row.invalid || (row.error && row.sure); });
+  return std::ranges::none_of(
+      rows, [](const Row& row) { return row.invalid || (row.error && row.doubt != Doubt::anything); });
 }
 
 Grade Comparison::grade() const {

@@ -146,7 +146,7 @@ std::string verdict_of(const Row& row) {
   if (found == "doubles") said += fmt::format(" {}", row.worst.doubled);
   if (found == "miscounts") said += fmt::format(" {}", row.worst.audit);
   if (found == "out of order") said += fmt::format(" {}", row.worst.inversions);
-  if (!row.sure || row.error) return said;
+  if (row.error || row.doubt == Doubt::anything) return said;
   if (!row.ok) return said + fmt::format(", NOT EXPECTED ({} is)", word(row.expected));
   return row.expected == Expected::exact ? said : said + ", as expected";
 }

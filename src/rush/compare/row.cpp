@@ -49,9 +49,11 @@ Round worst_of(const std::vector<Round>& rounds) {
 }
 
 bool is_as_expected(const Row& row) {
-  const Round& worst = row.worst;
-  if (!row.sure) return true;  // also where it said that its store is lost
+  Round worst = row.worst;
+  if (row.doubt == Doubt::anything) return true;  // also where it said that its store is lost
   if (row.error || row.rounds == 0) return false;
+  if (row.doubt == Doubt::doubles) worst.doubled = 0;
+  if (row.doubt == Doubt::undersells) worst.undersold = 0;
   switch (row.expected) {
     case Expected::exact: {
       const bool right = worst.oversold + worst.undersold + worst.lost + worst.doubled == 0;
@@ -127,7 +129,8 @@ void Measured::add(const RushResult& result) {
   if (result.figures.sent_home && result.after.available > 0 && rounds.back().oversold == 0) {
     // It was the crowd that gave up, so nobody was kept from these units.
     const Units gone = result.after.stock - result.after.available - result.after.held - result.after.sold;
-    rounds.back().undersold = static_cast<std::uint64_t>(std::max<Units>(gone, 0));
+    rounds.back().undersold =
+        std::max(result.verdict.undersold.count, static_cast<std::uint64_t>(std::max<Units>(gone, 0)));
     invalid = "patience was over before all was sold or all had a final answer: give it more --seconds";
   }
   for (const auto& [answer, histogram] : result.figures.reserve) latencies[answer].merge(histogram);
@@ -161,19 +164,21 @@ std::string_view Row::found() const {
 
 Expectation expected_with(const Way& way, const Scenario& scenario, const Table& table) {
   const Expected usually = expected_of(way, scenario);
-  // It sends most away to come again, some of them after their other click's hold has ended.
-  if (scenario.max_open && way.guard == "setnx-try") return {usually, false};
-  if (table.fault == Fault::none || usually != Expected::exact) return {usually, true};
+  if (usually != Expected::exact) return {usually, Doubt::none};
   const bool on_leases = way.is_guarded() && is_lease(way.guard);
+  const bool on_redis = on_leases || way.inventory == "redis";
+  if (table.fault == Fault::kill_redis && on_redis) return {usually, Doubt::anything};
+  // It sends most away to come again, some of them after their other click's hold has ended.
+  const Doubt doubt = scenario.max_open && way.guard == "setnx-try" ? Doubt::doubles : Doubt::none;
+  if (table.fault == Fault::none) return {usually, doubt};
   if (table.fault == Fault::pause_holder && on_leases) {
     // What SQLite's isolation and a fenced inventory refuse, the late write of who was paused, the others take.
     const bool refused = way.inventory == "sqlite" || table.fencing == Table::Fencing::on;
-    return {refused ? Expected::exact : Expected::oversells, true};
+    return {refused ? Expected::exact : Expected::oversells, doubt};
   }
-  const bool on_redis = on_leases || way.inventory == "redis";
-  if (table.fault == Fault::kill_redis && on_redis) return {Expected::exact, false};
   // An answer that never came may be a sale that nobody counts.
-  return {Expected::exact, way.guard != "incr" && way.guard != "sadd-incr" && way.guard != "limiter"};
+  const bool counts_first = way.guard == "incr" || way.guard == "sadd-incr" || way.guard == "limiter";
+  return {usually, counts_first ? Doubt::undersells : doubt};
 }
 
 Row make_row(const Way& way, const Scenario& scenario, const Table& table, const Measured& measured) {
@@ -198,7 +203,7 @@ Row make_row(const Way& way, const Scenario& scenario, const Table& table, const
   row.processors = measured.processors;
   const Expectation expectation = expected_with(way, scenario, table);
   row.expected = expectation.expected;
-  row.sure = expectation.sure;
+  row.doubt = expectation.doubt;
   row.invalid = measured.invalid;
   row.error = measured.error;
   row.ok = is_as_expected(row);

@@ -76,6 +76,14 @@ struct Measured {
   void add(const RushResult& result);
 };
 
+/// How a way may break besides what is expected of it.
+enum class Doubt : std::uint8_t {
+  none,
+  doubles,     ///< it may double
+  undersells,  ///< units may be gone that nobody has
+  anything,    ///< its store may forget all: also that it cannot go on
+};
+
 /// One way in the report.
 struct Row {
   Way way;
@@ -95,8 +103,8 @@ struct Row {
   double guard_wait_ms = 0;  ///< of each, on average
   std::map<std::string, std::chrono::milliseconds> processors;
   Expected expected = Expected::exact;
-  bool sure = true;  ///< false: with this fault it may break, and need not
-  bool ok = false;   ///< it did what is expected
+  Doubt doubt = Doubt::none;  ///< how it may also break, and need not
+  bool ok = false;            ///< it did what is expected
   std::optional<std::string> invalid;
   std::optional<std::string> error;
 
@@ -107,10 +115,10 @@ struct Row {
 
 Row make_row(const Way& way, const Scenario& scenario, const Table& table, const Measured& measured);
 
-/// With a fault. `sure`: as in Row.
+/// With a fault. `doubt`: as in Row.
 struct Expectation {
   Expected expected = Expected::exact;
-  bool sure = true;
+  Doubt doubt = Doubt::none;
 };
 Expectation expected_with(const Way& way, const Scenario& scenario, const Table& table);
 

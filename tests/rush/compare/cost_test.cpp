@@ -1,7 +1,11 @@
 #include "rush/compare/cost.hpp"
 
+#include "support/redis_server.hpp"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
+
+#include <string>
 
 namespace firstcome::testing {
 namespace {
@@ -41,6 +45,16 @@ TEST(Cost, ReadsAProcessWhateverItsName) {
   EXPECT_EQ(*stat, (rush::ProcessStat{12, 1'010}));
   EXPECT_FALSE(rush::parse_process_stat("77 (short) S 12"));
   EXPECT_FALSE(rush::parse_process_stat(""));
+}
+
+TEST(Cost, TakesNoOtherProcessForARedisThatRunsElsewhere) {
+  EXPECT_FALSE(rush::is_redis(getpid())) << "a server far away may have the same number";
+  EXPECT_FALSE(rush::is_redis(0));
+  FIRSTCOME_NEEDS_REDIS();
+  const RedisServer redis;
+  const auto process = rush::redis_process("redis://127.0.0.1:" + std::to_string(redis.port()));
+  ASSERT_TRUE(process);
+  EXPECT_TRUE(rush::is_redis(*process));
 }
 
 TEST(Cost, CountsTheTimeOfThisProcess) {

@@ -8,6 +8,7 @@
 namespace firstcome::testing {
 namespace {
 
+using rush::Doubt;
 using rush::Expected;
 using rush::Fault;
 using rush::Measured;
@@ -86,7 +87,9 @@ TEST(Rows, ExpectWrongSumsOfWaysThatBreakByThemselvesWhereTheyDouble) {
   };
   EXPECT_TRUE(is_ok("redis/none", "double-click-max-open"));
   EXPECT_FALSE(is_ok("redis/fifo", "double-click-bare")) << "two orders are right there, wrong sums are not";
-  EXPECT_TRUE(is_ok("redis/setnx-try", "double-click-max-open")) << "it need not, where it sends clicks away for long";
+  EXPECT_FALSE(is_ok("redis/setnx-try", "double-click-max-open")) << "nor where it need not double";
+  doubled.rounds.front().audit = 0;
+  EXPECT_TRUE(is_ok("redis/setnx-try", "double-click-max-open")) << "where it sends clicks away for long";
 }
 
 TEST(Rows, TakeTheMeanOfTheTwoInTheMiddle) {
@@ -135,8 +138,25 @@ TEST(Rows, ExpectAPausedHolderToOversellUnlessItsLateWriteIsRefused) {
 
 TEST(Rows, ExpectNothingForSureOfLocksThatRedisForgets) {
   const Table killed{std::chrono::milliseconds{0}, Fault::kill_redis, unfenced};
-  EXPECT_FALSE(rush::expected_with(way_of("postgresql/redisson"), scenario_of("coupon"), killed).sure);
-  EXPECT_TRUE(rush::expected_with(way_of("postgresql/row-lock"), scenario_of("coupon"), killed).sure);
+  EXPECT_EQ(rush::expected_with(way_of("postgresql/redisson"), scenario_of("coupon"), killed).doubt, Doubt::anything);
+  EXPECT_EQ(rush::expected_with(way_of("postgresql/row-lock"), scenario_of("coupon"), killed).doubt, Doubt::none);
+}
+
+TEST(Rows, ForgiveADoubtfulWayOnlyWhatItIsDoubtedFor) {
+  rush::Scenario one_open = scenario_of("double-click-max-open");
+  const auto is_ok = [&](std::uint64_t rush::Round::* what) {
+    return rush::make_row(way_of("redis/setnx-try"), one_open, {}, with(what, 1)).ok;
+  };
+  EXPECT_TRUE(is_ok(&rush::Round::doubled));
+  for (const auto what : {&rush::Round::oversold, &rush::Round::undersold, &rush::Round::lost, &rush::Round::audit})
+    EXPECT_FALSE(is_ok(what));
+  EXPECT_FALSE(rush::make_row(way_of("redis/setnx-try"), one_open, {}, {}).ok) << "nor that it did not run";
+  const Table killed{std::chrono::milliseconds{0}, Fault::kill_node, unfenced};
+  const auto counter_is_ok = [&](std::uint64_t rush::Round::* what) {
+    return rush::make_row(way_of("redis/incr"), scenario_of("coupon"), killed, with(what, 1)).ok;
+  };
+  EXPECT_TRUE(counter_is_ok(&rush::Round::undersold));
+  EXPECT_FALSE(counter_is_ok(&rush::Round::oversold));
 }
 
 TEST(Rows, CompareTheEmbeddedEngineWithTheBestInSqlAndWithTheFastestOfAll) {
@@ -166,11 +186,14 @@ TEST(Rows, AreInvalidWhereTheCrowdGaveUpWhileUnitsWereLeft) {
   result.after.sold = 24;
   result.after.available = 76;
   result.figures.sent_home = true;
-  result.verdict.undersold.add("customer 7 was told busy and wants 1; 76 units are available", 76);
   Measured given_up;
   given_up.add(result);
   EXPECT_TRUE(given_up.invalid);
   EXPECT_EQ(given_up.rounds.front().undersold, 0U);
+  result.verdict.undersold.add("customer 7 was told sold-out and wants 1; 76 units are available", 76);
+  Measured turned_away;
+  turned_away.add(result);
+  EXPECT_EQ(turned_away.rounds.front().undersold, 76U) << "these did not give up";
   result.verdict.oversold.add("the sale says that 124 of 100 units are held or sold", 24);
   Measured oversold;
   oversold.add(result);
