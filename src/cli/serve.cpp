@@ -326,7 +326,9 @@ int serve(const ServeOptions& given, const ListenAddress& address) {
         options.outbox_limit);
   }
   EngineParts parts;
-  if (plan.delivers()) parts.deliveries = engine::Deliveries::expected;
+  if (plan.delivers()) {
+    parts.deliveries = plan.kafka ? engine::Deliveries::expected : engine::Deliveries::in_background;
+  }
   if (!locks.space) parts.observer = locks.metrics;
   parts.gateway = gateway;
   auto engine = open_engine(options, choice, std::move(parts));

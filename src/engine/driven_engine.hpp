@@ -25,7 +25,11 @@ struct EngineFigure {
 };
 
 /// Whether somebody brings the events of the outbox to where they belong. Then a sale is not deleted before.
-enum class Deliveries : std::uint8_t { none, expected };
+enum class Deliveries : std::uint8_t {
+  none,
+  expected,
+  in_background,  ///< expected, of a relay that takes what processor time is left; the reads for it do the same
+};
 
 class DrivenEngine : public Engine {
  public:

@@ -131,7 +131,10 @@ EmbeddedEngine::Impl::Impl(EmbeddedOptions given, DataLock taken, Recovered foun
       checkpointer(path, options.vfs),
       auditor(path, options.vfs, read, [this] { wake_owner(); }),
       event_reader(path, options.vfs, read, [this] { wake_owner(); }),
-      relay_reader(path, options.vfs, read, [this] { wake_owner(); }) {
+      relay_reader(
+          path, options.vfs, read, [this] { wake_owner(); },
+          options.deliveries == Deliveries::in_background ? ReaderThread::Priority::background
+                                                          : ReaderThread::Priority::usual) {
   start_clock();
   restore_locks(found);
   counted.reservations = found.reservations;

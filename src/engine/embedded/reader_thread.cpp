@@ -1,6 +1,7 @@
 #include "engine/embedded/reader_thread.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -8,11 +9,13 @@
 
 namespace firstcome::engine {
 
-ReaderThread::ReaderThread(std::filesystem::path path, std::string vfs, Read read, std::function<void()> finished)
+ReaderThread::ReaderThread(std::filesystem::path path, std::string vfs, Read read, std::function<void()> finished,
+                           Priority priority)
     : path_(std::move(path)),
       vfs_(std::move(vfs)),
       read_(std::move(read)),
       finished_callback_(std::move(finished)),
+      priority_(priority),
       thread_([this] { run(); }) {}
 
 ReaderThread::~ReaderThread() { stop(); }
@@ -48,6 +51,7 @@ void ReaderThread::stop() {
 }
 
 void ReaderThread::run() {
+  if (priority_ == Priority::background) ::setpriority(PRIO_PROCESS, 0, 19);  // of this thread only, on Linux
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || (!waiting_.empty() && finished_.size() < most_finished); });

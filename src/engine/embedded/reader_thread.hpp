@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <functional>
@@ -28,8 +29,12 @@ class ReaderThread {
  public:
   static constexpr std::size_t all = static_cast<std::size_t>(-1);
 
+  /// `background`: runs when nobody else wants the processor, or nearly so.
+  enum class Priority : std::uint8_t { usual, background };
+
   /// `finished` is called when `take_finished` has something new.
-  ReaderThread(std::filesystem::path path, std::string vfs, Read read, std::function<void()> finished);
+  ReaderThread(std::filesystem::path path, std::string vfs, Read read, std::function<void()> finished,
+               Priority priority = Priority::usual);
   ~ReaderThread();
   ReaderThread(const ReaderThread&) = delete;
   ReaderThread& operator=(const ReaderThread&) = delete;
@@ -55,6 +60,7 @@ class ReaderThread {
   const std::string vfs_;
   const Read read_;
   const std::function<void()> finished_callback_;
+  const Priority priority_;
   std::size_t running_ = 0;  ///< the owner's
   std::atomic<bool> stopping_ = false;
 

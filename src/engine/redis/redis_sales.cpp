@@ -141,7 +141,7 @@ void RedisCore::erase(Operation& operation, const DeleteSale& command) {
             erased(id, handle, *answer);
             complete_now(operation, std::move(*answer));
           };
-          const auto which = options_.deliveries == Deliveries::expected ? Erased::delivered_only : Erased::any;
+          const auto which = options_.deliveries == Deliveries::none ? Erased::any : Erased::delivered_only;
           desk->submit(std::make_unique<EraseRequest>(desk->sale(), which, std::move(answered)), deadline);
         });
   };

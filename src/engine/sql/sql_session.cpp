@@ -52,7 +52,7 @@ void SqlSession::insert(const SqlRows& rows, std::string_view conflict) {
   lock::count_sql_statements(1);
   const SqlWatchdog::Watch watch(watchdog_.get());
   try {
-    dialect_.insert(*session_, rows, conflict);
+    if (!prepared_->insert(rows, conflict)) dialect_.insert(*session_, rows, conflict);
   } catch (const std::exception& error) {
     throw dialect_.failure_of(error, session_.get());
   }

@@ -25,7 +25,7 @@ class SqlSession {
   explicit SqlSession(const SqlSessionOptions& options);
 
   void run(std::string_view sql);
-  /// SqlDialect::insert.
+  /// SqlDialect::insert. REQUIRES: in a transaction, which does not go on after a failure, or goes back to a savepoint.
   void insert(const SqlRows& rows, std::string_view conflict = {});
   /// Returns how many rows it has changed: on PostgreSQL and SQLite those it found, on MariaDB those that are different
   /// now.

@@ -20,6 +20,22 @@ class SqlitePrepared final : public SqlPrepared {
     return answer;
   }
 
+  // Of an INSERT with the values in its text, reading that text is more work than storing the rows.
+  bool insert(const SqlRows& rows, std::string_view conflict) override {
+    std::string text = rows.head() + "VALUES (?";
+    for (std::size_t column = 1; column < rows.columns().size(); ++column) text += ",?";
+    text.append(") ").append(conflict);
+    sqlite3_stmt* const statement = statement_of(text);
+    for (std::size_t row = 0; row < rows.rows(); ++row) {
+      const Reset reset{statement};
+      for (std::size_t column = 0; column < rows.columns().size(); ++column) {
+        bind(statement, static_cast<int>(column) + 1, rows.columns()[column], rows.at(row, column));
+      }
+      if (const int said = sqlite3_step(statement); said != SQLITE_DONE) fail(said);
+    }
+    return true;
+  }
+
  private:
   using Statement = std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)>;
 
@@ -32,18 +48,33 @@ class SqlitePrepared final : public SqlPrepared {
     }
   };
 
-  sqlite3_stmt* statement_of(const SqlCall& call) {
-    if (const auto known = statements_.find(call.text()); known != statements_.end()) return known->second.get();
+  sqlite3_stmt* statement_of(const std::string& text) {
+    if (const auto known = statements_.find(text); known != statements_.end()) return known->second.get();
     if (statements_.size() >= kept_most) statements_.clear();
     sqlite3_stmt* made = nullptr;
-    const int said = sqlite3_prepare_v3(connection_, call.text().data(), static_cast<int>(call.text().size()),
+    const int said = sqlite3_prepare_v3(connection_, text.data(), static_cast<int>(text.size()),
                                         SQLITE_PREPARE_PERSISTENT, &made, nullptr);
     if (said != SQLITE_OK) fail(said);
-    return statements_.emplace(call.text(), Statement(made, &sqlite3_finalize)).first->second.get();
+    return statements_.emplace(text, Statement(made, &sqlite3_finalize)).first->second.get();
+  }
+
+  /// The text of a cell lives until the row is stored.
+  void bind(sqlite3_stmt* statement, int place, const SqlColumn& column, const SqlCell& cell) const {
+    int said = SQLITE_OK;
+    if (cell.is_null) {
+      said = sqlite3_bind_null(statement, place);
+    } else if (column.type == SqlColumn::Type::number) {
+      said = sqlite3_bind_int64(statement, place, cell.number);
+    } else {
+      refuse_zero_byte(cell.text);
+      const char* const text = cell.text.empty() ? "" : cell.text.data();  // a null pointer would be NULL
+      said = sqlite3_bind_text(statement, place, text, static_cast<int>(cell.text.size()), SQLITE_STATIC);
+    }
+    if (said != SQLITE_OK) fail(said);
   }
 
   SqlAnswer one(const SqlCall& call) {
-    sqlite3_stmt* const statement = statement_of(call);
+    sqlite3_stmt* const statement = statement_of(call.text());
     const Reset reset{statement};
     int place = 0;
     for (const SqlCall::Value& value : call.values()) {

@@ -1,8 +1,9 @@
 #include "events/orders/told.hpp"
 
-#include "engine/sql/sql_values.hpp"
+#include "engine/sql/sql_rows.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -10,6 +11,12 @@
 
 namespace firstcome::events {
 namespace {
+
+using engine::SqlColumn;
+constexpr std::array columns{
+    SqlColumn{SqlColumn::Type::text, "sale"},          SqlColumn{SqlColumn::Type::number, "handle"},
+    SqlColumn{SqlColumn::Type::number, "incarnation"}, SqlColumn{SqlColumn::Type::text, "reservation"},
+    SqlColumn{SqlColumn::Type::number, "number"},      SqlColumn{SqlColumn::Type::number, "sequence"}};
 
 struct Stream {
   SaleHandle handle{};
@@ -45,35 +52,40 @@ bool is_plain(std::string_view text) {
 
 std::vector<Told> told_by(std::span<const Event> events) {
   std::map<std::tuple<std::string_view, SaleHandle, Incarnation>, Told> found;
+  Told* told = nullptr;  // of the event before; null: that one tells nothing
+  std::string_view last_sale, last_stream;
   for (const Event& event : events) {
-    const auto stream = stream_of(event.id);
-    if (!stream || !is_plain(event.sale) || !is_plain(event.reservation)) continue;
-    Told& told = found[{event.sale, stream->handle, stream->incarnation}];
-    told.sequence = std::max(told.sequence, event.sequence);
-    if (event.reservation.empty() || value(event.number) <= told.number) continue;
-    told.number = value(event.number);
-    told.reservation = event.reservation;
+    // A sale's events come in runs, so most of them need no look-up.
+    const std::string_view stream = std::string_view(event.id).substr(0, event.id.rfind('-'));
+    if (told == nullptr || event.sale != last_sale || stream != last_stream) {
+      const auto of_id = is_plain(event.sale) ? stream_of(event.id) : std::nullopt;
+      told = of_id ? &found[{event.sale, of_id->handle, of_id->incarnation}] : nullptr;
+      last_sale = event.sale;
+      last_stream = stream;
+    }
+    if (told == nullptr || !is_plain(event.reservation)) continue;
+    told->sequence = std::max(told->sequence, event.sequence);
+    if (event.reservation.empty() || value(event.number) <= told->number) continue;
+    told->number = value(event.number);
+    told->reservation = event.reservation;
   }
+  std::erase_if(found, [](const auto& one) { return one.second.sequence == 0; });  // of strange reservations only
   std::vector<Told> all;
-  for (auto& [key, told] : found) {
-    std::tie(told.sale, told.handle, told.incarnation) = key;
-    all.push_back(std::move(told));
+  for (auto& [key, one] : found) {
+    std::tie(one.sale, one.handle, one.incarnation) = key;
+    all.push_back(std::move(one));
   }
   return all;
 }
 
 void note_told(SqlSession& session, std::span<const Told> all) {
   if (all.empty()) return;
-  std::string sql = "INSERT INTO firstcome_told (sale, handle, incarnation, reservation, number, sequence) VALUES ";
-  engine::SqlValues values(sql, session.dialect());
+  engine::SqlRows rows("firstcome_told", columns);
   for (const Told& told : all) {
-    values.begin_row();
-    values.text(told.sale).number(value(told.handle)).number(std::uint64_t{value(told.incarnation)});
-    values.text(told.reservation).number(told.number).number(told.sequence);
-    values.end_row();
+    rows.text(told.sale).number(value(told.handle)).number(std::uint64_t{value(told.incarnation)});
+    rows.text(told.reservation).number(told.number).number(told.sequence);
   }
-  sql += order_dialect_of(session).told_conflict();
-  session.run(sql);
+  session.insert(rows, order_dialect_of(session).told_conflict());
 }
 
 std::vector<Told> read_told(SqlSession& session) {

@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,6 +63,27 @@ TEST_F(Delivery, ReadsWhatComesBehindTheWatermarkAndOnlyThat) {
   EXPECT_EQ(deliver(4).outcome, Outcome::done);
   EXPECT_EQ(behind().upto, 0U);
   EXPECT_EQ(harness.ask(FindUndelivered{}).value().events, 0U);
+}
+
+/// Of this process, that take what processor time is left.
+std::size_t background_threads() {
+  std::size_t count = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    const auto id = static_cast<id_t>(std::stoul(thread.path().filename()));
+    if (::getpriority(PRIO_PROCESS, id) == 19) ++count;
+  }
+  return count;
+}
+
+TEST_F(Delivery, IsReadInTheBackgroundWhereTheRelayIsThere) {
+  reserve(1);
+  ASSERT_EQ(behind().items.size(), 2U);
+  EXPECT_EQ(background_threads(), 0U);
+  harness.close();
+  harness.deliveries = engine::Deliveries::in_background;
+  harness.reopen();
+  ASSERT_EQ(behind().items.size(), 2U);
+  EXPECT_EQ(background_threads(), 1U);
 }
 
 TEST_F(Delivery, TellsTheStockAsItIsWithTheLastEventAsItsVersion) {
