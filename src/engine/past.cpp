@@ -39,6 +39,24 @@ Loss loss_above(const Memory& memory, const Reached& kept) {
 
 }  // namespace
 
+bool is_possible(const Incarnations& incarnations, const Reached& reached, const Memory& memory) {
+  const std::uint64_t told = reached.sequence + incarnations.last_of(memory.sale).added_to_sequence;
+  return memory.sequence <= told + most_lost_sequences;
+}
+
+std::string text_of_impossible(const Memory& memory, std::string_view witness) {
+  return fmt::format(
+      "{} say that sale {} has told of event {}, which cannot be; they are not compared with the store until the row "
+      "with sale '{}', handle {} and incarnation {} of their table firstcome_told is mended or deleted",
+      witness, memory.sale_id, static_cast<std::int64_t>(memory.sequence), memory.sale_id, value(memory.sale),
+      value(memory.incarnation));
+}
+
+std::span<const Loss> LossesBySale::of(SaleHandle sale) const {
+  const auto found = by_sale_.find(value(sale));
+  return found == by_sale_.end() ? std::span<const Loss>{} : found->second;
+}
+
 std::optional<FoundLoss> find_loss(const Incarnations& incarnations, Reached reached, const Memory& memory,
                                    std::span<const Loss> known) {
   const Era last = incarnations.last_of(memory.sale);

@@ -2,6 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <iterator>
+#include <span>
+#include <tuple>
 #include <utility>
 
 namespace firstcome::events {
@@ -29,11 +33,21 @@ std::expected<PastCheck::Found, std::string> PastCheck::run(const std::stop_toke
   const auto told = witness_.ask(stop);
   if (!told) return std::unexpected(told.error());
   auto memories = memories_of(*told, ids_);
-  if (memories.empty()) return Found::nothing;
-  const auto compared = caller_.ask(ComparePast{witness_.name, std::move(memories)});
-  if (!compared && compared.error().code == FailureCode::not_supported) return Found::nothing;  // it keeps no account
-  if (!compared) return std::unexpected(compared.error().detail);
-  return compared->outcome == Outcome::done ? Found::loss : Found::nothing;
+  // Of a sale the lower come first, also where they are asked about in different questions.
+  std::ranges::sort(memories, {},
+                    [](const Memory& memory) { return std::tuple(memory.sale, memory.number, memory.sequence); });
+  auto found = Found::nothing;
+  for (std::span<Memory> rest = memories; !rest.empty();) {
+    if (stop.stop_requested()) return std::unexpected("stopped");
+    const auto some = rest.first(std::min(rest.size(), memories_at_once));
+    rest = rest.subspan(some.size());
+    const auto compared = caller_.ask(
+        ComparePast{witness_.name, {std::make_move_iterator(some.begin()), std::make_move_iterator(some.end())}});
+    if (!compared && compared.error().code == FailureCode::not_supported) return Found::nothing;  // it keeps no account
+    if (!compared) return std::unexpected(compared.error().detail);
+    if (compared->outcome == Outcome::done) found = Found::loss;
+  }
+  return found;
 }
 
 CheckedSink::CheckedSink(std::unique_ptr<EventSink> sink, std::unique_ptr<PastCheck> check)

@@ -10,6 +10,7 @@
 #include "events/event_sink.hpp"
 #include "events/orders/told.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -28,6 +29,9 @@ struct Witness {
   /// Whether nothing is delivered while it cannot be asked.
   enum class Need : std::uint8_t { needed, wanted } need = Need::needed;
 };
+
+/// Memories in one question to the store, which is answered in one turn of its owner.
+inline constexpr std::size_t memories_at_once = 1'000;
 
 /// Compares the store's past with what a witness was told. Thread safety: one thread at a time.
 class PastCheck {

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdint>
+#include <string>
 
 namespace firstcome::engine {
 namespace {
@@ -59,6 +61,35 @@ TEST(FindLoss, FindsTheSameAgainNeverAgain) {
   const std::array known{found->loss};
   EXPECT_FALSE(find_loss(restored(), reached, memory(tuesday, 4, 9), known));
   EXPECT_TRUE(find_loss(restored(), reached, memory(tuesday, 5, 11), known)) << "the copy that was lost lives on";
+}
+
+TEST(FindLoss, BelievesNoSequenceThatCannotBe) {
+  constexpr std::uint64_t highest = 1'000 + most_lost_sequences;
+  Incarnations went_on = restored();
+  went_on.begin(Era{sale, 2, 5, wednesday, 0, 995});
+  EXPECT_TRUE(is_possible(went_on, reached, memory(tuesday, 4, highest)));
+  for (const std::uint64_t sequence :
+       {highest + 1, std::uint64_t{INT64_MAX}, std::uint64_t{INT64_MAX} + 1, UINT64_MAX}) {
+    EXPECT_FALSE(is_possible(went_on, reached, memory(tuesday, 4, sequence))) << sequence;
+  }
+  const std::string said = text_of_impossible(memory(tuesday, 4, UINT64_MAX), "the orders in x");
+  for (const char* part :
+       {"the orders in x", "firstcome_told", "'ticket'", "handle 7", "incarnation 8738", "event -1"}) {
+    EXPECT_NE(said.find(part), said.npos) << part << " in: " << said;
+  }
+}
+
+TEST(LossesBySale, ShowsThoseOfOneSaleHoweverManyThereAre) {
+  LossesBySale losses;
+  for (std::uint64_t handle = 1; handle <= 10'000; ++handle) {
+    Loss loss;
+    loss.sale = SaleHandle{handle};
+    losses.add(loss);
+    if (handle == 77) losses.add(loss);
+  }
+  EXPECT_EQ(losses.of(SaleHandle{77}).size(), 2U);
+  EXPECT_EQ(losses.of(SaleHandle{78}).size(), 1U);
+  EXPECT_EQ(losses.of(SaleHandle{10'001}).size(), 0U);
 }
 
 TEST(FindLoss, FindsAPastOfTheSameLength) {

@@ -76,6 +76,7 @@ Written EmbeddedEngine::Impl::change_past(PastChanges changes) {
   for (const Era& era : changes.eras) past.incarnations.begin(era);
   for (auto& [place, loss] : changes.losses) {
     if (place >= past.losses.size()) past.losses.resize(place + 1);
+    past.losses_by_sale.add(loss);
     past.losses[place] = std::move(loss);
   }
   ledger.restore_last_handle(SaleHandle{value(changes.first_sale) - 1});
@@ -101,12 +102,17 @@ std::expected<Answer, Failure> EmbeddedEngine::Impl::apply_to_past(const Compare
   for (const Memory& memory : in_order(command.memories)) {
     const bool is_here = ledger.knows(memory.sale);
     const sale::SaleRecord record = is_here ? ledger.record_of(memory.sale) : sale::SaleRecord{};
-    if (memory.sale > ledger.last_handle() || (is_here && record.terms.id != memory.sale_id)) {
-      if (auto loss = find_lost_sale(memory, past.losses)) answer.items.push_back(std::move(*loss));
+    const Reached reached{record.last_number, record.events, delivered_since_start() ? record.events : 0};
+    const auto known = past.losses_by_sale.of(memory.sale);
+    if (!is_possible(so_far, reached, memory)) {
+      spdlog::error("{}", text_of_impossible(memory, command.witness));
+      if (memory.sale > ledger.last_handle())  // its id proves that it was there, whatever the row says
+        changes.first_sale = std::max(changes.first_sale, SaleHandle{value(memory.sale) + 1});
+    } else if (memory.sale > ledger.last_handle() || (is_here && record.terms.id != memory.sale_id)) {
+      if (auto loss = find_lost_sale(memory, known)) answer.items.push_back(std::move(*loss));
       changes.first_sale = std::max(changes.first_sale, SaleHandle{value(memory.sale) + 1});
     } else if (is_here) {
-      const Reached reached{record.last_number, record.events, delivered_since_start() ? record.events : 0};
-      auto found = find_loss(so_far, reached, memory, past.losses);
+      auto found = find_loss(so_far, reached, memory, known);
       if (!found) continue;
       answer.items.push_back(std::move(found->loss));
       changes.eras.push_back(found->era);

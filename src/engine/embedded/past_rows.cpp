@@ -111,6 +111,7 @@ Result<Past> read_past(Connection& connection) {
   auto losses = read_losses(connection);
   if (!losses) return std::unexpected(std::move(losses.error()));
   past.losses = std::move(*losses);
+  for (const Loss& loss : past.losses) past.losses_by_sale.add(loss);
   return past;
 }
 

@@ -5,6 +5,7 @@
 
 #include "engine/embedded/sqlite.hpp"
 #include "engine/incarnations.hpp"
+#include "engine/past.hpp"
 
 #include <firstcome/past_command.hpp>
 
@@ -15,6 +16,7 @@ namespace firstcome::engine {
 struct Past {
   Incarnations incarnations;
   std::vector<Loss> losses;
+  LossesBySale losses_by_sale;  ///< the same
 };
 
 /// A store of an earlier schema has none of the tables, and an empty past. SQLITE_CORRUPT where a row's sum is wrong.

@@ -145,6 +145,10 @@ void RedisPast::compare(const std::shared_ptr<Look>& look, const net::RedisReply
   Incarnations so_far;
   for (const Era& era : *eras) so_far.begin(era);
   for (const Memory& memory : question.memories) {
+    if (!is_possible(so_far, *reached, memory)) {
+      spdlog::error("{}", text_of_impossible(memory, question.witness));
+      continue;
+    }
     auto found = find_loss(so_far, *reached, memory, look->all);
     if (!found) continue;
     found->loss.witness = question.witness;

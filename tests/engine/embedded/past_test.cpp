@@ -167,6 +167,23 @@ TEST_F(RestoredStore, ComparesPastsOfTheSameLength) {
   EXPECT_EQ(compare(remembered()).outcome, Outcome::unchanged) << "its own past is known";
 }
 
+TEST_F(RestoredStore, SellsOnWhereTheOrdersSayWhatCannotBe) {
+  buy("mon");
+  back_up();
+  buy("tue");
+  Memory memory = remembered();
+  const std::uint64_t told = memory.sequence;
+  restore();
+  for (const std::uint64_t absurd : {UINT64_MAX, std::uint64_t{INT64_MAX}, std::uint64_t{1} << 62}) {
+    memory.sequence = absurd;
+    EXPECT_EQ(compare(memory).outcome, Outcome::unchanged);
+  }
+  buy("wed");
+  EXPECT_LT(remembered().sequence, told + 2'000) << "it was not raised";
+  memory.sequence = told;
+  EXPECT_EQ(compare(memory).outcome, Outcome::done) << "once the row is mended the loss is found";
+}
+
 TEST_F(RestoredStore, OfAnEarlierSchemaKeepsItsIds) {
   harness.close();
   write_old_store(harness.file(), 3);
