@@ -56,7 +56,7 @@ stored_in() { echo $(($(ask_redis HLEN "$1") / 3)); }
 
 anchor() {
   rate=$(redis-benchmark -p "$redis_port" -c 64 -n "$anchor_calls" -r 1000000000 --csv EVALSHA "$anchor_sha" 2 \
-    "$anchor_hash" "$anchor_stream" anchor-1 281474976710656 0 128 changes "$anchor_store" 0 \
+    "$anchor_hash" "$anchor_stream" anchor-1 281474976710656 0 128 changes "$anchor_store" 0 any \
     R cust__rand_int__ 1 '' key-__rand_int__ | awk -F '","' 'NR == 2 { printf "%.0f", $2 }')
 }
 

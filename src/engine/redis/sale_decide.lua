@@ -1,12 +1,14 @@
 -- Decides a batch of commands on one sale, in their order.
 --   ARGV: 1 node (8 bytes), 2 sequence of this call, from 1, 3 sequence of the last kept call that the node saw answered,
 --         4 steps that time may take, 5 'always' (write also where nothing changed, for WAIT to wait for) or 'changes',
---         6 the store that the sale must be of, 7 how many undelivered events make the outbox full (0: none do), then
---         each command: its letter and its arguments
+--         6 the store that the sale must be of, 7 how many undelivered events make the outbox full (0: none do), 8 the
+--         incarnation that the node knows ('any': it names no reservation), then each command: its letter and its
+--         arguments
 --   Reply: a text, see `head`; kept under the node until its next call, unless nothing but reads was asked. The same
 --          call again gives the same text and has no effect; reads are read again. An error: NOSALE, no such keys; LATER,
 --          written by a later release; STALE, an older call than one that was answered; BEHIND, the sale remembers less than the
---          node was answered: see sale_past.lua.
+--          node was answered: see sale_past.lua; CHANGED, the sale has begun an incarnation that the node does not know:
+--          its numbers may be of others by now.
 local arguments_of = {
   R = 4, K = 4,            -- reserve, and one that was refused here before: customer, quantity, reference, key
   G = 1, B = 2, F = 4,     -- get, begin and finish payment: number; by; charge, id, account
@@ -26,7 +28,7 @@ local node, sequence, answered = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 work = tonumber(ARGV[4])
 
 -- What all commands will look at, read at once.
-local first_command = 8
+local first_command = 9
 local fields = {'f', 'm', 't', 'w', 'clock', 'store', 'i', 'n' .. node}
 do
   local at = first_command
@@ -60,6 +62,10 @@ if raw['n' .. node] then
   if seen > sequence then return redis.error_reply('STALE a later call was answered') end
 end
 if seen < answered then return redis.error_reply('BEHIND the sale has forgotten answers that were given') end
+local incarnation = raw.i and parse('<I4', raw.i, #raw.i - 15) or 0
+if ARGV[8] ~= 'any' and tonumber(ARGV[8]) ~= incarnation then
+  return redis.error_reply('CHANGED the sale has begun another incarnation')
+end
 load_sale()
 s.outbox_limit = tonumber(ARGV[7])
 
@@ -91,7 +97,6 @@ local writes = #changed > 0 or #dropped > 0 or #events > 0 or ARGV[5] == 'always
 -- the incarnation, payment work (1: holds to charge, 2: charges or refunds under way), in how many ms something is due
 -- (-1: never), events so far, and how many of them are delivered.
 local facts = writes and 2 or 0
-local incarnation = raw.i and parse('<I4', raw.i, #raw.i - 15) or 0
 local charges = t.automatic == 1 and s.held > 0 and s.charging <= s.serving
 local work_left = (charges and 1 or 0) + ((s.claims > 0 or s.refunds > 0) and 2 or 0)
 local reply = pack('<I6I4BBI4BlI6I6', now, decided, s.pending ~= idle and 1 or 0, facts, incarnation, work_left,

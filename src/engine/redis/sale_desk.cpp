@@ -172,7 +172,7 @@ net::RedisCommand SaleDesk::build_call() {
   const bool always = office_.durability == Durability::replicated || astray_;
   net::RedisCommand call(SaleScripts::standard().decide, {keys_.hash, keys_.stream}, office_.node, sequence_, answered_,
                          steps_of_time, std::string_view{always ? "always" : "changes"}, office_.registry.store(),
-                         office_.outbox_limit);
+                         office_.outbox_limit, value(office_.past.incarnation_of(sale_->handle)));
   for (Entry& entry : under_way_) {
     if (entry.operation == nullptr) {
       entry.request->add(call);
@@ -258,6 +258,7 @@ void SaleDesk::failed(const net::RedisFailure& failure) {
   }
   if (failure.is_refused("NOSALE")) return missing();
   if (failure.is_refused("BEHIND")) return is_behind();
+  if (failure.is_refused("CHANGED") && in_time) return has_changed();
   if (passes(failure) && in_time) return again_soon();
   if (failure.is_refused("STALE")) fate_ = Fate::may_have_run;
   give_up("Redis: " + failure.detail);

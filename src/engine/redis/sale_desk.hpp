@@ -133,6 +133,7 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   void look_at_past(std::optional<Instant> forgotten_call, std::move_only_function<void()> then);
   void drop_lost(const Incarnations& before);
   void is_behind();
+  void has_changed();
   void tell_rollback();
   void send_now();
   void answered(net::RedisResult result);

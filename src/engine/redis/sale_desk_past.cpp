@@ -77,6 +77,11 @@ void SaleDesk::is_behind() {
   });
 }
 
+/// Another node has begun an incarnation while this one's connection stayed up. The call has not run.
+void SaleDesk::has_changed() {
+  look_at_past({}, [this] { send(); });
+}
+
 void SaleDesk::tell_rollback() {
   ++office_.rollbacks;
   spdlog::error("sale {}: the store has forgotten answers that were given", sale_->terms.id);

@@ -137,6 +137,24 @@ TEST_F(RedisPastTest, NobodyReachesTheReservationOfAnotherByAnIdThatIsLost) {
   EXPECT_EQ(node->ask(GetReservation{next}).value().reservation.state, ReservationState::confirmed);
 }
 
+TEST_F(RedisPastTest, ACallOfAnIncarnationThatHasEndedIsRefusedThoughTheConnectionIsUp) {
+  const auto other = open();
+  const ReservationRef lost = other->reserve("lost").value().ref;
+  const std::string id = id_of(*other, lost);
+  const std::string hash = engine::SaleKeys(SaleHandle{1}).hash;
+  // As if the store had gone back to before that, and another node had noted it and sold the number again: the era ends
+  // with the incarnation, and what was added.
+  std::string eras = server->text({"HGET", hash, "i"});
+  ASSERT_GE(eras.size(), 28U);
+  eras.resize(eras.size() - 28);
+  eras += engine::pack_era({.sale = SaleHandle{1}, .incarnation = Incarnation{0x1234}, .added_to_number = 1});
+  server->command({"HSET", hash, "i", eras});
+  EXPECT_EQ(other->ask(Cancel{lost}).value().outcome, Outcome::reservation_not_found);
+  EXPECT_EQ(open()->ask(GetReservation{lost}).value().reservation.state, ReservationState::confirmed);
+  EXPECT_FALSE(knows(*other, id));
+  EXPECT_TRUE(other->reserve("next")) << "it goes on";
+}
+
 TEST_F(RedisPastTest, TellsEventsUnderTheIncarnationThatHoldsNow) {
   buy(*node, "kept");
   save();

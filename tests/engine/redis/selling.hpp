@@ -113,6 +113,7 @@ struct HandMadeCall {
   std::string node = "nodeofit";
   std::uint64_t sequence = 1;
   std::string customer = "a";
+  std::string incarnation = "any";
 
   std::vector<std::string> arguments(const testing::RedisServer& server, SaleHandle handle, std::string verb,
                                      std::string script) const {
@@ -129,6 +130,7 @@ struct HandMadeCall {
             "changes",
             server.text({"HGET", "firstcome:sales", "store"}),
             "0",
+            incarnation,
             "R",
             customer,
             "1",
