@@ -65,6 +65,8 @@ std::expected<void, Failure> EmbeddedEngine::Impl::begin_incarnation() {
   Written written = change_past(changes);
   while (written.fate == Fate::locked_out && std::chrono::steady_clock::now() < until) written = change_past(changes);
   if (written.fate != Fate::committed) return std::unexpected(unwritable(written));
+  written = store.forget_deleted();  // where that is locked out, the next start does it
+  if (written.fate != Fate::committed && written.fate != Fate::locked_out) return std::unexpected(unwritable(written));
   return {};
 }
 

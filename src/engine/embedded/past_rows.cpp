@@ -1,6 +1,7 @@
 #include "engine/embedded/past_rows.hpp"
 
 #include "engine/embedded/row_crc.hpp"
+#include "engine/embedded/rows.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -142,6 +143,16 @@ Result<void> write_era(Connection& connection, const Era& era) {
   statement->bind(5, era.added_to_number);
   statement->bind(6, era.added_to_sequence);
   statement->bind(7, std::int64_t{sum_of(era)});
+  return statement->run();
+}
+
+Result<void> remove_eras_of_deleted(Connection& connection) {
+  auto statement = connection.prepare(
+      "DELETE FROM era WHERE (sale, after_number, after_sequence) IN ("
+      "SELECT sale, after_number, after_sequence FROM era WHERE sale IN (SELECT handle FROM sale WHERE deleted = ?) "
+      "AND sale NOT IN (SELECT sale FROM outbox) LIMIT 10000)");
+  if (!statement) return std::unexpected(std::move(statement.error()));
+  statement->bind(1, static_cast<std::int64_t>(SaleRow::Life::gone));
   return statement->run();
 }
 

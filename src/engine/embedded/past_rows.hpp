@@ -28,6 +28,9 @@ sqlite::Result<std::vector<Loss>> read_losses(sqlite::Connection& connection);
 sqlite::Result<void> write_incarnation(sqlite::Connection& connection, Incarnation incarnation, SaleHandle first_sale,
                                        Instant now);
 sqlite::Result<void> write_era(sqlite::Connection& connection, const Era& era);
+/// Of sales whose reservations have gone, and their events too: these are still shown under the incarnations that they
+/// were told in. Ids of such a sale are not given again, because no sale gets its handle. Some thousands at a time.
+sqlite::Result<void> remove_eras_of_deleted(sqlite::Connection& connection);
 sqlite::Result<void> write_loss(sqlite::Connection& connection, std::size_t place, const Loss& loss);
 
 }  // namespace firstcome::engine

@@ -267,6 +267,10 @@ Written Store::write_past(const PastChanges& changes) {
   });
 }
 
+Written Store::forget_deleted() {
+  return transaction([&] { return remove_eras_of_deleted(connection_); });
+}
+
 Written Store::probe(Instant now) {
   return transaction([&] { return touch_meta(now); });
 }

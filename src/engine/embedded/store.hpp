@@ -59,6 +59,8 @@ class Store {
 
   /// In a transaction of its own.
   Written write_past(const PastChanges& changes);
+  /// Reads through the outbox: for a start.
+  Written forget_deleted();
 
   /// A write that changes nothing that anybody reads: whether the file takes writes again.
   Written probe(Instant now);

@@ -1,12 +1,15 @@
 // A store that was restored from a backup: no id is given twice, and what is lost is known.
 #include "engine/embedded/embedded_harness.hpp"
 #include "engine/embedded/old_store.hpp"
+#include "engine/embedded/sqlite.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace firstcome::test {
 namespace {
@@ -165,6 +168,38 @@ TEST_F(RestoredStore, ComparesPastsOfTheSameLength) {
   buy("wed");
   EXPECT_EQ(compare(memory).outcome, Outcome::done);
   EXPECT_EQ(compare(remembered()).outcome, Outcome::unchanged) << "its own past is known";
+}
+
+TEST_F(RestoredStore, ForgetsTheErasOfASaleThatIsDeletedWhenItsEventsHaveGoneToo) {
+  const auto count = [&](const std::string& sql) {
+    auto connection = engine::sqlite::Connection::open(harness.file(), engine::sqlite::Access::read_write, {}).value();
+    return connection.integer(sql.c_str()).value();
+  };
+  std::vector<std::string> given;
+  for (int start = 0; start < 3; ++start) {
+    given.push_back(buy("c" + std::to_string(start)));
+    harness.reopen();
+  }
+  ASSERT_TRUE(harness.ask(PatchSale{.sale = "s", .state = PatchSale::State::closed}));
+  ASSERT_EQ(harness.ask(DeleteSale{"s"}).value().outcome, Outcome::done);
+  while (count("SELECT count(*) FROM sale WHERE deleted = 2") == 0) harness.ask(GetSale{"s"}).value();
+  harness.reopen();
+  EXPECT_EQ(count("SELECT count(*) FROM era"), 3) << "its events are still shown";
+  harness.close();
+  count("DELETE FROM outbox RETURNING 0");  // as if all had been delivered long ago
+  harness.reopen();
+  EXPECT_EQ(count("SELECT count(*) FROM era"), 0);
+  harness.reopen();
+
+  ASSERT_EQ(harness.ask(CreateSale{terms_of("s", 100)}).value().sale.handle, SaleHandle{2});
+  for (int i = 0; i < 3; ++i) {
+    const std::string fresh = buy("d" + std::to_string(i));
+    EXPECT_EQ(std::ranges::count(given, fresh), 0) << "no id is given again";
+  }
+  for (const std::string& id : given) {
+    const auto ref = known(id);
+    EXPECT_TRUE(!ref || harness.ask(GetReservation{*ref}).value().outcome == Outcome::reservation_not_found);
+  }
 }
 
 TEST_F(RestoredStore, SellsOnWhereTheOrdersSayWhatCannotBe) {
