@@ -40,7 +40,8 @@ struct ReserveAnswer {
   Milliseconds retry_after{};
   /// A final refusal that this key was given before.
   bool replayed_refusal = false;
-  std::string_view currency;  ///< of the sale; valid until the completion returns
+  std::string_view currency;            ///< of the sale; valid until the completion returns
+  std::optional<Payment> payment = {};  ///< of `amount`, where the decision itself charged (guarded engines)
 };
 
 struct Reserve {
@@ -55,7 +56,8 @@ struct Reserve {
 struct ReservationAnswer {
   Outcome outcome = Outcome::reservation_not_found;
   ReservationView reservation;  ///< of every outcome but reservation_not_found
-  /// not_enough: units that it has (Return), or that are available. limit_exceeded: units left of the limit.
+  /// not_enough: units that it has (Return), or that are available. reservation_changed: units that it has.
+  /// limit_exceeded: units left of the limit.
   Units left = 0;
 };
 
@@ -123,11 +125,12 @@ struct Cancel {
 };
 
 /// Gives units of a confirmed reservation back. Outcomes: done, unchanged (all were given back before), not_confirmed,
-/// not_enough (more than it has).
+/// reservation_changed, not_enough (more than it has).
 struct Return {
   using Answer = ReservationAnswer;
   ReservationRef ref;
-  std::optional<Units> quantity = {};  ///< from 1 (checked by the caller); nothing: all it has
+  std::optional<Units> quantity = {};     ///< from 1 (checked by the caller); nothing: all it has
+  std::optional<Units> if_quantity = {};  ///< only where it has so many: so that a repetition gives nothing more back
 };
 
 /// Prolongs a hold, once. Outcomes: done, not_extendable (not held, at its end, extended before, or by more than the

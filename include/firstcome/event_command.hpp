@@ -76,6 +76,7 @@ struct EventView {
   Money amount = 0;
   std::string currency;
   std::optional<Payment> payment;  ///< what the reservation was paid with
+  Money charged = 0;               ///< what that paid: as ReservationView::charged
 };
 
 /// The outbox is kept as streams, each with a sequence of its own: the embedded engine has one, of the whole store; the

@@ -45,6 +45,7 @@ enum class Outcome : std::uint8_t {
   not_extendable = 50,
   not_transferable = 51,
   not_fulfillable = 52,
+  reservation_changed = 53,  ///< it has not the quantity that the change was meant for
 
   stock_in_use = 60,
   sale_active = 61,

@@ -76,6 +76,8 @@ constexpr auto rows = std::to_array<ProblemRow>({
      "Only a held or confirmed one can be given to another customer, and it must be among the latest 1000 of both.", 0},
     {not_fulfillable, "not-fulfillable", 409, "The reservation cannot be fulfilled",
      "Only one that was paid too late, and was not paid back, can get units after all.", 0},
+    {reservation_changed, "reservation-changed", 412, "The reservation has changed",
+     "It has not the units that if_quantity says; nothing was given back by this request.", 0},
 
     {stock_in_use, "stock-in-use", 409, "The stock is in use", "The stock cannot be less than what is held and sold.",
      0},
@@ -143,6 +145,7 @@ constexpr auto refusals = std::to_array<Refusal>({
     {Outcome::not_extendable, Code::not_extendable},
     {Outcome::not_transferable, Code::not_transferable},
     {Outcome::not_fulfillable, Code::not_fulfillable},
+    {Outcome::reservation_changed, Code::reservation_changed},
     {Outcome::stock_in_use, Code::stock_in_use},
     {Outcome::sale_changed, Code::sale_changed},
     {Outcome::not_scheduled, Code::invalid_field},

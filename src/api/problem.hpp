@@ -61,6 +61,7 @@ enum class Code : std::uint8_t {
   not_extendable,
   not_transferable,
   not_fulfillable,
+  reservation_changed,
 
   stock_in_use,
   sale_changed,

@@ -15,10 +15,12 @@ namespace {
 bool is_yes(Outcome outcome) { return outcome == Outcome::done || outcome == Outcome::unchanged; }
 
 void refuse(Call& call, const ReservationAnswer& said) {
-  const bool of_limit = said.outcome == Outcome::limit_exceeded;
-  const ProblemMember left{of_limit ? "left" : "available", said.left};
-  const bool tells = of_limit || said.outcome == Outcome::not_enough;
-  call.refuse(code_of(said.outcome), {.members = {&left, tells ? 1U : 0U}});
+  std::string_view left_is;
+  if (said.outcome == Outcome::limit_exceeded) left_is = "left";
+  if (said.outcome == Outcome::not_enough) left_is = "available";
+  if (said.outcome == Outcome::reservation_changed) left_is = "quantity";
+  const ProblemMember left{left_is, said.left};
+  call.refuse(code_of(said.outcome), {.members = {&left, left_is.empty() ? 0U : 1U}});
 }
 
 /// 200 with the reservation as it is now, or the refusal.
@@ -54,6 +56,11 @@ constexpr auto confirm_rules = std::to_array<MemberRule>({
 
 constexpr auto return_rules = std::to_array<MemberRule>({
     {.path = "quantity",
+     .type = JsonType::integer,
+     .rule = "an integer from 1 to 1000000, without fraction or exponent",
+     .min = 1,
+     .max = limits::quantity},
+    {.path = "if_quantity",
      .type = JsonType::integer,
      .rule = "an integer from 1 to 1000000, without fraction or exponent",
      .min = 1,
@@ -108,6 +115,7 @@ void return_reservation(Call& call) {
   call.with_reservation([](Call& found, ReservationRef ref) {
     Return command{ref};
     if (found.members[0]) command.quantity = found.members[0].integer;
+    if (found.members[1]) command.if_quantity = found.members[1].integer;
     found.ask(command, answer);
   });
 }

@@ -129,7 +129,7 @@ void write_event(JsonWriter& json, const EventView& event, engine::ReservationId
     text_or_null(json, "reference", event.reference);
     integer(json, "amount", event.amount);
     text(json, "currency", event.currency);
-    write_payment(json, event.payment ? &*event.payment : nullptr, event.amount);
+    write_payment(json, event.payment ? &*event.payment : nullptr, event.charged);
   }
   json.end_object();
 }

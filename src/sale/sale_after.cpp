@@ -11,6 +11,7 @@ Decided SaleLedger::give_back(ShortNumber number, const Return& command, Instant
   if (state != ReservationState::confirmed) return Outcome::not_confirmed;
   PackedReservation& record = reservations_[number];
   const Units had = record.quantity;
+  if (command.if_quantity && *command.if_quantity != had) return {Outcome::reservation_changed, had};
   const Units back = command.quantity.value_or(had);
   if (back > had) return {Outcome::not_enough, had};
   sold_ -= back;

@@ -53,6 +53,20 @@ TEST_F(After, SomeUnitsAreReturnedAndGoToTheNextInLine) {
   expect_problem(act(id, "return", R"({"quantity":0})"), 422, "invalid-field");
 }
 
+TEST_F(After, AReturnOfSomeUnitsIsRepeatedWithoutHarmWhereItSaysHowManyThereAre) {
+  create("s", 3);
+  const std::string id = confirmed("a", 3);
+  const std::string body = R"({"quantity":1,"if_quantity":3})";
+  EXPECT_EQ(act(id, "return", body).integer("quantity"), 2);
+  const Reply again = act(id, "return", body);
+  expect_problem(again, 412, "reservation-changed");
+  EXPECT_EQ(again.integer("quantity"), 2);
+  EXPECT_EQ(reservation(id).integer("quantity"), 2);
+  EXPECT_EQ(sale("s").integer("available"), 1);
+  expect_problem(act(id, "return", R"({"if_quantity":0})"), 422, "invalid-field");
+  EXPECT_EQ(act(id, "return", R"({"if_quantity":2})").state(), "returned");
+}
+
 TEST_F(After, AnAmendedReservationIsAnEventWithWhatIsLeft) {
   create("s", 3, R"("unit_price":100)");
   const std::string id = confirmed("a", 3);
@@ -62,6 +76,7 @@ TEST_F(After, AnAmendedReservationIsAnEventWithWhatIsLeft) {
   EXPECT_EQ(event.at("value").as_int64(), 2);
   EXPECT_EQ(event.at("quantity").as_int64(), 2);
   EXPECT_EQ(event.at("amount").as_int64(), 200);
+  EXPECT_EQ(event.at("payment").at("amount").as_int64(), 300) << "what was paid, of which 100 were given back";
 }
 
 TEST_F(After, AHoldIsExtendedOnceByAtMostWhatTheSaleAllows) {

@@ -154,6 +154,7 @@ TEST_F(Contract, AnswersAsItSays) {
   ask("GET", path, held);
   ask("POST", path + "/cancel", held);
   ask("POST", path + "/fulfil", held);
+  ask("POST", path + "/return", held, R"({"if_quantity":9})");
   ask("POST", path + "/return", held);
   server.gateway().set(ObedientGateway::Mood::decline);
   EXPECT_EQ(ask("POST", path + "/payment", waiting).code(), "payment-failed");

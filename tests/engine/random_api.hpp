@@ -135,7 +135,8 @@ class RandomApi {
         return ask(Cancel{ref()});
       case 9:
       case 10:
-        return ask(Return{ref(), one_of<std::optional<Units>>({std::nullopt, 1, 2, limits::quantity})});
+        return ask(Return{ref(), one_of<std::optional<Units>>({std::nullopt, 1, 2, limits::quantity}),
+                          one_of<std::optional<Units>>({std::nullopt, 1, 2, limits::quantity})});
       case 11:
         return ask(Extend{ref(), one_of<Milliseconds>({1ms, 1s, 1min, limits::extend})});
       case 12:

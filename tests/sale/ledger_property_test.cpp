@@ -61,7 +61,8 @@ class RandomCommands {
         return patch();
       case 1:
       case 2:
-        return pair_.give_back(number, chance(60) ? std::optional<Units>{1 + below(3)} : std::nullopt);
+        return pair_.give_back(number, chance(60) ? std::optional<Units>{1 + below(3)} : std::nullopt,
+                               chance(30) ? std::optional<Units>{1 + below(3)} : std::nullopt);
       case 3:
         return pair_.finish_refund(number);
       case 4:

@@ -317,10 +317,11 @@ Outcome Model::cancel(std::size_t number) {
   return Outcome::done;
 }
 
-Outcome Model::give_back(std::size_t number, std::optional<Units> quantity) {
+Outcome Model::give_back(std::size_t number, std::optional<Units> quantity, std::optional<Units> if_quantity) {
   ModelReservation& one = get(number);
   if (one.state == returned) return Outcome::unchanged;
   if (one.state != confirmed) return Outcome::not_confirmed;
+  if (if_quantity && *if_quantity != one.quantity) return Outcome::reservation_changed;
   const Units back = quantity.value_or(one.quantity);
   if (back > one.quantity) return Outcome::not_enough;
   if (back == one.quantity) {

@@ -39,7 +39,7 @@ class Model {
   Outcome finish_payment(std::size_t number, Charge charge, const std::string& payment_id);
   Outcome confirm(std::size_t number, const std::string& payment_id);
   Outcome cancel(std::size_t number);
-  Outcome give_back(std::size_t number, std::optional<Units> quantity);
+  Outcome give_back(std::size_t number, std::optional<Units> quantity, std::optional<Units> if_quantity);
   Outcome extend(std::size_t number, Milliseconds by);
   Outcome transfer(std::size_t number, const std::string& customer);
   Outcome fulfil(std::size_t number);

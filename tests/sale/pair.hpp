@@ -64,9 +64,10 @@ class Pair {
     model_.pass(now_);
     check(model_.cancel(number), ledger_.apply(Cancel{ref(number)}, now_).outcome);
   }
-  void give_back(std::size_t number, std::optional<Units> quantity = std::nullopt) {
+  void give_back(std::size_t number, std::optional<Units> quantity = {}, std::optional<Units> if_quantity = {}) {
     model_.pass(now_);
-    check(model_.give_back(number, quantity), ledger_.apply(Return{ref(number), quantity}, now_).outcome);
+    check(model_.give_back(number, quantity, if_quantity),
+          ledger_.apply(Return{ref(number), quantity, if_quantity}, now_).outcome);
   }
   void extend(std::size_t number, Milliseconds by) {
     model_.pass(now_);

@@ -39,6 +39,19 @@ TEST(Return, OfSomeUnitsKeepsTheOthers) {
   EXPECT_EQ(shop.apply(Return{ann, 5}).outcome, Outcome::unchanged);
 }
 
+TEST(Return, OfSomeUnitsIsDoneOnceWhereItSaysHowManyThereAre) {
+  Shop shop(instant_terms(9));
+  const ReservationRef ann = shop.has("ann", 3);
+  EXPECT_EQ(shop.apply(Return{ann, 1, 3}).outcome, Outcome::done);
+  const ReservationAnswer again = shop.apply(Return{ann, 1, 3});
+  EXPECT_EQ(again.outcome, Outcome::reservation_changed);
+  EXPECT_EQ(again.left, 2);
+  EXPECT_EQ(shop.get(ann).quantity, 2);
+  EXPECT_EQ(shop.apply(Return{ann, {}, 1}).outcome, Outcome::reservation_changed);
+  EXPECT_EQ(shop.apply(Return{ann, 2, 2}).outcome, Outcome::done);
+  EXPECT_EQ(shop.apply(Return{ann, 2, 2}).outcome, Outcome::unchanged) << "nothing is left to give back twice";
+}
+
 TEST(Return, OfSomeUnitsMakesRoomInTheLimit) {
   SaleTerms terms = instant_terms(9);
   terms.limit_per_customer = 3;

@@ -46,6 +46,7 @@ EventView view_of(const Statement& row, std::uint64_t sequence, const sale::Even
   view.reference = row.text(12);
   view.quantity = row.is_null(13) ? 0 : quantity_at(event.type, event.value, row.integer(13), row.integer(16));
   view.amount = view.quantity * row.integer(10);
+  if (!row.is_null(13)) view.charged = (row.integer(13) + row.integer(16)) * row.integer(10);
   if (!row.is_null(14)) view.payment = Payment{std::string(row.text(14)), std::string(row.text(15))};
   return view;
 }

@@ -110,6 +110,7 @@ struct Adder {
   void operator()(const Return& command) {
     number(command.ref);
     add_unless_empty(command.quantity);
+    add_unless_empty(command.if_quantity);
   }
   void operator()(const Extend& command) {
     number(command.ref);

@@ -45,6 +45,7 @@ bool join(EventView& event, const Records& records, const KnownSale& sale) {
   event.reference = record.reference;
   event.quantity = quantity_at(event.type, event.value, record.quantity, record.returned);
   event.amount = sale.terms.unit_price * static_cast<Money>(event.quantity);
+  event.charged = sale.terms.unit_price * static_cast<Money>(record.quantity + record.returned);
   if (!record.payment_id.empty() || !record.account_number.empty()) {
     event.payment = Payment{.id = record.payment_id, .account_number = record.account_number};
   }

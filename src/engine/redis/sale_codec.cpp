@@ -210,7 +210,8 @@ struct AnswerReader {
     ReservationAnswer answer;
     answer.outcome = outcome();
     if (answer.outcome == Outcome::reservation_not_found) return answer;
-    const bool tells_left = answer.outcome == Outcome::not_enough || answer.outcome == Outcome::limit_exceeded;
+    const bool tells_left = answer.outcome == Outcome::not_enough || answer.outcome == Outcome::limit_exceeded ||
+                            answer.outcome == Outcome::reservation_changed;
     if (tells_left) answer.left = read_units(reader, 6);
     auto view = reservation();
     if (!view) return std::nullopt;

@@ -140,11 +140,12 @@ local function cancel(number, r)
   return done
 end
 
--- `quantity`: '' is all it has.
-local function give_back(number, r, quantity)
+-- `quantity`: '' is all it has. `expected`: what it must have; '' is anything.
+local function give_back(number, r, quantity, expected)
   local state = state_of(number, r)
   if state == returned then return unchanged end
   if state ~= confirmed then return 49 end
+  if expected ~= '' and tonumber(expected) ~= r.quantity then return 53, r.quantity end
   local back = tonumber(quantity) or r.quantity
   if back > r.quantity then return 25, r.quantity end
   s.sold = s.sold - back

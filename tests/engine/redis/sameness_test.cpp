@@ -135,7 +135,8 @@ class Draw {
         return patch();
       case 1:
       case 2:
-        return Return{any(), chance(60) ? std::optional<Units>{1 + below(3)} : std::nullopt};
+        return Return{any(), chance(60) ? std::optional<Units>{1 + below(3)} : std::nullopt,
+                      chance(30) ? std::optional<Units>{1 + below(3)} : std::nullopt};
       case 3:
         return FinishRefund{any()};
       case 4:
