@@ -66,6 +66,8 @@ void accept(Call& call, const Reserve& command, const ReserveAnswer& said) {
   text.state = said.state;
   text.number = call.context().ids.told(said.ref);
   text.amount = said.amount;
+  text.charged = said.amount;
+  if (said.payment) text.payment = &*said.payment;
   text.created_at = said.created_at;
   if (held) text.expires_at = said.created_at + said.hold;
   if (held) text.expires_in = said.hold;
@@ -163,6 +165,8 @@ void reserve(Call& call) {
   static_assert(limits::quantity <= std::numeric_limits<Money>::max() / limits::unit_price);
   if (!call.read_body(rules, EmptyBody::refused)) return;
   const auto key = read_idempotency_key(call.request(), call.decoded_key);
+  if (!key && call.request().idempotency_keys > 1)
+    return call.refuse(Code::invalid_idempotency_key, {.detail = "The header Idempotency-Key may come once."});
   if (!key) return call.refuse(Code::invalid_idempotency_key);
   if (!fits_sale_id(call.parameter)) return call.refuse(Code::sale_not_found);
   if (call.members[quantity].integer > always_affordable)

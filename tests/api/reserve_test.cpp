@@ -179,5 +179,22 @@ TEST_F(ReserveOverHttp, ListedByNumberInPagesAndByCustomer) {
   EXPECT_EQ(client.get("/v1/sales/s/reservations?customer=nobody").text, R"({"items":[],"next":null})");
 }
 
+/// As guarded engines do.
+TEST(ReserveThatCharges, AnswersWithThePayment) {
+  ScriptedServer server([](const Command&) -> std::expected<Answer, Failure> {
+    ReserveAnswer answer;
+    answer.outcome = Outcome::done;
+    answer.ref = {SaleHandle{1}, Number{1}};
+    answer.state = ReservationState::confirmed;
+    answer.amount = 500;
+    answer.currency = "KRW";
+    answer.payment = Payment{"p-1", "110-1"};
+    return answer;
+  });
+  const Reply reply = Client(server.port()).post("/v1/sales/s/reservations", R"({"customer":"c"})");
+  EXPECT_EQ(reply.status, 201U);
+  EXPECT_EQ(reply.body.at("payment"), json::parse(R"({"id":"p-1","amount":500,"account_number":"110-1"})"));
+}
+
 }  // namespace
 }  // namespace firstcome::api::testing

@@ -96,6 +96,18 @@ TEST_P(GuardedWays, SellOverHttpAndAudit) {
   EXPECT_EQ(server.ask("GET", "/readyz").status, 200U);
 }
 
+TEST_P(GuardedWays, AnswerWithThePayment) {
+  FIRSTCOME_NEEDS_REDIS();
+  GuardedServer server(GetParam().inventory, GetParam().guard, {"--simulate-payment", "before=0"});
+  ASSERT_EQ(server.ask("POST", "/v1/sales", charged).status, 201U);
+  const HttpAnswer sold = server.reserve("ann");
+  ASSERT_EQ(sold.status, 201U) << sold.body;
+  const auto payment = parse_json(sold.body).at("payment");
+  EXPECT_NE(text_of(payment, "id"), "");
+  EXPECT_EQ(integer_of(payment, "amount"), 500);
+  EXPECT_EQ(parse_json(server.ask("GET", sold.fields.at("location")).body).at("payment"), payment);
+}
+
 TEST_P(GuardedWays, AnswerPaymentFailedAndGiveTheUnitBack) {
   FIRSTCOME_NEEDS_REDIS();
   GuardedServer server(GetParam().inventory, GetParam().guard, {"--simulate-payment", "before=1"});

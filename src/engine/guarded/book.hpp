@@ -15,6 +15,7 @@ struct WrittenOrder {
 struct Stamp {
   std::optional<std::uint64_t> token = {};  ///< the guard's
   bool paid = true;                         ///< false: its charge comes after (PayTime::after)
+  std::optional<Payment> payment = {};      ///< what it was charged with already
 };
 
 /// All functions block and throw InventoryFailure, but for the last. Not thread-safe. Order: begin, read, write,
@@ -37,7 +38,7 @@ class Book {
   // PayTime::after: each a transaction of its own, in which the stock is changed by a relative amount.
   // False: the order does not wait for payment.
   /// The charge succeeded.
-  virtual bool mark_paid(const Purchase& purchase, Number number) = 0;
+  virtual bool mark_paid(const Purchase& purchase, Number number, const Payment& payment) = 0;
   /// The charge failed, or never came: the units come back.
   virtual bool take_back(const Purchase& purchase, Number number, After after) = 0;
 };

@@ -82,6 +82,7 @@ ReservationView GuardedClerk::view_of(const OrderRow& order, const GuardedSale& 
   view.charged = view.amount;
   view.currency = sale.terms.currency;
   view.created_at = order.at;
+  view.payment = order.payment;
   if (order.ended == After::declined) view.reason = Reason::payment_failed;
   if (!holds_for_customers(sale.terms)) return view;
   view.expires_at = order.at + sale.terms.hold;
@@ -158,6 +159,8 @@ GuardedClerk::Result GuardedClerk::decide(const Reserve& command) {
   answer.hold = sale->terms.hold;
   answer.amount = command.quantity * sale->terms.unit_price;
   answer.currency = sale->terms.currency;
+  // What a customer has paid since is not of the decision.
+  if (!holds_for_customers(sale->terms)) answer.payment = sold.payment;
   return answer;
 }
 
@@ -269,7 +272,7 @@ GuardedClerk::Result GuardedClerk::decide(const FinishPayment& command) {
   const Purchase held = holder_of(*order, *sale);
   switch (command.charge) {
     case Charge::charged: {
-      if (session_->mark_paid(held, order->number)) return told(Outcome::done, command.ref, *sale);
+      if (session_->mark_paid(held, order->number, command.payment)) return told(Outcome::done, command.ref, *sale);
       const ReservationAnswer now = told(Outcome::unchanged, command.ref, *sale);
       const bool has_it = now.reservation.state == ReservationState::confirmed;
       return ReservationAnswer{has_it ? Outcome::unchanged : Outcome::paid_unfulfilled, now.reservation};

@@ -26,6 +26,7 @@ Sold refused(Outcome outcome, const Purchase& purchase, const Seen& seen) {
   if (outcome == Outcome::unchanged && seen.same_key) {
     answer.number = seen.same_key->number;
     answer.at = seen.same_key->at;
+    answer.payment = seen.same_key->payment;
   }
   if (outcome == Outcome::not_enough) answer.left = std::max<Units>(0, seen.available);
   if (outcome == Outcome::limit_exceeded) {

@@ -44,6 +44,7 @@ struct Seen {
     Instant at{};
     std::string reference = {};
     bool paid = true;  ///< false: its charge is under way
+    std::optional<Payment> payment = {};
   };
   Units available = 0;
   Units of_customer = 0;               ///< that the customer has bought of this sale
@@ -74,10 +75,11 @@ struct OrderRow {
   Instant at{};
   bool paid = true;            ///< false: its charge is under way (PayTime::after), or its customer has still to pay
   std::optional<After> ended;  ///< it was not paid, and its units have come back
-  std::string node;            ///< who sold it
-  Units seen_available = 0;    ///< what its seller read
-  Microsecond read_at{};       ///< when that was; of guards that stand beside the inventory: when it asked
-  Microsecond written_at{};    ///< when it wrote, before the commit
+  std::optional<Payment> payment;  ///< what it was paid with; nothing: it was not charged
+  std::string node;                ///< who sold it
+  Units seen_available = 0;        ///< what its seller read
+  Microsecond read_at{};           ///< when that was; of guards that stand beside the inventory: when it asked
+  Microsecond written_at{};        ///< when it wrote, before the commit
   std::optional<Microsecond> committed_at = {};  ///< when its seller heard that it was committed; nothing: not known
 };
 
@@ -92,9 +94,10 @@ struct CommitTime {
 struct Sold {
   /// done, unchanged, a refusal, payment_failed, gateway_unavailable, busy
   Outcome outcome = Outcome::sold_out;
-  Number number{};  ///< of done and unchanged
-  Instant at{};     ///< of done and unchanged
-  Units left = 0;   ///< of not_enough: units available; of limit_exceeded: units left of the limit
+  Number number{};                      ///< of done and unchanged
+  Instant at{};                         ///< of done and unchanged
+  Units left = 0;                       ///< of not_enough: units available; of limit_exceeded: units left of the limit
+  std::optional<Payment> payment = {};  ///< of done and unchanged, where the sale has charged
 };
 
 /// A refusal, with what `left` means for it.
@@ -137,7 +140,7 @@ class InventorySession {
 
   // Of sales whose customers pay what is held for them. `held`: the sale, the customer and the quantity of the order.
   /// False: it does not wait for payment.
-  virtual bool mark_paid(const Purchase& held, Number number) = 0;
+  virtual bool mark_paid(const Purchase& held, Number number, const Payment& payment) = 0;
   /// Its units come back, inside the guard. False: it does not wait for payment.
   virtual bool end_hold(const Purchase& held, Number number, After after) = 0;
   /// Orders that wait for payment and were written before this time: a few, by number.

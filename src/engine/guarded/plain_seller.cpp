@@ -64,7 +64,8 @@ Sold PlainSeller::attempt(const Purchase& purchase, PurchaseCharge& charge) {
     rest_for(between_transactions);
     begun.again();
   }
-  WrittenOrder written = book_.write(purchase, seen, {.token = held->token(), .paid = charge.is_paid_when_written()});
+  WrittenOrder written = book_.write(
+      purchase, seen, {.token = held->token(), .paid = charge.is_paid_when_written(), .payment = charge.payment()});
   if (commits_late) {
     held->let_go();
     if (options.commit_after.count() > 0) rest_for(options.commit_after);
@@ -80,7 +81,7 @@ Sold PlainSeller::attempt(const Purchase& purchase, PurchaseCharge& charge) {
       return {.outcome = *no};
     }
     charge.keep();  // whatever becomes of the mark: the order is there
-    book_.mark_paid(purchase, written.number);
+    book_.mark_paid(purchase, written.number, charge.payment().value());
   }
   return {.outcome = Outcome::done, .number = written.number, .at = written.at};
 }

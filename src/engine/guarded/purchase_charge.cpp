@@ -26,8 +26,12 @@ std::optional<Outcome> PurchaseCharge::charge() {
     key_ = fmt::format("{}-{}-{}-{}", purchase_.terms.id, options_.node, options_.now().time_since_epoch().count(),
                        ++charges);
     const Money amount = purchase_.quantity * purchase_.terms.unit_price;
-    outcome_ = ChargeOutcome::charged;
-    if (options_.charge) outcome_ = options_.charge({key_, amount, purchase_.terms.currency}).outcome;
+    ChargeResult result;
+    result.outcome = ChargeOutcome::charged;
+    if (options_.charge) result = options_.charge({key_, amount, purchase_.terms.currency});
+    outcome_ = result.outcome;
+    // A provider that names no payment knows it by our key.
+    payment_ = {result.payment_id.empty() ? key_ : std::move(result.payment_id), std::move(result.account_number)};
   }
   switch (*outcome_) {
     case ChargeOutcome::charged:
@@ -42,6 +46,11 @@ std::optional<Outcome> PurchaseCharge::charge() {
   return Outcome::gateway_unavailable;
 }
 
+std::optional<Payment> PurchaseCharge::payment() const {
+  if (outcome_ != ChargeOutcome::charged) return std::nullopt;
+  return payment_;
+}
+
 std::optional<Outcome> PurchaseCharge::charge_inside() {
   if (pay_time_of(options_) == PayTime::after) return std::nullopt;
   return charge();
@@ -53,7 +62,10 @@ Sold sell_again(Milliseconds wait, PurchaseCharge& charge, const std::function<S
   for (;;) {
     try {
       Sold sold = attempt();
-      if (sold.outcome == Outcome::done) charge.keep();
+      if (sold.outcome == Outcome::done) {
+        charge.keep();
+        sold.payment = charge.payment();
+      }
       return sold;
     } catch (const InventoryFailure& failure) {
       if (failure.kind == InventoryFailure::Kind::unknown) charge.keep();

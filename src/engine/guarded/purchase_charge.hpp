@@ -21,6 +21,7 @@ class PurchaseCharge {
   PurchaseCharge(const PurchaseCharge&) = delete;
   PurchaseCharge& operator=(const PurchaseCharge&) = delete;
 
+  const Purchase& purchase() const { return purchase_; }
   /// Whether the sale charges at all.
   bool due() const { return purchase_.terms.hold.count() > 0 && !is_customers(); }
   /// Whether the customer pays afterwards, by a request of their own.
@@ -35,6 +36,8 @@ class PurchaseCharge {
   std::optional<Outcome> charge();
   /// The same with PayTime::inside; nothing with PayTime::after.
   std::optional<Outcome> charge_inside();
+  /// What it was charged with; nothing: nothing was charged.
+  std::optional<Payment> payment() const;
   /// There is an order that this pays for, or may be (a commit whose outcome is unknown).
   void keep() { kept_ = true; }
 
@@ -43,6 +46,7 @@ class PurchaseCharge {
   const Purchase& purchase_;
   std::string key_;
   std::optional<ChargeOutcome> outcome_;
+  Payment payment_;  ///< where it was charged
   bool kept_ = false;
 };
 

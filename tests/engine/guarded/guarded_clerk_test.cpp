@@ -41,7 +41,7 @@ class BusySession final : public InventorySession {
   std::optional<OrderRow> order(ReservationRef) override { return std::nullopt; }
   Sold sell(const Purchase&) override { return {}; }
   void keep_commit_times(std::span<const CommitTime>) override {}
-  bool mark_paid(const Purchase&, Number) override { return false; }
+  bool mark_paid(const Purchase&, Number, const Payment&) override { return false; }
   bool end_hold(const Purchase& held, Number, After) override {
     if (value(held.sale) % 2 == 0)
       throw InventoryFailure{InventoryFailure::Kind::unknown, "the guard is not to be had"};

@@ -238,5 +238,32 @@ TEST_F(GuardedEngineTest, SaysSoWhileTheInventoryIsAwayAndSellsAgainWhenItIsBack
   EXPECT_EQ(node.audit().sold, 2);
 }
 
+TEST_F(GuardedEngineTest, TellsWhatWasPaid) {
+  options_.charge = [](const ChargeRequest&) { return ChargeResult{ChargeOutcome::charged, "p-1", "110-1", {}}; };
+  const Payment payment{"p-1", "110-1"};
+  std::uint64_t key = 0;
+  for (const GuardKind guard : {GuardKind::mutex, GuardKind::incr, GuardKind::sadd_incr, GuardKind::limiter}) {
+    for (const engine::PayTime pay : {engine::PayTime::inside, engine::PayTime::after}) {
+      SCOPED_TRACE(engine::text_of(guard));
+      options_.guard = guard;
+      options_.pay = pay;
+      GuardedNode& node = open();
+      SaleTerms terms = charging(3);
+      terms.id = "s" + std::to_string(++key);
+      if (guard == GuardKind::sadd_incr) terms.limit_per_customer = 1;
+      ASSERT_EQ(node.ask(CreateSale{terms})->outcome, Outcome::done);
+      const Reserve wanted{terms.id, "ann", 1, {}, {.high = key, .low = 1}};
+      const ReserveAnswer sold = node.ask(wanted).value();
+      ASSERT_EQ(sold.outcome, Outcome::done);
+      EXPECT_EQ(sold.payment, payment);
+      const ReserveAnswer again = node.ask(wanted).value();
+      EXPECT_EQ(again.outcome, Outcome::unchanged);
+      EXPECT_EQ(again.payment, payment);
+      EXPECT_EQ(node.ask(GetReservation{sold.ref})->reservation.payment, payment);
+      EXPECT_EQ(node.ask(ListReservations{.sale = terms.id, .customer = {}})->items.at(0).payment, payment);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace firstcome::test

@@ -46,7 +46,7 @@ class GuardedHolds : public ::testing::TestWithParam<Way> {
   static ReservationAnswer pay(GuardedNode& node, ReservationRef ref, Charge charge) {
     const auto begun = node.ask(BeginPayment{ref}).value();
     if (begun.outcome != Outcome::done) return begun;
-    return node.ask(FinishPayment{ref, charge, {}}).value();
+    return node.ask(FinishPayment{ref, charge, {"p-1", "110-1"}}).value();
   }
   static ReservationState state_of(GuardedNode& node, ReservationRef ref) {
     return node.ask(GetReservation{ref}).value().reservation.state;
@@ -69,7 +69,9 @@ TEST_P(GuardedHolds, ArePaidOnce) {
   EXPECT_EQ(node.sale().available, 1);
   EXPECT_EQ(pay(node, held.ref, Charge::unreachable).outcome, Outcome::gateway_unavailable);
   EXPECT_EQ(state_of(node, held.ref), ReservationState::held);
-  EXPECT_EQ(pay(node, held.ref, Charge::charged).outcome, Outcome::done);
+  EXPECT_FALSE(node.ask(GetReservation{held.ref}).value().reservation.payment);
+  EXPECT_EQ(pay(node, held.ref, Charge::charged).reservation.payment, (Payment{"p-1", "110-1"}));
+  EXPECT_EQ(node.ask(GetReservation{held.ref}).value().reservation.payment, (Payment{"p-1", "110-1"}));
   EXPECT_EQ(pay(node, held.ref, Charge::charged).outcome, Outcome::unchanged);
   EXPECT_EQ(state_of(node, held.ref), ReservationState::confirmed);
   EXPECT_EQ(node.sale().held, 0);

@@ -19,7 +19,9 @@ class RedisBook final : public Book {
   void commit() override;
   WrittenOrder after_commit(const WrittenOrder& /*written*/) const override { return written_; }
   void roll_back() noexcept override { staged_.reset(); }
-  bool mark_paid(const Purchase& purchase, Number number) override { return shelf_.mark_paid(purchase, number); }
+  bool mark_paid(const Purchase& purchase, Number number, const Payment& payment) override {
+    return shelf_.mark_paid(purchase, number, payment);
+  }
   bool take_back(const Purchase& purchase, Number number, After after) override {
     return shelf_.take_back(purchase, number, after);
   }

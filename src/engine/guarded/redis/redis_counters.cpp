@@ -106,6 +106,7 @@ Sold RedisCounters::finish(const Purchase& purchase, const Seen& seen, PurchaseC
     return {.outcome = *no};
   }
   writing.stamp.paid = charge.is_paid_when_written();
+  writing.stamp.payment = charge.payment();
   const OrderRow row = shelf_.row_of(purchase, seen, writing.stamp);
   const WrittenOrder written = shelf_.write(purchase, row, writing);
   if (!writing.stamp.paid) {
@@ -114,7 +115,7 @@ Sold RedisCounters::finish(const Purchase& purchase, const Seen& seen, PurchaseC
       return {.outcome = *no};
     }
     charge.keep();  // whatever becomes of the mark: the order is there
-    shelf_.mark_paid(purchase, written.number);
+    shelf_.mark_paid(purchase, written.number, charge.payment().value());
   }
   return {.outcome = Outcome::done, .number = written.number, .at = written.at};
 }

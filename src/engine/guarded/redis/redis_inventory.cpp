@@ -67,7 +67,8 @@ net::RedisCommand fields_of(const std::string& hash, std::int64_t place, std::si
 /// What became of an order that was written unpaid; false: it is as if it had never been.
 bool take_state(const net::RedisReply& state, OrderRow& order) {
   if (state.text == "gone") return false;
-  if (state.text == "paid") order.paid = true;
+  if (is_paid_state(state.text)) order.paid = true;
+  if (auto payment = payment_in_state(state.text)) order.payment = std::move(payment);
   if (state.text == "expired") order.ended = After::expired;
   if (state.text == "declined") order.ended = After::declined;
   return true;
@@ -88,7 +89,9 @@ class RedisInventory final : public InventorySession {
                                std::uint32_t limit) override;
   std::optional<OrderRow> order(ReservationRef ref) override;
   void keep_commit_times(std::span<const CommitTime> times) override;
-  bool mark_paid(const Purchase& held, Number number) override { return shelf_.mark_paid(held, number); }
+  bool mark_paid(const Purchase& held, Number number, const Payment& payment) override {
+    return shelf_.mark_paid(held, number, payment);
+  }
   bool end_hold(const Purchase& held, Number number, After after) override {
     return plain_ ? plain_->take_back(held, number, after) : shelf_.take_back(held, number, after);
   }

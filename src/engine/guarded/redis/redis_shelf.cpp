@@ -131,11 +131,13 @@ std::optional<Seen::Earlier> RedisShelf::earlier_of(const Purchase& purchase, co
              .quantity = order->quantity,
              .at = order->at,
              .reference = order->reference,
-             .paid = order->paid};
+             .paid = order->paid,
+             .payment = order->payment};
   if (order->paid) return earlier;
   const net::RedisReply state =
       redis_.ask(keys.states, net::RedisCommand("HGET", keys.states, value(number)), Effect::reading);
   if (state.text == "gone") return std::nullopt;
+  earlier.payment = payment_in_state(state.text);
   earlier.paid = state.is_text();  // one whose units came back has had its answer as well
   return earlier;
 }
@@ -147,6 +149,7 @@ OrderRow RedisShelf::row_of(const Purchase& purchase, const Seen& seen, const St
   row.reference = purchase.reference;
   row.written_at = options_.now();
   row.paid = stamp.paid;
+  row.payment = stamp.payment;
   row.node = options_.node;
   row.seen_available = seen.available;
   row.read_at = seen.at;
@@ -172,12 +175,12 @@ WrittenOrder RedisShelf::write(const Purchase& purchase, const OrderRow& row, co
           .at = Instant{Milliseconds{reply.at(1).integer}}};
 }
 
-bool RedisShelf::mark_paid(const Purchase& purchase, Number number) {
+bool RedisShelf::mark_paid(const Purchase& purchase, Number number, const Payment& payment) {
   const ShelfKeys keys(purchase.terms.id);
   return redis_
              .ask(keys.states,
                   net::RedisCommand(pay_script(), {keys.states, keys.unpaid, keys.open}, value(number),
-                                    purchase.quantity, open_customer(purchase)),
+                                    purchase.quantity, open_customer(purchase), paid_state(payment)),
                   Effect::writing)
              .integer == 1;
 }

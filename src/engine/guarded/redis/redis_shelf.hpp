@@ -69,7 +69,7 @@ class RedisShelf {
   WrittenOrder write(const Purchase& purchase, const OrderRow& row, const Writing& writing);
 
   /// The charge of an order has succeeded. False: it does not wait for payment.
-  bool mark_paid(const Purchase& purchase, Number number);
+  bool mark_paid(const Purchase& purchase, Number number, const Payment& payment);
   /// An order's units come back, or only what was counted for it (number 0). False: it does not wait for payment.
   bool take_back(const Purchase& purchase, Number number, After after = After::forgotten);
 

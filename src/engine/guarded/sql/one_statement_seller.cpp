@@ -104,7 +104,7 @@ class MariadbProcedure final : public OneStatement {
 
  private:
   SqlCall statement(const Purchase& purchase, Microsecond asked_at, const Stamp& stamp) const override {
-    SqlCall sql = link_.new_call("CALL guarded_buy_1(");
+    SqlCall sql = link_.new_call("CALL guarded_buy_2(");
     (sql.number(value(purchase.sale)) << ", ").text(purchase.customer) << ", ";
     (sql.number(purchase.quantity) << ", ").text(purchase.reference) << ", ";
     if (purchase.key) {

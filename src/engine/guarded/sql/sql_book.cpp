@@ -55,7 +55,9 @@ void SqlBook::add_read(SqlCall& sql, const Purchase& purchase) const {
   } else {
     sql << "0";
   }
-  sql << " AS open_of_customer FROM guarded_stock s";
+  sql << " AS open_of_customer, ";
+  sql << (purchase.key ? "k.payment_id, k.account_number" : "NULL AS payment_id, NULL AS account_number");
+  sql << " FROM guarded_stock s";
   if (purchase.key) {
     sql << " LEFT JOIN guarded_orders k ON k.sale = s.sale AND k.key_hash = ";
     sql.text(text_of(purchase.key));
@@ -77,6 +79,7 @@ Seen SqlBook::seen_in(const std::vector<SqlLink::Row>& rows) const {
                                   .at = Instant{Milliseconds{number_in(row[5])}},
                                   .reference = row[6].value_or(""),
                                   .paid = number_in(row[7]) != 0};
+    if (!row[9].value_or("").empty()) seen.same_key->payment = Payment{*row[9], row[10].value_or("")};
   }
   seen.open_of_customer = static_cast<std::uint64_t>(number_in(row[8]));
   return seen;
@@ -163,7 +166,11 @@ WrittenOrder SqlBook::write(const Purchase& purchase, const Seen& seen, const St
   if (fenced) (set << ", fence = ").number(*stamp.token);
   (set << " WHERE sale = ").number(value(purchase.sale));
   Draft order = draft(purchase, seen, stamp);
-  if (!fenced) return insert(std::move(order), std::move(set));
+  const auto written_with_payment = [&](const WrittenOrder& written) {
+    if (stamp.payment) note_payment(purchase, written.number, *stamp.payment);
+    return written;
+  };
+  if (!fenced) return written_with_payment(insert(std::move(order), std::move(set)));
   // The token alone is not enough: a late holder may still write after the next one has read, and before that one has
   // written, which then would write over it. So what was read must be what is written over, too.
   (set << " AND fence <= ").number(*stamp.token);
@@ -171,7 +178,24 @@ WrittenOrder SqlBook::write(const Purchase& purchase, const Seen& seen, const St
   if (link_.call({std::move(set)}).changed == 0) {
     throw InventoryFailure{Kind::conflict, fmt::format("another holder than that of {} has written", *stamp.token)};
   }
-  return insert(std::move(order));
+  return written_with_payment(insert(std::move(order)));
+}
+
+void SqlBook::add_payment(SqlCall& sql, const Payment& payment) {
+  (sql << "payment_id = ").text(payment.id) << ", account_number = ";
+  if (payment.account_number.empty()) {
+    sql << "NULL";
+  } else {
+    sql.text(payment.account_number);
+  }
+}
+
+void SqlBook::note_payment(const Purchase& purchase, Number number, const Payment& payment) {
+  SqlCall note = link_.new_call("UPDATE guarded_orders SET ");
+  add_payment(note, payment);
+  (note << " WHERE sale = ").number(value(purchase.sale));
+  (note << " AND number = ").number(value(number));
+  link_.call({std::move(note)});
 }
 
 bool SqlBook::insist(const std::function<bool()>& work) {
@@ -179,9 +203,9 @@ bool SqlBook::insist(const std::function<bool()>& work) {
   RandomPauses pauses;
   for (;;) {
     try {
+      const NoTransactionAfter rolled_back(link_);
       return work();
     } catch (const InventoryFailure& failure) {
-      link_.roll_back();
       if (failure.kind != Kind::conflict) throw;
       if (std::chrono::steady_clock::now() >= deadline) throw InventoryFailure{Kind::unknown, failure.sentence};
     }
@@ -189,9 +213,11 @@ bool SqlBook::insist(const std::function<bool()>& work) {
   }
 }
 
-bool SqlBook::mark_paid(const Purchase& purchase, Number number) {
+bool SqlBook::mark_paid(const Purchase& purchase, Number number, const Payment& payment) {
   return insist([&] {
-    SqlCall mark = link_.new_call("UPDATE guarded_orders SET paid = 1 WHERE sale = ");
+    SqlCall mark = link_.new_call("UPDATE guarded_orders SET paid = 1, ");
+    add_payment(mark, payment);
+    mark << " WHERE sale = ";
     (mark.number(value(purchase.sale)) << " AND number = ").number(value(number)) << " AND paid = 0";
     return link_.call({std::move(mark)}).changed == 1;
   });

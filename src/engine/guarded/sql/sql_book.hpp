@@ -28,17 +28,17 @@ class SqlBook final : public Book {
   void roll_back() noexcept override { link_.roll_back(); }
 
   /// These try again themselves after a `conflict`, as long as a buyer waits for a guard; then they throw `unknown`.
-  bool mark_paid(const Purchase& purchase, Number number) override;
+  bool mark_paid(const Purchase& purchase, Number number, const Payment& payment) override;
   bool take_back(const Purchase& purchase, Number number, After after) override;
 
   // --- for sellers ---
 
   /// The query of `read`: available, version, units of the customer, the order of the same key, open orders of the
-  /// customer. One statement sees one instant. `behind`: what follows its text.
+  /// customer, what that order was paid with. One statement sees one instant. `behind`: what follows its text.
   SqlCall read_call(const Purchase& purchase, std::string_view behind = {}) const;
   /// The same, as a part of another statement.
   void add_read(SqlCall& sql, const Purchase& purchase) const;
-  static constexpr std::size_t read_columns = 9;
+  static constexpr std::size_t read_columns = 11;
   /// From its answer, but for `at`. Throws where there is no such sale.
   Seen seen_in(const std::vector<SqlLink::Row>& rows) const;
   Microsecond now() const { return options_.now(); }
@@ -66,6 +66,9 @@ class SqlBook final : public Book {
   /// Sends a draft, after `first` where there is one.
   WrittenOrder insert(Draft draft, std::optional<SqlCall> first = {});
 
+  /// In the transaction that has written the order.
+  void note_payment(const Purchase& purchase, Number number, const Payment& payment);
+
   /// The stock of a sale, in a transaction.
   void give_back(SaleHandle sale, Units quantity);
   /// The same with another way to give units back.
@@ -79,6 +82,8 @@ class SqlBook final : public Book {
     Microsecond at{};
     Microsecond now{};
   };
+  /// Of an UPDATE.
+  static void add_payment(SqlCall& sql, const Payment& payment);
   /// Of an INSERT of an order.
   void add_values(SqlCall& sql, const Purchase& purchase, const SeenStock& seen, const Stamp& stamp) const;
 

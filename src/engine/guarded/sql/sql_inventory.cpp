@@ -37,15 +37,10 @@ class SqlInventorySession final : public InventorySession {
 
   Sold sell(const Purchase& purchase) override { return plain_ ? plain_->sell(purchase) : seller_->sell(purchase); }
 
-  void keep_commit_times(std::span<const CommitTime> times) override {
-    try {
-      shelf_.keep_commit_times(times);
-    } catch (const InventoryFailure&) {
-      link_.roll_back();
-      throw;
-    }
+  void keep_commit_times(std::span<const CommitTime> times) override { shelf_.keep_commit_times(times); }
+  bool mark_paid(const Purchase& held, Number number, const Payment& payment) override {
+    return book_.mark_paid(held, number, payment);
   }
-  bool mark_paid(const Purchase& held, Number number) override { return book_.mark_paid(held, number); }
   bool end_hold(const Purchase& held, Number number, After after) override {
     return plain_ ? plain_->take_back(held, number, after) : seller_->end_hold(held, number, after);
   }

@@ -103,8 +103,8 @@ void SqlLink::roll_back() noexcept {
   try {
     if (session_) session_->run("ROLLBACK");
     end(State::none);
-  } catch (const SqlFailure&) {
-    drop();  // and the transaction with it
+  } catch (...) {  // whatever it is, nothing may stay held
+    drop();        // and the transaction with it
   }
 }
 

@@ -79,4 +79,17 @@ class SqlLink {
   std::unique_lock<std::timed_mutex> writing_;  ///< held while a transaction on SQLite is open
 };
 
+/// When its scope is left, whatever the way out, no transaction is open and the mutex of writers is free.
+class NoTransactionAfter {
+ public:
+  /// `link` must outlive it.
+  explicit NoTransactionAfter(SqlLink& link) : link_(link) {}
+  ~NoTransactionAfter() { link_.roll_back(); }
+  NoTransactionAfter(const NoTransactionAfter&) = delete;
+  NoTransactionAfter& operator=(const NoTransactionAfter&) = delete;
+
+ private:
+  SqlLink& link_;
+};
+
 }  // namespace firstcome::engine

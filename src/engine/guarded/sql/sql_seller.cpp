@@ -22,7 +22,7 @@ Sold SqlSeller::pay_after(const Purchase& purchase, const Sold& sold, PurchaseCh
     return {.outcome = *no};
   }
   charge.keep();  // whatever becomes of the mark: the order is there
-  book_.mark_paid(purchase, sold.number);
+  book_.mark_paid(purchase, sold.number, charge.payment().value());
   return sold;
 }
 
@@ -44,6 +44,7 @@ Sold SqlSeller::why_not(const Purchase& purchase) {
 
 Sold SqlSeller::commit(const WrittenOrder& written, PurchaseCharge& charge) {
   if (const auto no = charge.charge_inside()) return {.outcome = *no};
+  if (const auto payment = charge.payment()) book_.note_payment(charge.purchase(), written.number, *payment);
   link_.commit();
   return {.outcome = Outcome::done, .number = written.number, .at = written.at};
 }

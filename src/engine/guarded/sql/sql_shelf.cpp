@@ -18,8 +18,8 @@ constexpr std::string_view sale_columns =
 constexpr std::string_view order_columns =
     "number, customer, quantity, reference, paid, sold_at_ms, node, seen_available, read_at_us, written_at_us,"
     " (SELECT c.committed_at_us FROM guarded_commits c WHERE c.sale = guarded_orders.sale AND"
-    " c.number = guarded_orders.number)";
-constexpr std::size_t order_column_count = 11;
+    " c.number = guarded_orders.number), payment_id, account_number";
+constexpr std::size_t order_column_count = 13;
 constexpr std::uint32_t unpaid_at_once = 100;
 
 Microsecond microsecond_in(const std::optional<std::string>& cell) {
@@ -67,6 +67,7 @@ OrderRow order_in(const SqlLink::Row& row) {
   order.read_at = microsecond_in(row[8]);
   order.written_at = microsecond_in(row[9]);
   if (row[10]) order.committed_at = microsecond_in(row[10]);
+  if (!row[11].value_or("").empty()) order.payment = Payment{*row[11], row[12].value_or("")};
   return order;
 }
 
@@ -113,6 +114,7 @@ std::optional<InventoryFailure> SqlShelf::insert(const SaleTerms& terms) {
   terms.max_open ? values.number(std::int64_t{*terms.max_open}) : values.null();
   values.end_row();
   sql += " RETURNING handle";
+  const NoTransactionAfter rolled_back(link_);
   try {
     link_.begin();
     const std::int64_t handle = number_in(link_.ask({sql}, 1).at(0)[0]);
@@ -123,7 +125,6 @@ std::optional<InventoryFailure> SqlShelf::insert(const SaleTerms& terms) {
     link_.commit();
     return std::nullopt;
   } catch (const InventoryFailure& failure) {
-    link_.roll_back();
     if (failure.kind != InventoryFailure::Kind::conflict) throw;
     return failure;
   }
@@ -186,9 +187,13 @@ std::optional<OrderRow> SqlShelf::order(ReservationRef ref) {
   return std::move(orders.front());
 }
 
+std::string SqlShelf::where_unpaid(SaleHandle sale, Instant before) {
+  return fmt::format("sale = {} AND paid = 0 AND sold_at_ms < {} ORDER BY number LIMIT {}", value(sale),
+                     before.time_since_epoch().count(), unpaid_at_once);
+}
+
 std::vector<OrderRow> SqlShelf::unpaid(SaleHandle sale, Instant before) {
-  return select_orders(fmt::format("sale = {} AND paid = 0 AND sold_at_ms < {} ORDER BY number LIMIT {}", value(sale),
-                                   before.time_since_epoch().count(), unpaid_at_once));
+  return select_orders(where_unpaid(sale, before));
 }
 
 void SqlShelf::keep_commit_times(std::span<const CommitTime> times) {
@@ -202,6 +207,7 @@ void SqlShelf::keep_commit_times(std::span<const CommitTime> times) {
       values.number(value(time.sale)).number(value(time.number)).number(time.at.time_since_epoch().count());
       values.end_row();
     }
+    const NoTransactionAfter rolled_back(link_);
     link_.begin();
     link_.execute({sql});
     link_.commit();

@@ -10,9 +10,11 @@
 namespace firstcome::engine {
 namespace {
 
-constexpr std::string_view version = "2";
+constexpr std::string_view version = "3";
+/// It had neither guarded_orders.payment_id and account_number nor an index of the orders that wait for payment.
+constexpr std::string_view version_before = "2";
 /// It had neither guarded_commits nor guarded_sales.max_open.
-constexpr std::string_view version_before = "1";
+constexpr std::string_view first_version = "1";
 
 struct Types {
   std::string_view identity;    ///< a number that the database gives, never twice
@@ -21,6 +23,7 @@ struct Types {
   std::string_view end;         ///< of a table
   std::string_view stock_end;   ///< of the table whose rows are written again and again
   std::string_view with_a_key;  ///< of the index of orders that have a key
+  std::string_view unpaid;      ///< of the index of orders that wait for payment: of them alone, or among all
 };
 
 const Types& types_of(DatabaseUrl::Kind kind) {
@@ -30,20 +33,23 @@ const Types& types_of(DatabaseUrl::Kind kind) {
                                     .end = "",
                                     // So that a new version of a row fits beside the old one, and no index is touched.
                                     .stock_end = " WITH (fillfactor = 50)",
-                                    .with_a_key = " WHERE key_hash IS NOT NULL"};
+                                    .with_a_key = " WHERE key_hash IS NOT NULL",
+                                    .unpaid = "(sale, number) WHERE paid = 0"};
   static constexpr Types mariadb{
       .identity = "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
       .text = "VARCHAR(128)",
       .name = "VARCHAR(200)",
       .end = " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
       .stock_end = " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
-      .with_a_key = ""};
+      .with_a_key = "",
+      .unpaid = "(sale, paid, number)"};
   static constexpr Types sqlite{.identity = "INTEGER PRIMARY KEY AUTOINCREMENT",
                                 .text = "TEXT",
                                 .name = "TEXT",
                                 .end = "",
                                 .stock_end = "",
-                                .with_a_key = " WHERE key_hash IS NOT NULL"};
+                                .with_a_key = " WHERE key_hash IS NOT NULL",
+                                .unpaid = "(sale, number) WHERE paid = 0"};
   switch (kind) {
     case DatabaseUrl::Kind::postgresql:
       return postgresql;
@@ -66,9 +72,10 @@ constexpr std::string_view statements[] = {
     "CREATE TABLE IF NOT EXISTS guarded_orders (number {identity}, sale BIGINT NOT NULL, customer {text} NOT NULL,"
     " quantity BIGINT NOT NULL, reference {text} NOT NULL, key_hash CHAR(32), paid SMALLINT NOT NULL,"
     " sold_at_ms BIGINT NOT NULL, node {text} NOT NULL, seen_available BIGINT NOT NULL, read_at_us BIGINT NOT NULL,"
-    " written_at_us BIGINT NOT NULL){end}",
+    " written_at_us BIGINT NOT NULL, payment_id {text}, account_number {text}){end}",
     "CREATE INDEX IF NOT EXISTS guarded_orders_by_customer ON guarded_orders (sale, customer)",
     "CREATE UNIQUE INDEX IF NOT EXISTS guarded_orders_by_key ON guarded_orders (sale, key_hash){with_a_key}",
+    "CREATE INDEX IF NOT EXISTS guarded_orders_unpaid ON guarded_orders {unpaid}",
     "CREATE TABLE IF NOT EXISTS guarded_units (sale BIGINT NOT NULL, unit BIGINT NOT NULL, PRIMARY KEY (sale, unit))"
     "{end}",
     "CREATE TABLE IF NOT EXISTS guarded_free_units (sale BIGINT NOT NULL, unit BIGINT NOT NULL, freed_at_us BIGINT NOT "
@@ -81,7 +88,7 @@ constexpr std::string_view statements[] = {
 
 /// What one-statement calls on MariaDB. It answers the columns of SqlBook's query, the order's number and its time.
 /// Its name ends with the number of what it is: another one is another procedure.
-constexpr std::string_view procedure = R"(CREATE PROCEDURE IF NOT EXISTS guarded_buy_1(
+constexpr std::string_view procedure = R"(CREATE PROCEDURE IF NOT EXISTS guarded_buy_2(
   p_sale BIGINT, p_customer {text}, p_quantity BIGINT, p_reference {text}, p_key CHAR(32) CHARACTER SET utf8mb4
   COLLATE utf8mb4_nopad_bin, p_paid SMALLINT, p_node {text}, p_read_at_us BIGINT, p_limit BIGINT)
 BEGIN
@@ -104,11 +111,11 @@ BEGIN
     IF v_number IS NULL THEN ROLLBACK; ELSE COMMIT; END IF;
   END IF;
   IF v_number IS NOT NULL THEN
-    SELECT 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, v_number, v_at_us DIV 1000;
+    SELECT 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, v_number, v_at_us DIV 1000;
   ELSE
     SELECT s.available, s.version, IF(p_limit IS NULL, 0, (SELECT COALESCE(SUM(o.quantity), 0) FROM guarded_orders o
         WHERE o.sale = p_sale AND o.customer = p_customer AND o.paid < 2)), k.number, k.quantity, k.sold_at_ms, k.reference, k.paid,
-        0, NULL, NULL
+        0, k.payment_id, k.account_number, NULL, NULL
       FROM guarded_stock s LEFT JOIN guarded_orders k ON k.sale = s.sale AND k.key_hash = p_key WHERE s.sale = p_sale;
   END IF;
 END)";
@@ -149,19 +156,25 @@ std::string meta(SqlSession& session, std::string_view name) {
 
 /// MariaDB commits each change of a table by itself, so it may be there already: of somebody who died, and wrote no
 /// version down. SQLite cannot be told that, and need not be.
-void bring_up(SqlSession& session) {
-  const bool is_sqlite = session.dialect().kind() == DatabaseUrl::Kind::sqlite;
-  session.run(is_sqlite ? "ALTER TABLE guarded_sales ADD COLUMN max_open BIGINT"
-                        : "ALTER TABLE guarded_sales ADD COLUMN IF NOT EXISTS max_open BIGINT");
+void bring_up(SqlSession& session, std::string_view found) {
+  const std::string_view text = types_of(session.dialect().kind()).text;
+  const std::string_view unless_there = session.dialect().kind() == DatabaseUrl::Kind::sqlite ? "" : " IF NOT EXISTS";
+  const auto add = [&](std::string_view table, std::string_view column, std::string_view type) {
+    session.run(fmt::format("ALTER TABLE {} ADD COLUMN{} {} {}", table, unless_there, column, type));
+  };
+  if (found == first_version) add("guarded_sales", "max_open", "BIGINT");
+  add("guarded_orders", "payment_id", text);
+  add("guarded_orders", "account_number", text);
 }
 
 void make(SqlSession& session, std::string_view found) {
-  if (found == version_before) bring_up(session);
+  if (!found.empty()) bring_up(session, found);
   const Types& types = types_of(session.dialect().kind());
   for (const std::string_view statement : statements) {
     session.run(fmt::format(fmt::runtime(statement), fmt::arg("identity", types.identity), fmt::arg("text", types.text),
                             fmt::arg("name", types.name), fmt::arg("end", types.end),
-                            fmt::arg("stock_end", types.stock_end), fmt::arg("with_a_key", types.with_a_key)));
+                            fmt::arg("stock_end", types.stock_end), fmt::arg("with_a_key", types.with_a_key),
+                            fmt::arg("unpaid", types.unpaid)));
   }
   // The version last: without it the tables are in the making, by somebody who died.
   if (meta(session, "secret").empty()) {
@@ -174,7 +187,9 @@ void make(SqlSession& session, std::string_view found) {
 /// The version that the tables are of; empty: they are not there, or in the making.
 std::string version_of(SqlSession& session) { return has_meta(session) ? meta(session, "version") : ""; }
 
-bool is_to_be_made(std::string_view found) { return found.empty() || found == version_before; }
+bool is_to_be_made(std::string_view found) {
+  return found.empty() || found == version_before || found == first_version;
+}
 
 void make_where_missing(SqlSession& session) {
   if (!is_to_be_made(version_of(session))) return;
@@ -210,6 +225,9 @@ StoreSecret open_tables(SqlLink& link, Procedures procedures) {
     told.kind = InventoryFailure::Kind::unavailable;
     link.drop();
     throw told;
+  } catch (...) {
+    link.drop();  // and what keeps others away from the schema
+    throw;
   }
 }
 

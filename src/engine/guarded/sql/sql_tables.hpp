@@ -19,7 +19,7 @@
 
 namespace firstcome::engine {
 
-/// Whether one-statement is to be sold by, for which MariaDB keeps a procedure (guarded_buy_1).
+/// Whether one-statement is to be sold by, for which MariaDB keeps a procedure (guarded_buy_2).
 enum class Procedures : std::uint8_t { none, needed };
 
 /// Makes what is missing; nodes that come at once wait for each other. Throws InventoryFailure.

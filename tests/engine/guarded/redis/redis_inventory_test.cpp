@@ -30,7 +30,7 @@ class RedisOrders : public ::testing::Test {
     terms.hold = 60s;
     sale = session->create(terms).sale;
     const Sold first = hold("ann");
-    ASSERT_TRUE(session->mark_paid(held("ann"), first.number));
+    ASSERT_TRUE(session->mark_paid(held("ann"), first.number, {"p-1", ""}));
     const std::string many = std::to_string(orders);
     const std::string key = "firstcome-guarded:{s}:";
     server_->text({"EVAL",
@@ -79,7 +79,7 @@ TEST_F(RedisOrders, ThatWaitForPaymentAreFoundWithoutLookingAtAllOthersEachTime)
   EXPECT_LT(bytes_of([&] { unpaid(); }), 50'000U);
   EXPECT_TRUE(unpaid(-1h).empty());
   const Sold next = hold("cid");
-  EXPECT_TRUE(session->mark_paid(held("bob"), last.number));
+  EXPECT_TRUE(session->mark_paid(held("bob"), last.number, {"p-2", "110"}));
   ASSERT_EQ(unpaid().size(), 1U);
   EXPECT_EQ(unpaid().front().number, next.number);
   EXPECT_TRUE(session->end_hold(held("cid"), next.number, After::expired));

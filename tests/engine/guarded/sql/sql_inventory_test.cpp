@@ -2,6 +2,7 @@
 #include "engine/guarded/sql/sql_inventory.hpp"
 
 #include "engine/guarded/sql/sql_inventories.hpp"
+#include "engine/guarded/sql/sql_shelf.hpp"
 #include "engine/sql/sql_session.hpp"
 
 #include <gmock/gmock.h>
@@ -81,11 +82,64 @@ TEST_P(SqlInventories, FindNothingByATextWithAZeroByte) {
               ::testing::Each(::testing::Field(&SaleView::handle, ::testing::Ne(sale.handle))));
 }
 
+/// What the tables did not have in version 2.
+void drop_what_is_new(SqlSession& database) {
+  const bool is_of_a_table = database.dialect().kind() == Kind::mariadb;
+  database.run(std::string("DROP INDEX guarded_orders_unpaid") + (is_of_a_table ? " ON guarded_orders" : ""));
+  database.run("ALTER TABLE guarded_orders DROP COLUMN payment_id");
+  database.run("ALTER TABLE guarded_orders DROP COLUMN account_number");
+}
+
+/// How the database finds rows of guarded_orders, in its own words.
+std::string plan_of(SqlSession& database, const std::string& where) {
+  const Kind kind = database.dialect().kind();
+  const std::string_view explain = kind == Kind::sqlite ? "EXPLAIN QUERY PLAN " : "EXPLAIN ";
+  const std::size_t columns = kind == Kind::sqlite ? 4 : kind == Kind::postgresql ? 1 : 10;
+  std::string plan;
+  for (const auto& row :
+       database.ask(fmt::format("{}SELECT number, customer FROM guarded_orders WHERE {}", explain, where), columns)) {
+    for (const auto& cell : row) plan += cell.value_or("") + " ";
+  }
+  return plan;
+}
+
+TEST_P(SqlInventories, FindOrdersThatWaitForPaymentAmongManyByTheirIndex) {
+  SaleTerms held = terms(2'000);
+  held.hold = 1min;
+  const SaleView sale = session->create(held).sale;
+  SqlSession database({.database = inventory->url()});
+  std::string sql =
+      "INSERT INTO guarded_orders (sale, customer, quantity, reference, paid, sold_at_ms, node, seen_available,"
+      " read_at_us, written_at_us) VALUES ";
+  for (int i = 0; i < 2'000; ++i)
+    sql += fmt::format("{}({}, 'c-{}', 1, '', {}, 1, 'a', 1, 1, 1)", i == 0 ? "" : ", ", value(sale.handle), i,
+                       i == 1'999 ? 0 : 1);
+  database.run(sql);
+  database.run(GetParam() == Kind::mariadb ? "ANALYZE TABLE guarded_orders" : "ANALYZE guarded_orders");
+  const Instant before{Milliseconds{1'000}};
+  EXPECT_THAT(session->unpaid(sale.handle, before), SizeIs(1));
+  const std::string plan = plan_of(database, SqlShelf::where_unpaid(sale.handle, before));
+  EXPECT_THAT(plan, ::testing::HasSubstr("guarded_orders_unpaid"));
+  EXPECT_THAT(plan, ::testing::Not(::testing::AnyOf(::testing::HasSubstr("Sort"), ::testing::HasSubstr("filesort"),
+                                                    ::testing::HasSubstr("TEMP B-TREE"))));
+}
+
 TEST_P(SqlInventories, BringUpTheTablesOfTheVersionBefore) {
+  SqlSession database({.database = inventory->url()});
+  drop_what_is_new(database);
+  database.run("UPDATE guarded_meta SET value = '2' WHERE name = 'version'");
+  node->open();
+  drop_what_is_new(database);  // it is there again
+  database.run("UPDATE guarded_meta SET value = '2' WHERE name = 'version'");
+  node->open();
+}
+
+TEST_P(SqlInventories, BringUpTheTablesOfTheFirstVersion) {
   const SaleView old = session->create(terms(3)).sale;
   SqlSession database({.database = inventory->url()});
   database.run("ALTER TABLE guarded_sales DROP COLUMN max_open");
   database.run("DROP TABLE guarded_commits");
+  drop_what_is_new(database);
   database.run("UPDATE guarded_meta SET value = '1' WHERE name = 'version'");
   const auto opened = node->open();
   EXPECT_EQ(opened->sale(old.terms.id).value().terms, old.terms);

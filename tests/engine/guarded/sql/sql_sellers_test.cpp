@@ -88,6 +88,33 @@ TEST_P(SqlSellers, AreExactOnTwoNodesAlsoWhereChargesFail) {
   }
 }
 
+TEST_P(SqlSellers, TellWhatWasPaid) {
+  std::vector<GuardKind> guards = sellers_of(GetParam());
+  guards.push_back(GuardKind::mutex);
+  for (const GuardKind guard : guards) {
+    for (const PayTime pay : {PayTime::inside, PayTime::after}) {
+      SCOPED_TRACE(fmt::format("{}, pay {}", text_of(guard), pay == PayTime::inside ? "inside" : "after"));
+      GuardedOptions made = options(guard, "a");
+      made.pay = pay;
+      made.charge = [](const ChargeRequest&) { return ChargeResult{ChargeOutcome::charged, "p-1", "110-1", {}}; };
+      TestNode node(made);
+      const auto session = node.open();
+      SaleTerms paid = terms(stock);
+      paid.hold = 1s;
+      paid.payment = PaymentMode::automatic;
+      const SaleView sale = session->create(paid).sale;
+      const Purchase wanted = purchase(sale, "ann", 1, {.high = 1, .low = 1});
+      const Sold sold = session->sell(wanted);
+      const Payment payment{"p-1", "110-1"};
+      EXPECT_EQ(sold.payment, payment);
+      EXPECT_EQ(session->order({sale.handle, sold.number}).value().payment, payment);
+      const Sold again = session->sell(wanted);
+      EXPECT_EQ(again.outcome, Outcome::unchanged);
+      EXPECT_EQ(again.payment, payment);
+    }
+  }
+}
+
 TEST_P(SqlSellers, MakeOneOrderOfAKeyThatComesTwiceAtOnce) {
   for (const GuardKind guard : sellers_of(GetParam())) {
     SCOPED_TRACE(text_of(guard));
@@ -233,8 +260,8 @@ TEST_P(SqlBooks, WhatIsTakenBackIsThereAgainOnce) {
   EXPECT_EQ(session->sale(sale.terms.id).value().available, 5);
   EXPECT_FALSE(session->order({sale.handle, first}));
   const Number second = write();
-  EXPECT_TRUE(shop.book.mark_paid(purchase(sale, "ann", 2), second));
-  EXPECT_FALSE(shop.book.mark_paid(purchase(sale, "ann", 2), second));
+  EXPECT_TRUE(shop.book.mark_paid(purchase(sale, "ann", 2), second, {"p-1", ""}));
+  EXPECT_FALSE(shop.book.mark_paid(purchase(sale, "ann", 2), second, {"p-1", ""}));
   EXPECT_FALSE(shop.book.take_back(purchase(sale, "ann", 2), second, After::expired));
   EXPECT_EQ(session->sale(sale.terms.id).value().sold, 2) << "what is paid is not taken back";
 }
@@ -253,7 +280,7 @@ TEST_P(SqlBooks, WhatEndsUnpaidStaysToBeToldOf) {
     EXPECT_TRUE(session->unpaid(sale.handle, written.at).empty()) << "its time is not over";
     EXPECT_TRUE(shop.book.take_back(purchase(sale, "ann", 2), written.number, after));
     EXPECT_EQ(session->order({sale.handle, written.number})->ended, after);
-    EXPECT_FALSE(shop.book.mark_paid(purchase(sale, "ann", 2), written.number));
+    EXPECT_FALSE(shop.book.mark_paid(purchase(sale, "ann", 2), written.number, {"p-1", ""}));
     EXPECT_EQ(session->sale(sale.terms.id)->available, 5);
     EXPECT_EQ(session->sale(sale.terms.id)->held, 0);
   }

@@ -54,6 +54,24 @@ INSTANTIATE_TEST_SUITE_P(Guards, SqliteWays,
                            return name;
                          });
 
+/// Of a kind that nobody expects: a row that was inserted and is not there.
+TEST(SqliteNode, AFailureInATransactionKeepsNobodyFromWriting) {
+  const TemporaryFolder folder(TemporaryFolder::Where::memory);
+  const GuardedOptions options = guarded_in(folder, GuardKind::conditional_update);
+  GuardedNode node(options);
+  engine::SqlSession console({.database = std::get<engine::DatabaseUrl>(options.inventory)});
+  console.run("CREATE TRIGGER lost BEFORE INSERT ON guarded_sales BEGIN SELECT RAISE(IGNORE); END");
+  const auto failed = node.ask(CreateSale{coupon(stock)});
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, FailureCode::outcome_unknown);
+  console.run("DROP TRIGGER lost");
+  for (std::size_t worker = 0; worker < options.workers; ++worker) {
+    const auto made = node.ask(CreateSale{coupon(stock)});
+    ASSERT_TRUE(made) << made.error().detail;
+  }
+  EXPECT_EQ(node.reserve("ann").outcome, Outcome::done);
+}
+
 TEST(SqliteWaysThatBreak, WithoutAGuardTooMuchIsSoldAndTheAuditTellsHow) {
   const TemporaryFolder folder(TemporaryFolder::Where::memory);
   Meeting meeting(4);
