@@ -1,3 +1,4 @@
+#include "engine/sql/postgresql_pooler.hpp"
 #include "engine/sql/sql_dialect.hpp"
 
 #include <fmt/format.h>
@@ -28,6 +29,8 @@ Trouble kind_of_refusal(std::string_view text) {
 
 SqlFailure failure_of_state(std::string_view state, std::string text) {
   const auto database = [&](Trouble kind) { return SqlFailure::database(kind, std::move(text)); };
+  // Prepared statements of this session that are not there, or that are another client's.
+  if (state == "26000" || state == "42P05") return SqlFailure::database(Trouble::other, shared_session + (": " + text));
   if (state == "57014") return database(Trouble::timeout);
   if (state == "25006") return database(Trouble::read_only);
   if (state == "53100" || state == "53400") return database(Trouble::full);
@@ -89,6 +92,9 @@ class Postgresql final : public SqlDialect {
                                        {"application_name", "firstcome"}}))
       settings += name + "=" + quoted_for_client(value) + " ";
     auto session = std::make_unique<soci::session>(soci::postgresql, settings);
+    if (is_shared(static_cast<soci::postgresql_session_backend*>(session->get_backend())->conn_, settings)) {
+      throw SqlFailure::database(Trouble::other, shared_session);
+    }
     session->once << fmt::format(
         "SET SESSION statement_timeout = {}; SET SESSION lock_timeout = {}; SET SESSION standard_conforming_strings = "
         "on;"

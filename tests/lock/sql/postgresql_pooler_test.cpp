@@ -1,17 +1,12 @@
 // PostgreSQL's locks behind PgBouncer, which lends one session to several clients in turn, or not.
 #include "lock/sql/sql_harness.hpp"
-#include "support/child_process.hpp"
-#include "support/free_port.hpp"
+#include "support/pooler.hpp"
 #include "support/redis_server.hpp"
-#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <pwd.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <fstream>
 #include <memory>
 #include <string>
 
@@ -19,54 +14,18 @@ namespace firstcome::lock {
 namespace {
 
 using namespace std::chrono_literals;
-using firstcome::testing::ChildProcess;
+using firstcome::testing::Pooler;
 using firstcome::testing::PostgresServer;
 using test::ask;
 using test::get;
 using ::testing::HasSubstr;
 using Why = NotAcquired::Why;
 
-constexpr const char* program = "/usr/sbin/pgbouncer";
-
-class Pooler {
- public:
-  Pooler(const PostgresServer& server, const std::string& mode) {
-    const std::string file = (folder_.path() / "pgbouncer.ini").string();
-    std::ofstream(file) << "[databases]\n"
-                        << "shop = host=127.0.0.1 port=" << server.port() << " user=shop password=secret\n"
-                        << "[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " << port_ << "\n"
-                        << "auth_type = any\nunix_socket_dir =\npool_mode = " << mode
-                        << "\n"
-                        // Two sessions would not be shared as long as both are asked at once.
-                        << (mode == "transaction" ? "default_pool_size = 1\n" : "");
-    firstcome::testing::ChildOptions options;
-    options.program = program;
-    options.arguments = {file};
-    options.error_log = folder_.path() / "log";
-    if (geteuid() == 0) {  // it refuses to run as root
-      const passwd* const user = getpwnam("postgres");
-      if (user == nullptr || chmod(folder_.path().c_str(), 0755) != 0) throw std::runtime_error("no user postgres");
-      options.arguments.insert(options.arguments.begin(), {"-u", "postgres"});
-    }
-    process_ = std::make_unique<ChildProcess>(std::move(options));
-  }
-
-  std::uint16_t port() const { return port_; }
-
- private:
-  firstcome::testing::TemporaryFolder folder_;
-  const std::uint16_t port_ = firstcome::testing::free_port();
-  std::unique_ptr<ChildProcess> process_;
-};
-
 class PostgresqlPooler : public ::testing::Test {
  protected:
   void SetUp() override {
     FIRSTCOME_NEEDS_SQL(PostgresServer);
-    if (access(program, X_OK) != 0) {
-      ASSERT_FALSE(firstcome::testing::all_is_required()) << "pgbouncer is missing; ./run deps installs it";
-      GTEST_SKIP() << "pgbouncer is missing; ./run deps installs it";
-    }
+    FIRSTCOME_NEEDS_POOLER();
     server = std::make_unique<PostgresServer>();
   }
   void start(const std::string& mode) {
