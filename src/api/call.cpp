@@ -2,6 +2,7 @@
 
 #include "api/routes.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <array>
@@ -71,7 +72,9 @@ void Call::begin_refused(net::BadRequest why) noexcept {
   guard([this, why] {
     start();
     route_ = route_refused();
-    refuse(code_of(why));
+    const std::string_view repeated = request().repeated_field;
+    if (repeated.empty()) return refuse(code_of(why));
+    refuse(code_of(why), {.detail = fmt::format("The header {} may come once, and came again.", repeated)});
   });
 }
 

@@ -37,7 +37,7 @@ void InputPool::enlarge(Input& input) const {
 
 const HttpRequest& Connection::request() const {
   static const HttpRequest none;
-  return input && ending != Ending::refused ? input->request : none;
+  return input ? input->request : none;
 }
 
 Connection& Connections::open(FileDescriptor fd) {

@@ -132,6 +132,10 @@ void HttpServer::Impl::refuse(Connection& connection, BadRequest why) {
   connection.cancel();
   connection.phase = Phase::handling;
   connection.ending = Ending::refused;
+  if (connection.input) {
+    connection.input->request = {};
+    if (connection.input->parser) connection.input->request.repeated_field = connection.input->parser->repeated_field();
+  }
   ++counters_.refused;
   handler_.refuse(why, connection);
 }

@@ -35,6 +35,7 @@ struct HttpRequest {
   std::string_view if_match;      ///< as sent; empty: none
   unsigned idempotency_keys = 0;  ///< how many such fields came
   std::string_view body;
+  std::string_view repeated_field;  ///< of a refused one: what may come once, and came again; empty: that is not why
 };
 
 struct HttpField {
@@ -92,7 +93,7 @@ class HttpHandler {
   /// Must answer `exchange`, now or in a later turn, on the server's thread. Must not throw.
   virtual void handle(Exchange& exchange) noexcept = 0;
   /// Writes what is answered to a request that is refused before `handle`: status and body are the handler's choice.
-  /// `exchange.request()` is empty then.
+  /// `exchange.request()` is empty then, but for its `repeated_field`.
   virtual void refuse(BadRequest why, Exchange& exchange) noexcept = 0;
   /// Returns what is told to a client whose request is still unanswered when the server has to end. The work on the
   /// request goes on, and what it answers is dropped.

@@ -127,6 +127,9 @@ RequestParser::Progress RequestParser::refuse(BadRequest why) {
 
 RequestParser::Progress RequestParser::refused_by(const ErrorCode& error) {
   if (failed_) return Progress::refused;
+  // Beast itself looks at those lines, before it shows them.
+  if (error == http::error::bad_content_length && content_lengths_ > 0) repeated_field_ = "Content-Length";
+  if (error == http::error::bad_transfer_encoding && has_transfer_encoding_) repeated_field_ = "Transfer-Encoding";
   return refuse(error == http::error::body_limit ? BadRequest::body_too_large : BadRequest::malformed);
 }
 
@@ -189,22 +192,27 @@ void RequestParser::on_field_impl(http::field field, View name, View value, Erro
   if (trailer_bytes_ > limits_.header_bytes) fail(BadRequest::header_too_large, error);
 }
 
-void RequestParser::keep_once(Slice& kept, View value, ErrorCode& error) {
-  if (kept.begin != 0) return fail(BadRequest::malformed, error);
+void RequestParser::fail_repeated(std::string_view name, ErrorCode& error) {
+  repeated_field_ = name;
+  fail(BadRequest::malformed, error);
+}
+
+void RequestParser::keep_once(Slice& kept, std::string_view name, View value, ErrorCode& error) {
+  if (kept.begin != 0) return fail_repeated(name, error);
   kept = slice(value);
 }
 
 void RequestParser::keep_field(http::field field, View name, View value, ErrorCode& error) {
   switch (field) {
     case http::field::host:
-      if (++hosts_ > 1) fail(BadRequest::malformed, error);
+      if (++hosts_ > 1) fail_repeated("Host", error);
       break;
     case http::field::content_length:
-      if (++content_lengths_ > 1 || !std::all_of(value.begin(), value.end(), is_decimal))
-        fail(BadRequest::malformed, error);
+      if (++content_lengths_ > 1) return fail_repeated("Content-Length", error);
+      if (!std::all_of(value.begin(), value.end(), is_decimal)) fail(BadRequest::malformed, error);
       break;
     case http::field::transfer_encoding:
-      if (has_transfer_encoding_) return fail(BadRequest::malformed, error);
+      if (has_transfer_encoding_) return fail_repeated("Transfer-Encoding", error);
       has_transfer_encoding_ = true;
       if (!iequals(value, "chunked")) fail(BadRequest::not_implemented, error);
       break;
@@ -212,16 +220,16 @@ void RequestParser::keep_field(http::field field, View name, View value, ErrorCo
       has_expectation_ = iequals(value, "100-continue");
       break;
     case http::field::content_type:
-      keep_once(content_type_, value, error);
+      keep_once(content_type_, "Content-Type", value, error);
       break;
     case http::field::content_encoding:
-      keep_once(content_encoding_, value, error);
+      keep_once(content_encoding_, "Content-Encoding", value, error);
       break;
     case http::field::authorization:
-      keep_once(authorization_, value, error);
+      keep_once(authorization_, "Authorization", value, error);
       break;
     case http::field::if_match:
-      keep_once(if_match_, value, error);
+      keep_once(if_match_, "If-Match", value, error);
       break;
     case http::field::unknown:
       if (!iequals(name, "idempotency-key")) break;

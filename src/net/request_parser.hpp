@@ -43,6 +43,8 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
 
   /// Why, after `refused`.
   BadRequest why() const { return why_; }
+  /// The field that may come once, and came again; static text. Empty: that is not why.
+  std::string_view repeated_field() const { return repeated_field_; }
 
   bool header_done() const { return header_done_; }
   /// The client waits for a 100 before it sends the body.
@@ -80,7 +82,8 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   Progress refused_by(const ErrorCode& error);
   void fail(BadRequest why, ErrorCode& error);
   void keep_field(boost::beast::http::field field, View name, View value, ErrorCode& error);
-  void keep_once(Slice& kept, View value, ErrorCode& error);
+  void keep_once(Slice& kept, std::string_view name, View value, ErrorCode& error);
+  void fail_repeated(std::string_view name, ErrorCode& error);
   bool is_folded(View name, View value) const;
   bool split_target(std::string_view target);
   Slice slice(View view) const;
@@ -97,6 +100,7 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   unsigned idempotency_keys_ = 0;
   Method method_ = Method::other;
   BadRequest why_ = BadRequest::malformed;
+  std::string_view repeated_field_;
   bool failed_ = false;  // why_ is ours, not Beast's
   bool header_done_ = false;
   bool http_10_ = false;

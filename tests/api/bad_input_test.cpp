@@ -218,6 +218,37 @@ TEST_F(BadInput, WhatIsNotHttpAtAll) {
   expect_problem(wordy.receive(), 431, "header-too-large");
 }
 
+TEST_F(BadInput, AHeaderThatMayComeOnceIsNamedWhereItComesTwice) {
+  const std::string head = "PATCH /v1/sales/s HTTP/1.1\r\nHost: h\r\n";
+  for (const std::string line :
+       {"If-Match: \"a\"", "Content-Type: application/json", "Content-Encoding: identity", "Authorization: Bearer a",
+        "Content-Length: 2", "Transfer-Encoding: chunked", "Host: h"}) {
+    Client other(server.port());
+    const std::string name = line.substr(0, line.find(':'));
+    other.send_raw((name == "Host" ? head : head + line + "\r\n") + line + "\r\n\r\n{}");
+    const Reply refused = other.receive();
+    expect_problem(refused, 400, "malformed-request");
+    EXPECT_EQ(refused.body.at("detail").as_string(), "The header " + name + " may come once, and came again.");
+  }
+  Client other(server.port());
+  const Reply refused = other.ask("POST", "/v1/sales/s/reservations", R"({"customer":"c"})",
+                                  {"Idempotency-Key: a", "Idempotency-Key: a"});
+  expect_problem(refused, 400, "invalid-idempotency-key");
+  EXPECT_EQ(refused.body.at("detail").as_string(), "The header Idempotency-Key may come once.");
+}
+
+/// What one client did wrong is not told to the next.
+TEST_F(BadInput, AConnectionThatIsRefusedForSomethingElseIsNotToldOfAHeader) {
+  Client first(server.port());
+  first.send_raw("GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n");
+  EXPECT_THAT(first.receive().text, HasSubstr("Host"));
+  Client second(server.port());
+  second.send_raw("GET / HTTP/1.1\r\nX y\r\n\r\n");
+  const Reply refused = second.receive();
+  expect_problem(refused, 400, "malformed-request");
+  EXPECT_THAT(refused.text, Not(HasSubstr("may come once")));
+}
+
 TEST_F(BadInput, SaleBodies) {
   const std::vector<Case> cases{
       {R"({"stock":1})", "id"},
