@@ -6,16 +6,6 @@
 
 namespace firstcome::events {
 
-namespace {
-
-void compare(std::string& found, const char* member, std::string_view reservation, std::string_view order) {
-  if (reservation == order) return;
-  if (!found.empty()) found += ", ";
-  found += fmt::format("{} is {} in the reservation and {} in the order", member, reservation, order);
-}
-
-}  // namespace
-
 OrderFacts facts_of(const Order& order) {
   return {order.customer, order.quantity, order.amount, order.currency, order.reference, order.state};
 }
@@ -28,19 +18,35 @@ std::optional<OrderFacts> facts_of(const ReservationView& reservation) {
                     reservation.reference, returned ? OrderState::returned : OrderState::confirmed};
 }
 
+OrderFacts facts_of(const OrderSummary& order) {
+  return {order.customer, order.quantity, order.amount, order.currency, order.reference, order.state};
+}
+
+std::vector<DifferentFact> different_facts(const OrderFacts& reservation, const OrderFacts& order) {
+  std::vector<DifferentFact> found;
+  const auto compare = [&](std::string_view member, const auto& there, const auto& here) {
+    if (there != here) found.push_back({member, fmt::to_string(there), fmt::to_string(here)});
+  };
+  if (!order.customer.starts_with(erased_customer)) compare("customer", reservation.customer, order.customer);
+  compare("quantity", reservation.quantity, order.quantity);
+  compare("amount", reservation.amount, order.amount);
+  compare("currency", reservation.currency, order.currency);
+  compare("reference", reservation.reference, order.reference);
+  compare("state", word(reservation.state), word(order.state));
+  return found;
+}
+
 bool agree(const OrderFacts& reservation, const OrderFacts& order) {
-  return differing_facts(reservation, order).empty();
+  return different_facts(reservation, order).empty();
 }
 
 std::string differing_facts(const OrderFacts& reservation, const OrderFacts& order) {
-  std::string found;
-  if (!order.customer.starts_with(erased_customer)) compare(found, "customer", reservation.customer, order.customer);
-  compare(found, "quantity", std::to_string(reservation.quantity), std::to_string(order.quantity));
-  compare(found, "amount", std::to_string(reservation.amount), std::to_string(order.amount));
-  compare(found, "currency", reservation.currency, order.currency);
-  compare(found, "reference", reservation.reference, order.reference);
-  compare(found, "state", word(reservation.state), word(order.state));
-  return found;
+  std::string said;
+  for (const DifferentFact& one : different_facts(reservation, order)) {
+    said += fmt::format("{}{} is {} in the reservation and {} in the order", said.empty() ? "" : ", ", one.member,
+                        one.reservation, one.order);
+  }
+  return said;
 }
 
 }  // namespace firstcome::events

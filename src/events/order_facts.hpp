@@ -7,6 +7,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace firstcome::events {
 
@@ -26,7 +28,18 @@ OrderFacts facts_of(const Order& order);
 /// Returns nothing where the reservation was never confirmed: then there must be no order.
 std::optional<OrderFacts> facts_of(const ReservationView& reservation);
 
-/// Returns whether the order is what its reservation says. The customer of an order that was erased is not compared.
+OrderFacts facts_of(const OrderSummary& order);
+
+/// A member that differs, and its two values.
+struct DifferentFact {
+  std::string_view member;
+  std::string reservation;
+  std::string order;
+};
+/// The customer of an order that was erased is not compared.
+std::vector<DifferentFact> different_facts(const OrderFacts& reservation, const OrderFacts& order);
+
+/// Returns whether the order is what its reservation says.
 bool agree(const OrderFacts& reservation, const OrderFacts& order);
 
 /// Names the members that differ, with both values, as in `quantity is 2 in the reservation and 1 in the order`. Empty:

@@ -1,5 +1,7 @@
 #include "events/reconcile.hpp"
 
+#include "events/order_facts.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,16 +14,13 @@ namespace {
 /// "customer: a at the server, b in the order"; empty: the same.
 std::string other_values(const OrderSummary& engine, const OrderSummary& order) {
   std::string said;
-  const auto compare = [&](std::string_view name, const auto& there, const auto& here) {
-    if (there == here) return;
+  const auto tell = [&](std::string_view name, std::string_view there, std::string_view here) {
     said += fmt::format("{}{}: {} at the server, {} in the order", said.empty() ? "" : "; ", name, there, here);
   };
-  compare("sale", engine.sale, order.sale);
-  if (!order.customer.starts_with(erased_customer)) compare("customer", engine.customer, order.customer);
-  compare("quantity", engine.quantity, order.quantity);
-  compare("amount", engine.amount, order.amount);
-  compare("currency", engine.currency, order.currency);
-  compare("reference", engine.reference, order.reference);
+  if (engine.sale != order.sale) tell("sale", engine.sale, order.sale);
+  OrderFacts sold = facts_of(engine);
+  sold.state = order.state;  // that is Kind::other_state
+  for (const DifferentFact& one : different_facts(sold, facts_of(order))) tell(one.member, one.reservation, one.order);
   return said;
 }
 
