@@ -120,7 +120,7 @@ std::set<std::string, std::less<>> FailedEvents::blocked(std::span<const OrderUn
   std::set<std::string, std::less<>> found;
   if (session_.ask("SELECT attempts FROM failed_events WHERE reservation <> '' LIMIT 1", 1).empty()) return found;
   for (auto rest = units; !rest.empty();) {
-    const auto some = rest.first(std::min(rest.size(), order_batch_rows));
+    const auto some = rest.first(std::min(rest.size(), rows_));
     std::vector<std::string_view> names;
     for (const OrderUnit& unit : some) {
       if (unit.reservation.find('\0') == std::string_view::npos) names.push_back(unit.reservation);
@@ -169,7 +169,7 @@ std::vector<FailedEvent> FailedEvents::due(Instant now, std::size_t limit) {
 
 void FailedEvents::remove(const std::vector<const FailedEvent*>& events) {
   for (std::span rest(events); !rest.empty();) {
-    const auto some = rest.first(std::min(rest.size(), order_batch_rows));
+    const auto some = rest.first(std::min(rest.size(), rows_));
     std::string sql = "DELETE FROM failed_events WHERE ";
     for (std::size_t i = 0; i < some.size(); ++i) sql += (i == 0 ? "(" : " OR (") + named(*some[i]) + ")";
     session_.run(sql);

@@ -27,7 +27,8 @@ std::string id_for_storing(std::string_view id, std::size_t most);
 /// Throws SqlFailure. Not thread-safe.
 class FailedEvents {
  public:
-  explicit FailedEvents(SqlSession& session) : session_(session) {}
+  /// `rows`: in one statement, where there are many.
+  explicit FailedEvents(SqlSession& session, std::size_t rows = order_batch_rows) : session_(session), rows_(rows) {}
 
   /// Those of the units' reservations that have failed events.
   std::set<std::string, std::less<>> blocked(std::span<const OrderUnit> units);
@@ -60,6 +61,7 @@ class FailedEvents {
   std::string line_of(const FailedEvent& event) const;
 
   SqlSession& session_;
+  const std::size_t rows_;
 };
 
 }  // namespace firstcome::events

@@ -36,17 +36,17 @@ bool begins_an_order(const OrderUnit& unit) {
   return !unit.events.empty() && unit.events.front()->type == EventType::reservation_confirmed;
 }
 
-/// Calls `write` with at most `order_batch_rows` units at a time.
+}  // namespace
+
+/// Calls `write` with at most `rows_` units at a time.
 template <typename Write>
-void in_statements(std::span<const OrderUnit> units, Write write) {
+void OrderWriter::in_statements(std::span<const OrderUnit> units, Write write) {
   while (!units.empty()) {
-    const auto some = units.first(std::min(units.size(), order_batch_rows));
+    const auto some = units.first(std::min(units.size(), rows_));
     write(some);
     units = units.subspan(some.size());
   }
 }
-
-}  // namespace
 
 /// Finds the first event of the unit that contradicts the stored order or an earlier event.
 std::optional<OrderWriter::Contradiction> OrderWriter::find_contradiction(const OrderUnit& unit) const {
@@ -74,9 +74,9 @@ OrderWriter::Known OrderWriter::read_known(std::span<const OrderUnit> units) {
     if (names.empty()) return;
     const std::string sql = fmt::format(
         "SELECT reservation, sale, number, customer, quantity, amount, currency, reference, sequence,"
-        " confirmed_at FROM orders WHERE reservation IN {} ORDER BY reservation{}",
+        " confirmed_at, state FROM orders WHERE reservation IN {} ORDER BY reservation{}",
         engine::sql_list(names, session_.dialect()), order_dialect_of(session_).lock_rows());
-    for (const auto& row : session_.ask(sql, 10)) {
+    for (const auto& row : session_.ask(sql, 11)) {
       Order order;
       order.reservation = row[0].value_or("");
       order.sale = row[1].value_or("");
@@ -88,6 +88,7 @@ OrderWriter::Known OrderWriter::read_known(std::span<const OrderUnit> units) {
       order.reference = row[7].value_or("");
       order.sequence = static_cast<std::uint64_t>(number_in(row[8]));
       if (row[9]) order.confirmed_at = Instant{Milliseconds{number_in(row[9])}};
+      order.state = row[10] == word(OrderState::returned) ? OrderState::returned : OrderState::confirmed;
       known.emplace(order.reservation, std::move(order));
     }
   });
@@ -169,7 +170,7 @@ std::vector<Blamed> OrderWriter::write_all_but(std::span<const OrderUnit> units)
   std::vector<Blamed> blamed;
   for (auto rest = units; !rest.empty();) {
     // Units stay where they are: the blamed point to them.
-    const auto some = rest.first(std::min(rest.size(), order_batch_rows));
+    const auto some = rest.first(std::min(rest.size(), rows_));
     rest = rest.subspan(some.size());
     write_without_contradictions(some, blamed);
   }

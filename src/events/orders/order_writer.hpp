@@ -21,9 +21,10 @@ struct Blamed {
 /// Not thread-safe.
 class OrderWriter {
  public:
-  OrderWriter(SqlSession& session, Instant now) : session_(session), now_(now) {}
+  /// `rows`: in one statement.
+  OrderWriter(SqlSession& session, Instant now, std::size_t rows) : session_(session), now_(now), rows_(rows) {}
 
-  /// Writes all or nothing, in statements of `order_batch_rows` rows. Supposes that whoever is confirmed has no order
+  /// Writes all or nothing. Supposes that whoever is confirmed has no order
   /// yet, which is nearly always so and costs the database least. Changes the order of
   /// the units. Throws SqlFailure; where the fault is not the database's, `write_all_but` finds out whose it is.
   void write_new(std::span<OrderUnit> units);
@@ -43,6 +44,8 @@ class OrderWriter {
     std::string sentence;
   };
 
+  template <typename Write>
+  void in_statements(std::span<const OrderUnit> units, Write write);
   Known read_known(std::span<const OrderUnit> units);
   void write(std::span<const OrderUnit> units);
   void write_orders(std::span<const OrderUnit> units, Rows rows);
@@ -57,6 +60,7 @@ class OrderWriter {
 
   SqlSession& session_;
   const Instant now_;
+  const std::size_t rows_;
   Known known_;  ///< orders that are there, of the units that are being written
 };
 

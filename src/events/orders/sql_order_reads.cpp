@@ -146,13 +146,13 @@ SqlOrderStore::Result<std::vector<Told>> SqlOrderStore::told() {
 }
 
 SqlOrderStore::Result<void> SqlOrderStore::settle(std::span<const std::string> reservations, const Discard& why) {
-  return with_session([&](SqlSession& session) {
+  return write_rows(reservations.size(), [&](SqlSession& session) {
     SqlTransaction transaction(session);
-    for (std::size_t from = 0; from < reservations.size(); from += order_batch_rows) {
+    const std::size_t rows = rows_.now();
+    for (std::size_t from = 0; from < reservations.size(); from += rows) {
       std::string sql = "INSERT INTO firstcome_settled (reservation, settled_by, reason, settled_at) VALUES ";
       engine::SqlValues values(sql, session.dialect());
-      for (const std::string& reservation :
-           reservations.subspan(from, std::min(order_batch_rows, reservations.size() - from))) {
+      for (const std::string& reservation : reservations.subspan(from, std::min(rows, reservations.size() - from))) {
         values.begin_row();
         values.text(reservation).text(why.by).text(why.reason).instant(options_.now());
         values.end_row();

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cassert>
 #include <map>
 
@@ -69,7 +70,7 @@ Trouble SqlOrderStore::trouble_of(const SqlFailure& failure) const {
 
 SqlOrderStore::Result<Stored> SqlOrderStore::store(std::span<const Event> events) {
   if (events.empty()) return Stored{};
-  return with_session([&](SqlSession& session) {
+  return write_rows(events.size(), [&](SqlSession& session) {
     try {
       return store_all(session, events, Refusals::fail);
     } catch (const SqlFailure& failure) {
@@ -96,10 +97,10 @@ std::vector<OrderUnit> take_blocked(FailedEvents& failed, std::vector<OrderUnit>
 
 Stored SqlOrderStore::store_all(SqlSession& session, std::span<const Event> events, Refusals refusals) {
   SqlTransaction transaction(session);
-  FailedEvents failed(session);
+  FailedEvents failed(session, rows_.now());
   std::vector<OrderUnit> units = units_of(events);
   const std::vector<OrderUnit> behind = take_blocked(failed, units);
-  OrderWriter writer(session, options_.now());
+  OrderWriter writer(session, options_.now(), rows_.now());
   std::vector<Blamed> refused;
   if (refusals == Refusals::fail) {
     writer.write_new(units);
@@ -168,12 +169,13 @@ struct Readable {
 }  // namespace
 
 SqlOrderStore::Result<Retried> SqlOrderStore::retry_due(Instant now, std::size_t limit) {
-  return with_session([&](SqlSession& session) { return retry(session, now, limit); });
+  limit = std::min(limit, rows_.now());
+  return write_rows(limit, [&](SqlSession& session) { return retry(session, now, limit); });
 }
 
 Retried SqlOrderStore::retry(SqlSession& session, Instant now, std::size_t limit) {
   SqlTransaction transaction(session);
-  FailedEvents failed(session);
+  FailedEvents failed(session, rows_.now());
   Retried retried;
   const std::vector<FailedEvent> due = failed.due(now, limit);
   Readable readable;
@@ -189,7 +191,7 @@ Retried SqlOrderStore::retry(SqlSession& session, Instant now, std::size_t limit
   }
   // One that could not be read has waited without a reservation, so its place in the list says nothing.
   const std::vector<OrderUnit> units = units_of(readable.events);
-  const std::vector<Blamed> blamed = OrderWriter(session, now).write_all_but(units);
+  const std::vector<Blamed> blamed = OrderWriter(session, now, rows_.now()).write_all_but(units);
   std::set<const Event*> still;
   std::map<const Event*, std::string> reasons;
   for (const Blamed& one : blamed) {

@@ -3,6 +3,7 @@
 
 #include "events/orders/failed_events.hpp"
 #include "events/orders/order_writer.hpp"
+#include "events/orders/statement_rows.hpp"
 
 #include <memory>
 #include <type_traits>
@@ -47,6 +48,18 @@ class SqlOrderStore final : public OrderStore {
   template <typename Work>
   auto with_session(Work work) -> Result<decltype(work(std::declval<SqlSession&>()))>;
 
+  /// The same for `rows` rows that are written in as many statements as `rows_` says, which learns from it.
+  template <typename Work>
+  auto write_rows(std::size_t rows, Work work) {
+    auto written = with_session(std::move(work));
+    if (written) {
+      rows_.stored();
+    } else if (written.error().kind == Trouble::Kind::timeout) {
+      rows_.took_too_long(rows);
+    }
+    return written;
+  }
+
   /// What becomes of a batch with something in it that the database refuses.
   enum class Refusals : std::uint8_t { fail, park };
   Stored store_all(SqlSession& session, std::span<const Event> events, Refusals refusals);
@@ -56,6 +69,7 @@ class SqlOrderStore final : public OrderStore {
   std::string literal(std::string_view text) const;
 
   const OrderStoreOptions options_;
+  StatementRows rows_{order_batch_rows};
   std::unique_ptr<SqlSession> session_;  ///< nullptr: not connected
 };
 

@@ -75,6 +75,31 @@ TEST_P(OrderServerFaults, AServerThatWasKilledIsFoundAgain) {
   EXPECT_EQ(store->failed_count().value(), 0U) << "the event was not to blame";
 }
 
+/// Ten milliseconds for each order: no statement of all of them ends in its time, however often it is sent.
+TEST_P(OrderServerFaults, AServerThatIsTooSlowForAStatementGetsSmallerOnes) {
+  SqlSession console = database->console();
+  if (GetParam() == Kind::postgresql) {
+    console.run(
+        "CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END'");
+    console.run("CREATE TRIGGER slow BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION be_slow()");
+  } else {
+    console.run("CREATE TRIGGER slow BEFORE INSERT ON orders FOR EACH ROW SET @slow = SLEEP(0.01)");
+  }
+  OrderStoreOptions options = database->options();
+  options.statement_timeout = 300ms;
+  const auto slow = OrderStore::open(options).value();
+  const std::vector<Event> events = confirmed_in_a_row(100);
+  int too_slow = 0;
+  for (auto stored = slow->store(events); !stored; stored = slow->store(events)) {
+    ASSERT_EQ(stored.error().kind, Trouble::Kind::timeout) << stored.error().sentence;
+    ASSERT_LT(++too_slow, 8) << "as many rows again";
+  }
+  EXPECT_GT(too_slow, 0);
+  EXPECT_EQ(rows("orders"), 100U);
+  EXPECT_EQ(slow->failed_count().value(), 0U);
+}
+
 TEST_P(OrderServerFaults, AServerThatWasStartedAgainBetweenTwoBatchesIsNotNoticed) {
   must_store({confirmed(1, 1)});
   database->server().kill();
