@@ -175,7 +175,7 @@ class Audit {
   void tell_again(const std::vector<Event>& events, std::vector<Event>& again) {
     for (const Event& event : events) again.push_back(event);
     Event& last = again.back();
-    if (last.type != EventType::reservation_returned || last.sequence > 2) return;
+    if (last.type != EventType::reservation_returned || last.sequence > Event::made_return) return;
     const auto order = must(store_->order(last.reservation));
     last.sequence = std::max<std::uint64_t>(order ? order->sequence : 0, 1) + 1;
   }

@@ -118,13 +118,13 @@ std::vector<Event> made_from(const json::object& reservation) {
   event.reservation = text(reservation, "id");
   event.id = "audit-" + event.reservation;
   event.type = EventType::reservation_confirmed;
-  event.sequence = 1;
+  event.sequence = Event::made_confirmation;
   event.at = net::parse_rfc3339(text(reservation, "created_at")).value_or(Instant{});
   std::vector<Event> all{event};
   if (text(reservation, "state") != "returned") return all;
   event.type = EventType::reservation_returned;
   event.id += "-returned";
-  event.sequence = 2;
+  event.sequence = Event::made_return;
   all.push_back(std::move(event));
   return all;
 }

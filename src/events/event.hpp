@@ -42,6 +42,11 @@ struct Event {
   std::optional<Units> value;
 
   bool operator==(const Event&) const = default;
+
+  // The sequences of events that are made from a reservation, where the real ones are not known. They are below all
+  // that a store gives: the first of a sale is that of its creation, and nothing is returned before it was confirmed.
+  static constexpr std::uint64_t made_confirmation = 1;
+  static constexpr std::uint64_t made_return = 2;
 };
 
 Event event_of(const EventView& view, engine::ReservationIds& ids);

@@ -5,10 +5,12 @@
 namespace firstcome::events {
 
 // `confirmed_at` is filled in by whichever event knows it, in whatever order they come; what may change is the last
-// event's; all else is written once.
+// event's; all else is written once. But what was made from a reservation (Event::made_confirmation) gives way to what
+// the event itself tells.
 std::string_view OrderDialect::order_conflict() const {
   return " ON CONFLICT (reservation) DO UPDATE SET"
-         " confirmed_at = COALESCE(orders.confirmed_at, excluded.confirmed_at),"
+         " confirmed_at = CASE WHEN orders.sequence <= 2 THEN COALESCE(excluded.confirmed_at, orders.confirmed_at)"
+         " ELSE COALESCE(orders.confirmed_at, excluded.confirmed_at) END,"
          " customer = CASE WHEN excluded.sequence > orders.sequence THEN excluded.customer ELSE orders.customer END,"
          " quantity = CASE WHEN excluded.sequence > orders.sequence THEN excluded.quantity ELSE orders.quantity END,"
          " amount = CASE WHEN excluded.sequence > orders.sequence THEN excluded.amount ELSE orders.amount END,"
@@ -26,6 +28,7 @@ std::string_view OrderDialect::payment_conflict() const {
          " payment_id = CASE WHEN payments.payment_id = '' THEN excluded.payment_id ELSE payments.payment_id END,"
          " account_number = CASE WHEN payments.customer LIKE 'erased:%' THEN payments.account_number"
          " ELSE COALESCE(payments.account_number, excluded.account_number) END,"
+         " amount = CASE WHEN payments.sequence = 1 THEN excluded.amount ELSE payments.amount END,"
          " state = CASE WHEN excluded.sequence > payments.sequence THEN excluded.state ELSE payments.state END,"
          " updated_at = CASE WHEN excluded.sequence > payments.sequence THEN excluded.updated_at"
          " ELSE payments.updated_at END,"
@@ -69,7 +72,8 @@ class Mariadb final : public OrderDialect {
   std::string_view order_conflict() const override {
     return " ON DUPLICATE KEY UPDATE"
            " sale = IF(orders.reservation = VALUES(reservation), orders.sale, NULL),"
-           " confirmed_at = COALESCE(confirmed_at, VALUES(confirmed_at)),"
+           " confirmed_at = IF(orders.sequence <= 2, COALESCE(VALUES(confirmed_at), confirmed_at),"
+           " COALESCE(confirmed_at, VALUES(confirmed_at))),"
            " customer = IF(VALUES(sequence) > orders.sequence, VALUES(customer), customer),"
            " quantity = IF(VALUES(sequence) > orders.sequence, VALUES(quantity), quantity),"
            " amount = IF(VALUES(sequence) > orders.sequence, VALUES(amount), amount),"
@@ -80,6 +84,7 @@ class Mariadb final : public OrderDialect {
   std::string_view payment_conflict() const override {
     return " ON DUPLICATE KEY UPDATE"
            " sale = IF(payments.reservation = VALUES(reservation), payments.sale, NULL),"
+           " amount = IF(payments.sequence = 1, VALUES(amount), amount),"
            " state = IF(VALUES(sequence) > payments.sequence, VALUES(state), state),"
            " updated_at = IF(VALUES(sequence) > payments.sequence, VALUES(updated_at), updated_at),"
            " payment_id = IF(payment_id = '', VALUES(payment_id), payment_id),"

@@ -66,16 +66,30 @@ std::string_view word(PaymentState state) {
   return "refunded";
 }
 
+namespace {
+
+bool is_made(std::uint64_t sequence, OrderState state) {
+  return sequence == Event::made_confirmation || (sequence == Event::made_return && state == OrderState::returned);
+}
+
+bool is_made(const Event& event) {
+  const bool returned = event.type == EventType::reservation_returned;
+  return is_made(event.sequence, returned ? OrderState::returned : OrderState::confirmed);
+}
+
+}  // namespace
+
 KnownOrder known_from(const Event& event) {
   KnownOrder known{event.sale,     event.number,    event.customer, event.quantity, event.amount,
                    event.currency, event.reference, event.sequence, std::nullopt};
+  known.is_made = is_made(event);
   if (event.type == EventType::reservation_confirmed) known.confirmed_at = event.at;
   return known;
 }
 
 KnownOrder known_from(const Order& order) {
-  return {order.sale,     order.number,    order.customer, order.quantity,    order.amount,
-          order.currency, order.reference, order.sequence, order.confirmed_at};
+  return {order.sale,     order.number,    order.customer, order.quantity,     order.amount,
+          order.currency, order.reference, order.sequence, order.confirmed_at, is_made(order.sequence, order.state)};
 }
 
 namespace {
@@ -107,6 +121,7 @@ std::string difference(const Event& event, const KnownOrder& known) {
 /// not within one event, and a reservation is confirmed only once: a confirmation of another instant, with other
 /// values, is of another one.
 bool must_be_the_same(const Event& event, const KnownOrder& known) {
+  if (known.is_made || is_made(event)) return false;
   const bool both_confirm = event.type == EventType::reservation_confirmed && known.confirmed_at.has_value();
   return event.sequence == known.sequence || (both_confirm && event.at != *known.confirmed_at);
 }

@@ -43,6 +43,9 @@ struct KnownOrder {
   std::string_view reference;
   std::uint64_t sequence = 0;
   std::optional<Instant> confirmed_at;
+  /// Whether it was made from the reservation as it stood when somebody asked (Event::made_confirmation). Units may
+  /// have been given back by then, and the customer may have been another one, so other values contradict nothing.
+  bool is_made = false;
 };
 KnownOrder known_from(const Event& event);
 KnownOrder known_from(const Order& order);

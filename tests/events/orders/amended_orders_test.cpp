@@ -60,15 +60,72 @@ TEST_P(AmendedOrders, AreStoredInOneBatch) {
 }
 
 TEST_P(AmendedOrders, TakeAConfirmationThatIsToldAgainWithTheNewCustomer) {
-  must_store({confirmed(1, 1)});
-  Event again = confirmed(1, 1);  // read again after the transfer, whose event is still to come
+  must_store({confirmed(1, 3)});
+  Event again = confirmed(1, 3);  // read again after the transfer, whose event is still to come
   again.customer = "somebody-else";
   EXPECT_EQ(must_store({again}).parked, 0U);
-  EXPECT_EQ(must_store({again, transferred(3, "somebody-else")}).parked, 0U);
+  EXPECT_EQ(must_store({again, transferred(5, "somebody-else")}).parked, 0U);
   EXPECT_EQ(order().customer, "somebody-else");
   Event another = again;  // a store that lost its past gave the id again
   another.at += 1s;
   EXPECT_EQ(must_store({another}).parked, 1U);
+}
+
+/// What an audit tells of a reservation whose events the feed has forgotten: what it is by now, and of when it was
+/// reserved.
+class OrdersThatAnAuditTold : public AmendedOrders {
+ protected:
+  Event told(EventType type = reservation_confirmed) {
+    Event made = confirmed(1, Event::made_confirmation);
+    made.id = "audit-" + made.reservation;
+    made.at -= 5s;
+    made.customer = "somebody-else";
+    made.quantity = 1;
+    made.amount = 10'000;
+    if (type == reservation_confirmed) return made;
+    made.type = type;
+    made.sequence = Event::made_return;
+    made.id += "-returned";
+    return made;
+  }
+  void expect_as_it_happened() {
+    EXPECT_EQ(store->failed_count().value(), 0U);
+    EXPECT_EQ(order().quantity, 1);
+    EXPECT_EQ(order().customer, "somebody-else");
+    EXPECT_EQ(order().confirmed_at, confirmed(1, 7).at);
+    EXPECT_EQ(database->console().ask_number("SELECT amount FROM payments"), 20'000U);
+  }
+};
+FIRSTCOME_ON_EACH_DATABASE(OrdersThatAnAuditTold);
+
+TEST_P(OrdersThatAnAuditTold, AreRightWhenTheRealEventsComeAfterAll) {
+  must_store({told()});
+  EXPECT_EQ(order().quantity, 1);
+  EXPECT_EQ(must_store({confirmed(1, 7)}).parked, 0U);
+  EXPECT_EQ(order().quantity, 2) << "as it was confirmed";
+  EXPECT_EQ(must_store({amended(9, 1), transferred(12, "somebody-else")}).parked, 0U);
+  expect_as_it_happened();
+  EXPECT_EQ(must_store({told()}).parked, 0U) << "a second audit";
+  expect_as_it_happened();
+}
+
+TEST_P(OrdersThatAnAuditTold, AreRightWhenTheRealEventsComeInOneBatchWithThem) {
+  EXPECT_EQ(must_store({told(), confirmed(1, 7), amended(9, 1), transferred(12, "somebody-else")}).parked, 0U);
+  EXPECT_EQ(store->failed_count().value(), 0U);
+  EXPECT_EQ(order().quantity, 1);
+  EXPECT_EQ(order().confirmed_at, confirmed(1, 7).at);
+}
+
+TEST_P(OrdersThatAnAuditTold, AreReturnedWhenTheRealReturnComes) {
+  must_store({told(), told(reservation_returned)});
+  EXPECT_EQ(order().state, OrderState::returned);
+  EXPECT_EQ(must_store({confirmed(1, 7), amended(9, 1), transferred(12, "somebody-else")}).parked, 0U);
+  Event returned = told(reservation_returned);
+  returned.id = "1-14";
+  returned.sequence = 14;
+  EXPECT_EQ(must_store({returned}).parked, 0U);
+  EXPECT_EQ(order().state, OrderState::returned);
+  expect_as_it_happened();
 }
 
 TEST_P(AmendedOrders, StayErasedUnlessTheyGoToSomebodyElse) {

@@ -222,8 +222,8 @@ TEST_P(FailedOrders, ThatCouldNotBeReadAreStoredInTheOrderOfTheirEvents) {
 // A store that lost a part of its past gives ids again: the customer who got one first keeps the order, and the event
 // of the other one is there for people to see.
 TEST_P(FailedOrders, AreThoseOfAnotherReservationWithTheIdOfAStoredOrder) {
-  must_store({confirmed(1, 1), confirmed(2, 2), confirmed(3, 3)});
-  Event of_another = confirmed(1, 1);
+  must_store({confirmed(1, 4), confirmed(2, 5), confirmed(3, 6)});
+  Event of_another = confirmed(1, 4);
   of_another.customer = "wed";
   of_another.at += 24h;
   Event later = confirmed(2, 7);
@@ -231,13 +231,13 @@ TEST_P(FailedOrders, AreThoseOfAnotherReservationWithTheIdOfAStoredOrder) {
   later.at += 24h;
   Event in_another_sale = event(reservation_returned, 3, 9);
   in_another_sale.sale = "other";
-  const Stored result = must_store({of_another, later, in_another_sale, confirmed(4, 4)});
+  const Stored result = must_store({of_another, later, in_another_sale, confirmed(4, 10)});
   EXPECT_EQ(result.parked, 3U);
   EXPECT_EQ(result.written, 1U);
-  EXPECT_THAT(failed("1-1").error, HasSubstr("customer is \"c-1\", not \"wed\""));
+  EXPECT_THAT(failed("1-4").error, HasSubstr("customer is \"c-1\", not \"wed\""));
   EXPECT_THAT(failed("1-7").error, HasSubstr("quantity is \"2\", not \"1\""));
   EXPECT_THAT(failed("1-9").error, HasSubstr("number 3 of sale ticket"));
-  EXPECT_EQ(failed("1-1").body, to_json(of_another));
+  EXPECT_EQ(failed("1-4").body, to_json(of_another));
   EXPECT_EQ(store->order(reservation_id(1)).value()->customer, "c-1");
   EXPECT_EQ(store->order(reservation_id(3)).value()->state, OrderState::confirmed);
   Event its_return = event(reservation_returned, 1, 8);
@@ -282,10 +282,10 @@ TEST_P(FailedOrders, AreCountedAsDueUntilTheyAreTried) {
 }
 
 TEST_P(FailedOrders, AreThoseThatContradictEachOtherInOneBatch) {
-  Event twin = confirmed(1, 1);
+  Event twin = confirmed(1, 3);
   twin.customer = "another";
   twin.at += 1ms;
-  EXPECT_EQ(must_store({confirmed(1, 1), twin, confirmed(2, 2)}).parked, 1U);
+  EXPECT_EQ(must_store({confirmed(1, 3), twin, confirmed(2, 2)}).parked, 1U);
   EXPECT_EQ(rows("orders"), 2U);
   EXPECT_EQ(store->failed_count().value(), 1U);
 }
