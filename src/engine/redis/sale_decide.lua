@@ -12,7 +12,7 @@
 local arguments_of = {
   R = 4, K = 4,            -- reserve, and one that was refused here before: customer, quantity, reference, key
   G = 1, B = 2, F = 4,     -- get, begin and finish payment: number; by; charge, id, account
-  C = 2, X = 1, T = 2,     -- confirm, cancel, return: number; quantity
+  C = 2, X = 1, T = 3,     -- confirm, cancel, return: number; payment; quantity, the quantity it must have
   Y = 2, Z = 2, H = 1,     -- extend, transfer, fulfil: number; ms; customer
   D = 1,                   -- finish refund
   V = 0, P = 8, E = 1,     -- sale, patch (see there), erase: 'delivered' events only, or 'any'

@@ -239,6 +239,26 @@ TEST_F(RedisOutbox, RefusesARelayWhoseTokenIsNotTheHighest) {
   EXPECT_EQ(deliver(sale, 4, 18'446'744'073'709'551'615U).outcome, Outcome::done);
 }
 
+TEST_F(RedisOutbox, TellsOfAnAmendedReservationWhatIsLeftAndWhatWasPaid) {
+  SaleTerms terms = terms_of("s", 3);
+  terms.unit_price = 1'000;
+  create(terms);
+  const ReservationRef ann = reserve("ann", 3).ref;
+  EXPECT_EQ(ask(Confirm{ann, "shop-paid"}).outcome, Outcome::done);
+  EXPECT_EQ(ask(Return{ann, 1, 3}).outcome, Outcome::done);
+  const ReservationAnswer again = ask(Return{ann, 1, 3});
+  EXPECT_EQ(again.outcome, Outcome::reservation_changed);
+  EXPECT_EQ(again.left, 2);
+  const EventView last = ask(ReadEvents{"s", 0, 100}).items.back();
+  EXPECT_EQ(last.type, EventType::reservation_amended);
+  EXPECT_EQ(last.amount, 2'000);
+  EXPECT_EQ(last.charged, 3'000);
+  EXPECT_EQ(ask(Return{ann}).outcome, Outcome::done);
+  const EventView returned = ask(ReadEvents{"s", 0, 100}).items.back();
+  EXPECT_EQ(returned.amount, 2'000);
+  EXPECT_EQ(returned.charged, 3'000);
+}
+
 TEST_F(RedisOutbox, TrimsOnlyWhatIsDeliveredAndNotToBeKept) {
   const SaleHandle sale = create(terms_of("s", 2'000));
   reserve_many(600);
