@@ -1,6 +1,8 @@
 // Whatever is sent: an honest answer, and nothing has happened.
 #include "api/api_test.hpp"
 
+#include <gmock/gmock.h>
+
 namespace firstcome::api::testing {
 namespace {
 
@@ -241,12 +243,12 @@ TEST_F(BadInput, AHeaderThatMayComeOnceIsNamedWhereItComesTwice) {
 TEST_F(BadInput, AConnectionThatIsRefusedForSomethingElseIsNotToldOfAHeader) {
   Client first(server.port());
   first.send_raw("GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n");
-  EXPECT_THAT(first.receive().text, HasSubstr("Host"));
+  EXPECT_THAT(first.receive().text, ::testing::HasSubstr("Host"));
   Client second(server.port());
   second.send_raw("GET / HTTP/1.1\r\nX y\r\n\r\n");
   const Reply refused = second.receive();
   expect_problem(refused, 400, "malformed-request");
-  EXPECT_THAT(refused.text, Not(HasSubstr("may come once")));
+  EXPECT_THAT(refused.text, ::testing::Not(::testing::HasSubstr("may come once")));
 }
 
 TEST_F(BadInput, SaleBodies) {
