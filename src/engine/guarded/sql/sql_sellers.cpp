@@ -49,7 +49,7 @@ class RowLock final : public Locked {
   Sold attempt(const Purchase& purchase, PurchaseCharge& charge) override {
     link_.begin();
     // Where nothing but the stock's row is read, the lock's own answer is new enough.
-    const bool row_only = !purchase.terms.limit_per_customer && !purchase.key;
+    const bool row_only = !purchase.terms.limit_per_customer && !purchase.terms.max_open && !purchase.key;
     const SqlAnswer answer = wait_in([&] {
       if (row_only) return link_.call({book_.read_call(purchase, " FOR UPDATE")});
       SqlCall lock = link_.new_call("SELECT 1 FROM guarded_stock WHERE sale = ");

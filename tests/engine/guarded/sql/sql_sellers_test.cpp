@@ -59,6 +59,26 @@ TEST_P(SqlSellers, AreExactOnTwoNodes) {
   }
 }
 
+TEST_P(SqlSellers, KeepToOneOpenOrderOfACustomerOnTwoNodes) {
+  for (const GuardKind guard : sellers_of(GetParam())) {
+    if (guard == GuardKind::unique_key || guard == GuardKind::one_statement) continue;  // which do not count them
+    SCOPED_TRACE(text_of(guard));
+    TestNode a(options(guard, "a"));
+    TestNode b(options(guard, "b"));
+    const auto session = a.open();
+    SaleTerms held = terms(2 * customers);  // enough for everybody's second click
+    held.hold = std::chrono::minutes{1};
+    held.payment = PaymentMode::client;
+    held.max_open = 1;
+    const SaleView sale = session->create(held).sale;
+    Crowd crowd;
+    sell_to_all({&a, &b}, sale, crowd, threads_of_a_node);
+    EXPECT_THAT(crowd.failures, ::testing::IsEmpty());
+    EXPECT_EQ(crowd.of(Outcome::done), customers);
+    EXPECT_EQ(crowd.of(Outcome::already_open), customers);
+  }
+}
+
 TEST_P(SqlSellers, AreExactOnTwoNodesAlsoWhereChargesFail) {
   for (const GuardKind guard : sellers_of(GetParam())) {
     for (const PayTime pay : {PayTime::inside, PayTime::after}) {
