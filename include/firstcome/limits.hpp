@@ -32,7 +32,12 @@ inline constexpr std::uint32_t page_max = 1'000;
 inline constexpr unsigned number_bits = 32;      ///< numbers of one sale, kept in memory as 32 bits
 inline constexpr unsigned row_number_bits = 40;  ///< of a stored row's id; the rest is the sale's handle
 inline constexpr std::chrono::hours key_lifetime{24};
+// The reservations of a closed sale leave memory so long after it was closed, where nobody has named one for a while.
 inline constexpr std::chrono::hours closed_sale_in_memory{24};
+inline constexpr std::chrono::minutes idle_sale_in_memory{10};
+/// Reservations of such sales that are in memory again because somebody named one, about half a gigabyte; beyond it the
+/// longest idle sale leaves at once. A sale that has more comes alone.
+inline constexpr std::uint64_t brought_back = 4'000'000;
 inline constexpr std::size_t refusals_remembered = 1'000'000;
 inline constexpr std::chrono::minutes refusal_lifetime{10};
 inline constexpr Milliseconds payment_grace{10'000};  ///< how long a hold that is being charged outlives its end
@@ -45,8 +50,11 @@ inline constexpr std::size_t queue_operations = 65'536;  ///< waiting to be deci
 inline constexpr std::size_t turn_operations = 4'096;    ///< decided in one turn, committed together
 inline constexpr std::size_t turn_steps = 4'096;         ///< ends of holds, grants, refusals of one turn
 inline constexpr std::size_t turn_list_bytes = 1 << 20;  ///< of lists answered in one turn; others wait for the next
-inline constexpr Milliseconds clock_look{1'000};         ///< how often an engine that waits looks at the clocks
-inline constexpr std::uint64_t outbox_keep = 100'000;    ///< delivered events that stay for those who read the feed
+inline constexpr std::size_t turn_rows = 1'024;          ///< read in one turn of sales that are brought back
+inline constexpr std::size_t sales_brought_back_at_once = 16;
+inline constexpr std::size_t wait_for_a_sale = 4'096;  ///< operations; one more is `overloaded`
+inline constexpr Milliseconds clock_look{1'000};       ///< how often an engine that waits looks at the clocks
+inline constexpr std::uint64_t outbox_keep = 100'000;  ///< delivered events that stay for those who read the feed
 inline constexpr std::uint64_t outbox_undelivered = 10'000'000;  ///< with so many, nothing more is sold
 
 // --- locks ---
@@ -72,7 +80,9 @@ inline constexpr std::chrono::seconds write_deadline{30};  ///< for a client tha
 inline constexpr std::chrono::seconds drain_deadline{4};   ///< of a shutdown
 
 static_assert(number_bits <= row_number_bits);
+static_assert(closed_sale_in_memory >= key_lifetime);  // who repeats a key needs its reservation
 static_assert(quantity <= stock);
+static_assert(wait_for_a_sale <= queue_operations);
 static_assert(body_bytes >= 4 * (customer_bytes + reference_bytes));
 static_assert(turn_operations <= queue_operations);
 static_assert(page_default <= page_max);

@@ -12,7 +12,6 @@
 #include "sale/prefetch.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,6 +25,7 @@ class FlatIndex {
 
   /// Makes the processor fetch what `find` and `insert` of this hash will look at.
   void prefetch(std::uint64_t hash) const {
+    if (!shards_) return;
     const Shard& shard = shards_[shard_of(hash)];
     if (shard.capacity == 0) return;
     const Entry* entry = &shard.entries[home(hash, shard.capacity)];
@@ -36,6 +36,7 @@ class FlatIndex {
   /// The value, at least `oldest`, with this hash for which `same(value)` holds; 0: none.
   template <class Same>
   std::uint32_t find(std::uint64_t hash, std::uint32_t oldest, Same same) const {
+    if (!shards_) return 0;
     const Shard& shard = shards_[shard_of(hash)];
     if (shard.capacity == 0) return 0;
     const std::uint32_t tag = tag_of(hash);
@@ -49,6 +50,7 @@ class FlatIndex {
 
   /// REQUIRES: value is not 0 and not in the set.
   void insert(std::uint64_t hash, std::uint32_t value, std::uint32_t oldest) {
+    if (!shards_) shards_ = std::make_unique<Shard[]>(shard_count);
     Shard& shard = shards_[shard_of(hash)];
     if ((shard.used + 1) * 4 > shard.capacity * 3) rebuild(shard, oldest);
     put(shard, Entry{tag_of(hash), value});
@@ -56,15 +58,17 @@ class FlatIndex {
 
   /// Drops the dead of one shard, `turn` modulo the number of shards. Cost: the size of the shard.
   void sweep(std::size_t turn, std::uint32_t oldest) {
+    if (!shards_) return;
     Shard& shard = shards_[turn % shard_count];
     if (shard.used != 0) rebuild(shard, oldest);
   }
 
-  void clear() { shards_ = {}; }
+  void clear() { shards_.reset(); }
 
   std::size_t bytes() const {
-    std::size_t total = sizeof(*this);
-    for (const Shard& shard : shards_) total += shard.capacity * sizeof(Entry);
+    if (!shards_) return 0;
+    std::size_t total = shard_count * sizeof(Shard);
+    for (std::size_t at = 0; at < shard_count; ++at) total += shards_[at].capacity * sizeof(Entry);
     return total;
   }
 
@@ -116,7 +120,7 @@ class FlatIndex {
     shard = std::move(fresh);
   }
 
-  std::array<Shard, shard_count> shards_;
+  std::unique_ptr<Shard[]> shards_;  // none until something is inserted: many sales are at rest
 };
 
 }  // namespace firstcome::sale

@@ -1,118 +1,9 @@
-#include "sale/ledger.hpp"
-
-#include "sale/context.hpp"
-#include "sale/hash.hpp"
-#include "sale/sale_ledger.hpp"
+#include "sale/ledger_impl.hpp"
 
 #include <algorithm>
-#include <cassert>
-#include <map>
-#include <set>
-#include <unordered_map>
 #include <utility>
 
 namespace firstcome::sale {
-
-struct Ledger::Impl {
-  explicit Impl(std::uint64_t seed) : context(seed) {}
-
-  struct Entry {
-    std::unique_ptr<SaleLedger> sale;
-    // As it stands in deadlines, where it is not never.
-    Instant planned = never;
-    std::uint64_t turn = 0;
-  };
-  /// When a sale is due; among those that are overdue, who had its turn longest ago comes first.
-  struct Deadline {
-    Instant at;
-    std::uint64_t turn = 0;
-    std::uint64_t handle = 0;
-
-    auto operator<=>(const Deadline&) const = default;
-  };
-
-  Context context;
-  std::unordered_map<std::uint64_t, Entry> by_handle;
-  std::map<std::string, Entry*, std::less<>> by_id;
-  // Keys are views of the sales' own ids.
-  std::unordered_map<std::string_view, Entry*> lookup;
-  std::set<Deadline> deadlines;
-  std::uint64_t turns = 0;                           // of sales that had more due than they could do in one
-  std::vector<std::unique_ptr<SaleLedger>> removed;  // answers may view their text until the next turn
-  Entry* recent = nullptr;                           // most requests of a batch ask for the same sale
-  std::uint64_t last_handle = 0;
-  Instant latest = Instant::min();
-  Instant advanced = Instant::min();  ///< when `advance` last did what was due
-
-  void begin(Instant now) {
-    assert(now >= latest);
-    latest = now;
-  }
-
-  Entry* find(std::string_view id) {
-    if (recent != nullptr && equal_texts(recent->sale->terms().id, id)) return recent;
-    const auto found = lookup.find(id);
-    if (found == lookup.end()) return nullptr;
-    recent = found->second;
-    return recent;
-  }
-  Entry* find(SaleHandle handle) {
-    const auto found = by_handle.find(value(handle));
-    return found == by_handle.end() ? nullptr : &found->second;
-  }
-
-  Entry& add(std::unique_ptr<SaleLedger> sale) {
-    const std::uint64_t handle = value(sale->handle());
-    Entry& entry = by_handle[handle];
-    entry.sale = std::move(sale);
-    lookup.emplace(entry.sale->terms().id, &entry);
-    by_id.emplace(entry.sale->terms().id, &entry);
-    last_handle = std::max(last_handle, handle);
-    return entry;
-  }
-
-  /// To be called after everything that was done to the sale.
-  void plan(Entry& entry) {
-    const Instant deadline = std::max(entry.sale->deadline(), latest);
-    if (deadline == entry.planned && (deadline > latest || deadline == never)) return;
-    forget_deadline(entry);
-    if (deadline == never) return;
-    entry.planned = deadline;
-    entry.turn = deadline > latest ? 0 : ++turns;
-    deadlines.insert({entry.planned, entry.turn, value(entry.sale->handle())});
-  }
-  void forget_deadline(Entry& entry) {
-    if (entry.planned != never) deadlines.erase({entry.planned, entry.turn, value(entry.sale->handle())});
-    entry.planned = never;
-  }
-  bool behind() const { return !deadlines.empty() && deadlines.begin()->at <= latest; }
-
-  void remove(Entry& entry);
-  bool take_charges(std::vector<PaymentTask>& tasks, std::size_t limit, Instant now);
-
-  /// Finds the reservation, does what is due in its sale, lets `decide` decide, and shows what came of it.
-  template <class Decide>
-  ReservationAnswer decide(ReservationRef ref, Instant now, Decide decide) {
-    begin(now);
-    ReservationAnswer answer;
-    Entry* entry = find(ref.sale);
-    if (entry == nullptr || !entry->sale->knows(ref.number)) return answer;
-    const auto number = static_cast<ShortNumber>(value(ref.number));
-    entry->sale->run_due(now);
-    const Decided decided = decide(*entry->sale, number);
-    answer.outcome = decided.outcome;
-    answer.left = decided.left;
-    answer.reservation = entry->sale->view(number, now);
-    plan(*entry);
-    return answer;
-  }
-
-  const SaleLedger& known(SaleHandle handle) {
-    Entry* entry = find(handle);
-    assert(entry != nullptr);
-    return *entry->sale;
-  }
-};
 
 /// Takes the sale out, and what stands of it in the changes but its events.
 void Ledger::Impl::remove(Entry& entry) {
@@ -123,6 +14,8 @@ void Ledger::Impl::remove(Entry& entry) {
   std::erase(context.changes.sales, handle);
   context.changes.deleted.push_back(handle);
   forget_deadline(entry);
+  forget_rest(entry);
+  count_out(entry);
   recent = nullptr;
   lookup.erase(entry.sale->terms().id);
   by_id.erase(entry.sale->terms().id);
@@ -140,7 +33,7 @@ bool Ledger::Impl::take_charges(std::vector<PaymentTask>& tasks, std::size_t lim
   return true;
 }
 
-Ledger::Ledger(LedgerOptions options) : impl_(std::make_unique<Impl>(options.hash_seed)) {}
+Ledger::Ledger(LedgerOptions options) : impl_(std::make_unique<Impl>(options)) {}
 Ledger::~Ledger() = default;
 Ledger::Ledger(Ledger&&) noexcept = default;
 Ledger& Ledger::operator=(Ledger&&) noexcept = default;
@@ -176,6 +69,7 @@ ReservationsAnswer Ledger::apply(const ListReservations& command, Instant now) {
   Impl::Entry* entry = impl_->find(command.sale);
   if (entry == nullptr) return {};
   entry->sale->run_due(now);
+  entry->sale->use(now);
   impl_->plan(*entry);
   return entry->sale->list(command, now);
 }
@@ -312,7 +206,7 @@ SaleAnswer Ledger::apply(const DeleteSale& command, Instant now) {
   entry->sale->run_due(now);
   SaleAnswer answer{.outcome = Outcome::sale_active, .sale = entry->sale->view(now)};
   impl_->plan(*entry);
-  if (!entry->sale->deletable()) return answer;
+  if (!entry->sale->settled()) return answer;
   answer.outcome = Outcome::done;
   impl_->remove(*entry);
   return answer;
@@ -367,84 +261,6 @@ bool Ledger::behind(SaleHandle sale) const {
 bool Ledger::has_changed(std::string_view sale) const {
   const Impl::Entry* entry = impl_->find(sale);
   return entry != nullptr && std::ranges::find(changes().sales, entry->sale->handle()) != changes().sales.end();
-}
-
-// --- changes, storing, building again ---
-
-std::size_t Ledger::bytes() const {
-  std::size_t total = 0;
-  for (const auto& [handle, entry] : impl_->by_handle) total += entry.sale->bytes();
-  return total;
-}
-
-const Changes& Ledger::changes() const { return impl_->context.changes; }
-
-void Ledger::clear_changes() {
-  Changes& changes = impl_->context.changes;
-  for (const ReservationRef& ref : changes.updated) {
-    impl_->find(ref.sale)->sale->forget_update(static_cast<ShortNumber>(value(ref.number)));
-  }
-  changes.inserted.clear();
-  changes.updated.clear();
-  changes.sales.clear();
-  changes.deleted.clear();
-  changes.events.clear();
-  changes.payment_work = false;
-  ++impl_->context.batch;
-}
-
-bool Ledger::knows(SaleHandle sale) const { return impl_->by_handle.contains(value(sale)); }
-
-std::vector<SaleHandle> Ledger::sales() const {
-  std::vector<SaleHandle> handles;
-  for (const auto& [handle, entry] : impl_->by_handle) handles.push_back(SaleHandle{handle});
-  std::ranges::sort(handles);
-  return handles;
-}
-
-SaleRecord Ledger::record_of(SaleHandle sale) const { return impl_->known(sale).record(); }
-
-ReservationRecord Ledger::record_of(ReservationRef ref) const {
-  ReservationRecord record;
-  read_record(ref, record);
-  return record;
-}
-
-void Ledger::read_record(ReservationRef ref, ReservationRecord& record) const {
-  const SaleLedger& sale = impl_->known(ref.sale);
-  assert(sale.knows(ref.number));
-  sale.read_record(static_cast<ShortNumber>(value(ref.number)), record);
-}
-
-std::optional<std::string> Ledger::restore(const SaleRecord& record) {
-  if (impl_->find(record.handle) != nullptr || impl_->find(record.terms.id) != nullptr) {
-    return "sale " + record.terms.id + ": there are two of it";
-  }
-  auto sale = SaleLedger::rebuild(record, impl_->context);
-  if (!sale) return sale.error();
-  impl_->add(std::move(*sale));
-  return std::nullopt;
-}
-
-std::optional<std::string> Ledger::restore(const ReservationRecord& record, Instant now) {
-  Impl::Entry* entry = impl_->find(record.ref.sale);
-  if (entry == nullptr) {
-    return "number " + std::to_string(value(record.ref.number)) + " of an unknown sale, handle " +
-           std::to_string(value(record.ref.sale));
-  }
-  return entry->sale->restore(record, now);
-}
-
-void Ledger::restore_last_handle(SaleHandle last) { impl_->last_handle = std::max(impl_->last_handle, value(last)); }
-
-SaleHandle Ledger::last_handle() const { return SaleHandle{impl_->last_handle}; }
-
-std::optional<std::string> Ledger::finish_restore() {
-  for (const auto& [id, entry] : impl_->by_id) {
-    if (auto problem = entry->sale->finish_restore()) return problem;
-    impl_->plan(*entry);
-  }
-  return std::nullopt;
 }
 
 }  // namespace firstcome::sale

@@ -24,6 +24,7 @@
 #include "sale/record.hpp"
 
 #include <firstcome/command.hpp>
+#include <firstcome/limits.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -36,6 +37,7 @@ namespace firstcome::sale {
 
 struct LedgerOptions {
   std::uint64_t hash_seed = 0;  ///< of the customers' table, so that nobody can make customers collide
+  std::uint64_t brought_back = limits::brought_back;
 };
 
 class Ledger {
@@ -86,6 +88,32 @@ class Ledger {
   /// Whether the changes name the sale.
   bool has_changed(std::string_view sale) const;
 
+  // --- closed sales at rest (sale_rest.cpp) ---
+
+  /// Lets the reservations of sales leave memory that were settled and closed long ago, of at most `limit` sales. To be
+  /// called after `advance`, before the commands of the turn.
+  void rest(Instant now, std::size_t limit);
+  /// When the next may leave; nothing: none as it is.
+  std::optional<Instant> next_rest() const;
+  /// The sale, where it is at rest and its reservations are needed for the one named, or for their list: it must be
+  /// brought back before that is asked for. Everything else is answered as it is.
+  std::optional<SaleHandle> at_rest(ReservationRef ref) const;
+  std::optional<SaleHandle> at_rest(std::string_view sale) const;
+  struct Memory {
+    std::size_t sales = 0;           ///< whose reservations are in memory
+    std::size_t at_rest = 0;         ///< the others
+    std::uint64_t brought_back = 0;  ///< reservations, and a few more for each sale
+  };
+  Memory memory() const;
+
+  // To bring a sale back: begin, `restore` each of its reservations, finish; as many turns as that takes. Meanwhile it
+  // is still at rest. REQUIRES for each: it is.
+  /// Lets others leave for it. Returns whether there is room for it now.
+  bool begin_to_bring_back(SaleHandle sale, Instant now);
+  /// Returns what is wrong with what was restored; it is to be given up then.
+  std::optional<std::string> finish_bringing_back(SaleHandle sale, Instant now);
+  void give_up_bringing_back(SaleHandle sale);
+
   /// From now on the wall clock is ahead of the instants that commands are given by so much. Opening hours follow the
   /// wall clock; everything else (holds, keys) follows those instants, which never run back. Cost: the number of sales.
   void set_wall_ahead(Milliseconds ahead, Instant now);
@@ -116,6 +144,8 @@ class Ledger {
   /// `now` decides which keys are still young enough. Returns what is wrong with it, if anything.
   std::optional<std::string> restore(const SaleRecord& record);
   std::optional<std::string> restore(const ReservationRecord& record, Instant now);
+  /// A settled sale without its reservations.
+  std::optional<std::string> restore_at_rest(const SaleRecord& record);
   /// Handles up to this one are never given again, though their sales may be gone (deleted, or left out because they
   /// were closed long ago). To be stored and restored by whoever deletes rows.
   void restore_last_handle(SaleHandle last);

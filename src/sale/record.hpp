@@ -46,8 +46,9 @@ struct SaleRecord {
   SaleHandle handle{};
   SaleTerms terms;
   Instant created_at;
-  bool closed = false;  ///< said, or by time and noticed
-  Instant closed_at{};  ///< where closed
+  bool closed = false;   ///< said, or by time and noticed
+  Instant closed_at{};   ///< where closed
+  bool settled = false;  ///< closed, nothing is held, no charge runs, nothing is to be paid back; for good
   bool paused = false;
   Units available = 0;
   Units held = 0;

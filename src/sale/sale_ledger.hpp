@@ -7,7 +7,8 @@
 //
 // The split in files: sale_ledger.cpp (views, transitions), sale_reserve.cpp (Reserve), sale_due.cpp (time, the line),
 // sale_holds.cpp (ends of holds), sale_payment.cpp (payment, cancel), sale_after.cpp (return, extend, transfer,
-// fulfil), sale_terms.cpp (create, patch, close), customer_chain.cpp (what one customer has), sale_restore.cpp.
+// fulfil), sale_terms.cpp (create, patch, close), customer_chain.cpp (what one customer has), sale_restore.cpp,
+// sale_rest.cpp (leaving memory).
 #pragma once
 
 #include "sale/context.hpp"
@@ -18,6 +19,7 @@
 
 #include <firstcome/command.hpp>
 
+#include <cassert>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -54,7 +56,11 @@ class SaleLedger {
 
   SaleHandle handle() const { return handle_; }
   const SaleTerms& terms() const { return terms_; }
-  bool knows(Number number) const { return value(number) >= 1 && value(number) <= reservations_.count(); }
+  /// REQUIRES: it is not at rest, or never gave the number.
+  bool knows(Number number) const {
+    assert(!at_rest_ || value(number) > line_.last() || value(number) == 0);
+    return value(number) >= 1 && value(number) <= reservations_.count();
+  }
   ShortNumber last_number() const { return line_.last(); }
 
   // --- time (sale_due.cpp) ---
@@ -86,14 +92,34 @@ class SaleLedger {
   Decided fulfil(ShortNumber number, Instant now);
   Outcome finish_refund(ShortNumber number, Instant now);
   Outcome patch(const PatchSale& command, Instant now);
-  /// Whether nothing stands against deleting it.
-  bool deletable() const;
+  /// Whether it is closed, nothing is held, no charge runs and nothing is to be paid back: for good, and nothing
+  /// stands against deleting it.
+  bool settled() const;
   /// Whether these are the terms that it was created with.
   bool created_as(const SaleTerms& terms) const;
   /// Whether a task that was found earlier is still to be done.
   bool is_due(const PaymentTask& task) const;
   /// Moves holds that nobody has claimed to `tasks`, until it holds `limit`. Returns whether none is left.
   bool take_charges(std::vector<PaymentTask>& tasks, std::size_t limit, Instant now);
+
+  // --- rest (sale_rest.cpp) ---
+  /// At rest its reservations are not in memory: decisions about one, and lists, must not be asked for.
+  bool at_rest() const { return at_rest_; }
+  Instant rests_at() const;  ///< `never`: not as it is
+  /// Whether it may rest now, though it was used a short while ago.
+  bool may_make_way(Instant now) const;
+  /// One of its reservations was named, or they were listed.
+  void use(Instant now) { used_ = now; }
+  bool touched() const { return batch_ == context_.batch; }
+  bool needs_to_be_marked() const { return needs_mark_; }  ///< its row does not say yet that it is settled
+  void mark_as_settled(Instant now);
+  /// Its reservations leave memory, or what was restored of them. Returns whether it was not at rest before.
+  /// REQUIRES: settled, and no reservation stands in the changes.
+  bool rest();
+  /// Built again at rest. Returns what is wrong with that.
+  std::optional<std::string> restore_at_rest();
+  /// Its reservations are to be restored next, then `finish_restore`.
+  void begin_to_bring_back();
 
   // --- views ---
   SaleView view(Instant now) const;
@@ -208,6 +234,7 @@ class SaleLedger {
   // --- restore ---
   std::optional<std::string> check(const ReservationRecord& record) const;
   std::optional<std::string> check_order(const ReservationRecord& record, CustomerId customer) const;
+  static bool fits_rest(const ReservationRecord& record);
   static bool may_have_left_the_line(const ReservationRecord& record);
   void count_restored(ShortNumber number);
   void find_payment_work(ShortNumber number);
@@ -258,6 +285,10 @@ class SaleLedger {
   std::uint32_t tick_grants_left_ = 0;  // of the last tick
   Instant wake_{};                      // nothing is due before it, a tick included
   Instant deadline_ = never;
+
+  bool at_rest_ = false;
+  bool needs_mark_ = false;        // its row was written before it could say that it is settled
+  Instant used_ = Instant::min();  // when a reservation was last named
 
   std::unique_ptr<Recount> recount_;
 

@@ -156,6 +156,7 @@ void SaleLedger::find_payment_work(ShortNumber number) {
 }
 
 bool SaleLedger::is_due(const PaymentTask& task) const {
+  if (at_rest_) return false;
   const auto number = static_cast<ShortNumber>(value(task.ref.number));
   if (task.action == PaymentTask::Action::refund) return reservations_[number].refund == Refund::due;
   return reservations_.claimed(number);
@@ -170,6 +171,7 @@ void SaleLedger::want_charging() {
 
 bool SaleLedger::take_charges(std::vector<PaymentTask>& tasks, std::size_t limit, Instant now) {
   constexpr std::size_t looked_at = 65'536;  // in one go; most of them may have been decided long ago
+  if (at_rest_) charging_ = line_.serving() + 1;
   for (std::size_t looked = 0; charging_ <= line_.serving(); ++charging_, ++looked) {
     if (looked == looked_at) {
       context_.changes.payment_work = true;  // whoever asked is rung again

@@ -44,6 +44,7 @@ SaleLedger::SaleLedger(const SaleRecord& record, Context& context)
       opening_as_created_(record.opening_as_created),
       reservations_(context.seed),
       customers_(context.seed),
+      needs_mark_(!record.settled),
       recount_(std::make_unique<Recount>(Recount{.last_number = record.last_number, .serving = record.serving})) {}
 
 std::expected<std::unique_ptr<SaleLedger>, std::string> SaleLedger::rebuild(const SaleRecord& record,
@@ -77,6 +78,7 @@ std::expected<std::unique_ptr<SaleLedger>, std::string> SaleLedger::rebuild(cons
     return wrong("a refusal of all who waited is above serving");
   }
   if (record.last_tick > last_tick_of(record)) return wrong("its tick is out of range");
+  if (record.settled && (!record.closed || record.held != 0)) return wrong("it is settled, but open or held");
   return std::unique_ptr<SaleLedger>(new SaleLedger(record, context));
 }
 
@@ -85,6 +87,7 @@ std::optional<std::string> SaleLedger::restore(const ReservationRecord& record, 
     return "sale " + terms_.id + ", number " + std::to_string(value(record.ref.number)) + ": " + what;
   };
   if (auto problem = check(record)) return wrong(*problem);
+  if (at_rest_ && !fits_rest(record)) return wrong("its sale is settled, and it is not");
   const std::uint64_t hash = customers_.hash(record.customer);
   CustomerId id = customers_.find(record.customer, hash);
   if (auto problem = check_order(record, id)) return wrong(*problem);
@@ -220,6 +223,8 @@ std::optional<std::string> SaleLedger::finish_restore() {
   }
   // It may have been stored between two turns of what one command had brought about.
   unsettled_ = head_moves();
+  at_rest_ = false;
+  needs_mark_ = needs_mark_ && settled();
   plan();
   return std::nullopt;
 }

@@ -83,14 +83,13 @@ void SaleLedger::pause_or_resume(PatchSale::State state, Instant now) {
   emit(pause ? EventType::sale_paused : EventType::sale_resumed, now);
 }
 
-bool SaleLedger::deletable() const { return closed_ && held_ == 0 && reservations_.claims() == 0 && refunds_due_ == 0; }
-
 SaleRecord SaleLedger::record() const {
   return {.handle = handle_,
           .terms = terms_,
           .created_at = created_at_,
           .closed = closed_,
           .closed_at = closed_at_,
+          .settled = settled(),
           .paused = paused_,
           .available = available_,
           .held = held_,

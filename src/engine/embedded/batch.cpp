@@ -2,13 +2,16 @@
 //
 // A turn has steps for so many ends of holds, grants and refusals (Ledger::advance). A sale that has more due is
 // behind, and what is asked of it waits, in order, until it has caught up; other sales are served meanwhile. The same
-// is true of locks that end, all together. Lists wait too once a turn has answered a certain length of them.
+// is true of locks that end, all together, and of sales that are not in memory (rest.cpp). Lists wait too once a turn
+// has answered a certain length of them.
 #include "engine/embedded/embedded_impl.hpp"
 
 #include <firstcome/limits.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -18,6 +21,18 @@ namespace {
 
 template <class C>
 concept NeedsARead = std::is_same_v<C, AuditSale> || std::is_same_v<C, ReadEvents> || std::is_same_v<C, ReadOutbox>;
+
+/// The sale at rest that must be in memory first, where there is one.
+template <class C>
+std::optional<SaleHandle> missing_sale(const sale::Ledger& ledger, const C& command) {
+  if constexpr (std::is_same_v<C, ListReservations>) {
+    return ledger.at_rest(std::string_view(command.sale));
+  } else if constexpr (requires { ReservationRef{command.ref}; }) {
+    return ledger.at_rest(command.ref);
+  } else {
+    return std::nullopt;
+  }
+}
 
 template <class C>
 concept IsAList = std::is_same_v<C, ListSales> || std::is_same_v<C, ListReservations>;
@@ -74,6 +89,7 @@ void EmbeddedEngine::Impl::apply_batch(Instant now) {
     if (at >= batch.size()) return;
     if (const auto* reserve = std::get_if<Reserve>(&batch[at]->command)) ledger.prefetch(*reserve, ahead);
   };
+  std::size_t not_decided = 0;
   for (std::size_t at = 0; at < batch.size(); ++at) {
     prefetch(at + 16, sale::Ledger::Ahead::far);
     prefetch(at + 8, sale::Ledger::Ahead::near);
@@ -82,9 +98,10 @@ void EmbeddedEngine::Impl::apply_batch(Instant now) {
     if (applied == Applied::answered) continue;
     if (applied == Applied::needs_a_read) reads.push_back(operation);
     if (applied == Applied::waits_for_a_turn) held_back.push_back(operation);
+    if (applied == Applied::waits_for_a_turn || applied == Applied::waits_for_its_sale) ++not_decided;
     operation = nullptr;  // not this batch's to complete
   }
-  counted.operations.fetch_add(batch.size() - held_back.size(), std::memory_order_relaxed);
+  counted.operations.fetch_add(batch.size() - not_decided, std::memory_order_relaxed);
 }
 
 EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply(Operation& operation, Instant now) {
@@ -99,6 +116,7 @@ EmbeddedEngine::Impl::Applied EmbeddedEngine::Impl::apply(Operation& operation, 
   }
   return std::visit(
       [&]<class C>(const C& command) {
+        if (const auto sale = missing_sale(ledger, command)) return wait_for(*sale, operation);
         if constexpr (NeedsARead<C>) {
           return Applied::needs_a_read;
         } else if constexpr (std::is_same_v<typename C::Answer, LockAnswer>) {

@@ -138,6 +138,8 @@ EmbeddedEngine::Impl::Impl(EmbeddedOptions given, DataLock taken, Recovered foun
   start_clock();
   restore_locks(found);
   counted.reservations = found.reservations;
+  counted.loaded = found.loaded;
+  count_sales();
   counted.undelivered = store.outbox().undelivered();
   delivered_at_start = store.outbox().delivered;
   for (const SaleHandle sale : found.leaving) removals.push_back({sale, 1, 0});
@@ -185,6 +187,11 @@ EmbeddedCounters EmbeddedEngine::Impl::counters() const {
   counters.clock_steps = counted.clock_steps;
   counters.wall_ahead_ms = counted.wall_ahead_ms;
   counters.losses = counted.losses;
+  counters.sales_in_memory = counted.sales_in_memory;
+  counters.sales_at_rest = counted.sales_at_rest;
+  counters.sales_brought_back = counted.sales_brought_back;
+  counters.failed_returns = counted.failed_returns;
+  counters.loaded = counted.loaded;
   return counters;
 }
 

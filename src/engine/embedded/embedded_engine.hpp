@@ -15,6 +15,7 @@
 //     operations get `store_unavailable`, and the engine serves again when a probe write succeeds
 //   - a turn does a bounded number of things that time brings (ends of holds, grants, refusals) and answers a bounded
 //     length of lists; operations of a sale that has more due wait for a later turn, those of other sales do not
+//   - the reservations of sales that were closed long ago are not in memory (rest.cpp)
 //   - nobody but the turn writes the file
 //   - every start is a new incarnation, so ids are not given twice though the file may be a backup (past.cpp)
 #pragma once
@@ -75,6 +76,11 @@ struct EmbeddedCounters {
   std::uint64_t clock_steps = 0;  ///< of the wall clock, a second or more
   std::int64_t wall_ahead_ms = 0;
   std::uint64_t losses = 0;  ///< of the past, that nobody has settled
+  std::uint64_t sales_in_memory = 0;
+  std::uint64_t sales_at_rest = 0;
+  std::uint64_t sales_brought_back = 0;
+  std::uint64_t failed_returns = 0;  ///< of sales that could not be read
+  std::uint64_t loaded = 0;          ///< reservations read from the file, at the start and since
 };
 
 /// Thread safety: `submit`, `readiness`, `counters`, `name` from any thread; `turn` from the owner only, which is the

@@ -30,6 +30,7 @@
 #include <chrono>
 #include <deque>
 #include <future>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -79,11 +80,29 @@ struct EmbeddedEngine::Impl {
   // --- the owner's: what one turn decides (batch.cpp) ---
   void take_batch();
   void apply_batch(Instant now);
-  enum class Applied { answered, needs_a_read, waits_for_a_lock, waits_for_a_turn };
+  enum class Applied { answered, needs_a_read, waits_for_a_lock, waits_for_a_turn, waits_for_its_sale };
   Applied apply(Operation& operation, Instant now);
   std::expected<Answer, Failure> create_sale(const CreateSale& command, Instant now);
   /// Whether it must not be decided in this turn.
   bool must_wait(const Operation& operation) const;
+
+  // --- the owner's: sales at rest (rest.cpp) ---
+  struct Returning {
+    SaleHandle handle{};
+    std::uint64_t next = 1;
+    std::uint64_t last = 0;
+  };
+  /// REQUIRES: the operation needs the reservations of this sale, which is at rest.
+  Applied wait_for(SaleHandle sale, Operation& operation);
+  void let_sales_rest();
+  void count_sales();
+  void bring_sales_back();
+  void begin_to_bring_back();
+  std::optional<std::string> read_some(Returning& sale, std::uint64_t count);
+  std::vector<Operation*> take_waiters(SaleHandle sale);
+  void release_waiters(SaleHandle sale);
+  void refuse_waiters(SaleHandle sale, std::string problem);
+  void refuse_all_waiters(const Failure& failure);
 
   // --- the owner's: locks (lock_turn.cpp) ---
   void restore_locks(Recovered& found);
@@ -160,6 +179,12 @@ struct EmbeddedEngine::Impl {
   lock::LockBook locks{limits::locks_waiting, limits::locks_held};
   std::unordered_map<std::uint64_t, Operation*> lock_waiters;  ///< by lock::Waiting
   bool locks_behind = false;  ///< more locks end, or waits are over, than a turn does: no lock is asked for meanwhile
+  std::unordered_map<std::uint64_t, std::vector<Operation*>> sale_waiters;  ///< by handle of a sale at rest
+  std::size_t waiting_for_sales = 0;                                        ///< all of them
+  std::deque<SaleHandle> asked_back;                                        ///< not begun to be read
+  std::deque<Returning> returning;
+  std::vector<sale::ReservationRecord> rows_read;   ///< kept for its strings
+  std::map<std::uint64_t, std::string> unreadable;  ///< why, by handle
   struct Removal {
     SaleHandle sale{};
     std::uint64_t next = 1;
@@ -180,7 +205,8 @@ struct EmbeddedEngine::Impl {
 
   struct {
     std::atomic<std::uint64_t> turns{0}, commits{0}, operations{0}, overloaded{0}, failed_commits{0}, reservations{0},
-        log_bytes{0}, locks_held{0}, locks_waiting{0}, undelivered{0}, clock_steps{0}, losses{0};
+        log_bytes{0}, locks_held{0}, locks_waiting{0}, undelivered{0}, clock_steps{0}, losses{0}, sales_in_memory{0},
+        sales_at_rest{0}, sales_brought_back{0}, failed_returns{0}, loaded{0};
     std::atomic<std::int64_t> wall_ahead_ms{0};
   } counted;
 

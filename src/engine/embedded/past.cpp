@@ -87,12 +87,14 @@ Written EmbeddedEngine::Impl::change_past(PastChanges changes) {
   return written;
 }
 
-/// Says in `readiness` and in the figures what no operator has settled yet.
+/// Says in `readiness` and in the figures what no operator has settled yet, and in `readiness` which sale is
+/// unreadable.
 void EmbeddedEngine::Impl::note_losses() {
   const auto open = std::ranges::count_if(past.losses, [](const Loss& loss) { return !loss.settled; });
   counted.losses = static_cast<std::uint64_t>(open);
   const std::lock_guard guard(trouble_mutex);
   notice = open == 0 ? std::string() : text_of_losses(static_cast<std::size_t>(open));
+  if (!unreadable.empty()) notice += (notice.empty() ? "" : "; ") + unreadable.begin()->second;
 }
 
 std::expected<Answer, Failure> EmbeddedEngine::Impl::apply_to_past(const ComparePast& command) {

@@ -71,6 +71,8 @@ Checked<void> check_owner(const RecoveryOptions& options, Connection& connection
   return {};
 }
 
+constexpr Number last_row_number{(std::uint64_t{1} << limits::row_number_bits) - 1};
+
 /// What the outbox says of itself.
 struct Outbox {
   std::uint64_t first_sequence = 0;
@@ -139,7 +141,7 @@ class Loader {
     if (auto read = load_marks(); !read) return std::unexpected(std::move(read.error()));
     if (auto read = load_past(); !read) return std::unexpected(std::move(read.error()));
     for (const auto& [handle, sale] : sales_)
-      if (sale.life == SaleRow::Life::kept && sale.stored != sale.last_number)
+      if (sale.life == SaleRow::Life::kept && !sale.at_rest && sale.stored != sale.last_number)
         return damaged(options_, fmt::format("sale {} gave {} numbers, and {} reservations are stored", handle,
                                              sale.last_number, sale.stored));
     if (auto wrong = found_.ledger.finish_restore()) return damaged(options_, *wrong);
@@ -166,6 +168,7 @@ class Loader {
     std::uint64_t last_number = 0;
     std::uint64_t events = 0;
     std::uint64_t stored = 0;  ///< reservations
+    bool at_rest = false;
   };
 
   Checked<void> load_sales() {
@@ -178,21 +181,60 @@ class Loader {
       if (read_sale(*statement, row) == RowCheck::damaged)
         return damaged(options_, fmt::format("the row of sale {} has a wrong checksum", value(record.handle)));
       found_.now = std::max(found_.now, row.now);
-      sales_[value(record.handle)] = {record.terms.id, row.life, record.last_number, record.events, 0};
+      sales_[value(record.handle)] = {record.terms.id, row.life, record.last_number, record.events, 0, false};
       if (row.life == SaleRow::Life::leaving) found_.leaving.push_back(record.handle);
       if (row.life != SaleRow::Life::kept) continue;
-      if (auto wrong = found_.ledger.restore(record)) return damaged(options_, *wrong);
+      if (record.settled) {
+        settled_.push_back(record);
+      } else if (auto wrong = found_.ledger.restore(record)) {
+        return damaged(options_, *wrong);
+      }
     }
     if (code != SQLITE_DONE) return refuse(options_, statement->error());
+    if (auto restored = restore_settled(); !restored) return restored;
     if (!sales_.empty()) found_.ledger.restore_last_handle(SaleHandle{sales_.rbegin()->first});
+    return {};
+  }
+
+  /// Now it is known how late it is.
+  Checked<void> restore_settled() {
+    const Instant now = std::max(options_.wall, found_.now);
+    for (const sale::SaleRecord& record : std::exchange(settled_, {})) {
+      const bool rests = record.closed_at + limits::closed_sale_in_memory <= now;
+      auto wrong = rests ? found_.ledger.restore_at_rest(record) : found_.ledger.restore(record);
+      if (wrong) return damaged(options_, *wrong);
+      if (!rests) continue;
+      sales_[value(record.handle)].at_rest = true;
+      found_.reservations += record.last_number;
+    }
+    return {};
+  }
+
+  /// All but those of sales at rest.
+  Checked<void> load_reservations() {
+    std::uint64_t from = 0;
+    for (const auto& [handle, sale] : sales_) {
+      if (!sale.at_rest) continue;
+      if (auto read = load_reservations(from, handle); !read) return read;
+      from = handle + 1;
+    }
+    if (auto read = load_reservations(from, last_sale_handle + 1); !read) return read;
+    while (taken_ < rows_)
+      if (auto taken = take_next(); !taken) return taken;
+    found_.loaded = taken_;
+    found_.reservations += taken_;
     return {};
   }
 
   // Rows are read some time ahead of the ledger's taking them, so that the processor can fetch what that will look at:
   // half of a start is waiting for memory.
-  Checked<void> load_reservations() {
-    auto statement = connection_.prepare("SELECT * FROM reservation ORDER BY id");
+  /// Of sales with these handles, the last excluded.
+  Checked<void> load_reservations(std::uint64_t from, std::uint64_t upto) {
+    if (from == upto) return {};
+    auto statement = connection_.prepare(select_reservations_sql);
     if (!statement) return refuse(options_, statement.error());
+    statement->bind(1, row_id({SaleHandle{from}, Number{0}}));
+    statement->bind(2, row_id({SaleHandle{upto - 1}, last_row_number}));
     int code = SQLITE_DONE;
     while ((code = statement->step()) == SQLITE_ROW) {
       ReadAhead& row = read_ahead_[rows_ % read_ahead_.size()];
@@ -210,9 +252,6 @@ class Loader {
       if (auto taken = take_next(); !taken) return taken;
     }
     if (code != SQLITE_DONE) return refuse(options_, statement->error());
-    while (taken_ < rows_)
-      if (auto taken = take_next(); !taken) return taken;
-    found_.reservations = taken_;
     return {};
   }
 
@@ -335,7 +374,8 @@ class Loader {
 
   const RecoveryOptions& options_;
   Connection& connection_;
-  Recovered found_{{}, sale::Ledger(with_random_seed()), {}, 0, {}, {}, {}, 0, {}};
+  Recovered found_{{}, sale::Ledger(with_random_seed()), {}, 0, {}, {}, {}, 0, 0, {}};
+  std::vector<sale::SaleRecord> settled_;
   std::map<std::uint64_t, Sale> sales_;  ///< by handle
   SaleHandle last_handle_{};
   Sale* last_sale_ = nullptr;

@@ -3,6 +3,9 @@
 // Everything is read through connections that cannot write, so a refused file stays as it was, byte for byte. While one
 // thread reads the reservations into the ledger, checking each row's sum, another has SQLite check the file's structure
 // and then checks the sum of every outbox row.
+//
+// The reservations of sales at rest (sale/sale_rest.cpp) are not read: a start does not take longer the more was ever
+// sold. They are checked when they are brought back.
 #pragma once
 
 #include "engine/embedded/outbox_marks.hpp"
@@ -31,7 +34,8 @@ struct Recovered {
   Instant now;  ///< of the last commit; the engine's time goes on from there at the earliest
   OutboxMarks outbox;
   Past past;
-  std::uint64_t reservations = 0;   ///< stored
+  std::uint64_t reservations = 0;   ///< stored, of sales that are not deleted
+  std::uint64_t loaded = 0;         ///< of these, in memory: not those of sales at rest
   std::vector<SaleHandle> leaving;  ///< deleted sales whose reservations are still to be removed
 };
 

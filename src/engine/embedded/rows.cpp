@@ -56,10 +56,13 @@ RowSum& operator<<(RowSum& sum, const std::optional<Instant>& instant) {
   return sum << (instant ? std::optional(ms(*instant)) : std::nullopt);
 }
 
+constexpr std::uint64_t settled_mark = 0x5E77'1ED0;
+
 /// What a row of schema 3 does not have: nothing where it has its usual value, so that the sum of such a row stays.
 void add_later_members(RowSum& sum, const sale::SaleRecord& record) {
   if (record.paused || record.revision != 0) sum << std::uint64_t{record.paused} << record.revision;
   if (record.terms.extend != Milliseconds{0}) sum << record.terms.extend.count();
+  if (record.settled) sum << settled_mark;
   if (!record.opening_as_created) return;
   const sale::OpeningTerms& opening = *record.opening_as_created;
   sum << opening.opens_at << opening.limit_per_customer << std::optional<std::int64_t>(opening.max_open);
@@ -199,6 +202,7 @@ void bind_sale(Statement& statement, const SaleRow& row) {
   bind_optional(statement, ++at, opening.limit_per_customer);
   bind_optional(statement, ++at, opening.max_open);
   bind_unless(statement, ++at, terms.extend.count(), 0);
+  bind_unless(statement, ++at, record.settled ? 1 : 0, 0);
 }
 
 namespace {
@@ -208,12 +212,13 @@ std::optional<std::uint32_t> optional_count(const Statement& statement, int at) 
   return count ? std::optional(static_cast<std::uint32_t>(*count)) : std::nullopt;
 }
 
-/// The columns behind `at`; a table of schema 3 has none.
+/// The columns behind `at`; a table of schema 3 has none, one of schema 5 not the last.
 void read_later_columns(const Statement& statement, int at, sale::SaleRecord& record) {
   record.paused = false;
   record.revision = 0;
   record.opening_as_created.reset();
   record.terms.extend = Milliseconds{0};
+  record.settled = false;
   if (statement.columns() <= at + 1) return;
   record.paused = statement.integer(++at) != 0;
   record.revision = statement.natural(++at);
@@ -224,6 +229,7 @@ void read_later_columns(const Statement& statement, int at, sale::SaleRecord& re
   opening.max_open = optional_count(statement, ++at);
   if (opening_changed) record.opening_as_created = opening;
   record.terms.extend = Milliseconds{statement.integer(++at)};
+  if (statement.columns() > at + 1) record.settled = statement.integer(++at) != 0;
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ CREATE TABLE sale(
   deleted INTEGER,
   crc INTEGER NOT NULL,
   paused INTEGER, revision INTEGER, opening_changed INTEGER, opens_at_as_created INTEGER, limit_as_created INTEGER,
-  max_open_as_created INTEGER, extend_ms INTEGER
+  max_open_as_created INTEGER, extend_ms INTEGER,
+  settled INTEGER
 );
 CREATE TABLE reservation(
   id INTEGER PRIMARY KEY,
@@ -200,6 +201,7 @@ sqlite::Result<void> upgrade_store(sqlite::Connection& connection) {
   if (*version < 3) sql += delivery_table;
   if (*version < 4) sql += past_tables;
   if (*version < 5) sql += version_5();
+  if (*version < 6) sql += "ALTER TABLE sale ADD COLUMN settled INTEGER; ";
   sql += fmt::format(" PRAGMA user_version = {}; COMMIT", schema_version);
   return connection.execute(sql.c_str());
 }

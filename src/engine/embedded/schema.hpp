@@ -23,10 +23,10 @@ namespace firstcome::engine {
 
 /// "1stC", in the file's header, so that `file` and other programs can tell whose it is.
 inline constexpr std::int32_t application_id = 0x31737443;
-inline constexpr std::int64_t schema_version = 5;
+inline constexpr std::int64_t schema_version = 6;
 /// 2 brought locks, 3 the mark of what is delivered, 4 incarnations, 5 paused sales, terms that change until the
-/// opening, extended holds and units that were given back. An earlier store is brought up to date when it is opened;
-/// until then its rows lack the last columns.
+/// opening, extended holds and units that were given back, 6 sales that are not loaded at a start. An earlier store is
+/// brought up to date when it is opened; until then its rows lack the last columns.
 inline constexpr std::int64_t oldest_schema_version = 1;
 
 /// The row of `meta`.

@@ -4,6 +4,8 @@
 #include "engine/embedded/log_vfs.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -84,6 +86,7 @@ Result<void> Store::reopen() {
       {&statements.replace_reservation, replace_reservation_sql},
       {&statements.replace_sale, replace_sale_sql},
       {&statements.select_sale, select_sale_sql},
+      {&statements.select_reservations, select_reservations_sql},
       {&statements.insert_event, insert_event_sql},
       {&statements.replace_lock, replace_lock_sql},
       {&statements.delete_lock, delete_lock_sql},
@@ -238,6 +241,35 @@ Result<void> Store::mark(SaleHandle sale, SaleRow::Life life, Instant now) {
   row->now = std::max(row->now, now);
   bind_sale(statements_.replace_sale, *row);
   return statements_.replace_sale.run();
+}
+
+Result<void> Store::read_reservations(ReservationRef from, std::uint64_t count,
+                                      std::vector<sale::ReservationRecord>& rows) {
+  if (!connection_) return std::unexpected(Error{SQLITE_CANTOPEN, "the file is not open"});
+  const auto wrong = [](std::uint64_t number, const char* what) {
+    return Error{SQLITE_CORRUPT, "the row of reservation " + std::to_string(number) + what};
+  };
+  sqlite::Statement& select = statements_.select_reservations;
+  select.bind(1, row_id(from));
+  select.bind(2, row_id({from.sale, Number{value(from.number) + count - 1}}));
+  rows.resize(count);
+  std::optional<Error> failed;
+  for (std::uint64_t at = 0; at < count && !failed; ++at) {
+    const std::uint64_t number = value(from.number) + at;
+    const int code = select.step();
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+      failed = select.error();
+    } else if (code == SQLITE_DONE) {
+      failed = wrong(number, " is missing");
+    } else if (read_reservation(select, rows[at]) == RowCheck::damaged) {
+      failed = wrong(number, " has a wrong checksum");
+    } else if (rows[at].ref != ReservationRef{from.sale, Number{number}}) {
+      failed = wrong(number, " is missing");
+    }
+  }
+  select.reset();  // it would keep the log from starting over
+  if (failed) return std::unexpected(std::move(*failed));
+  return {};
 }
 
 Result<std::uint64_t> Store::last_number(SaleHandle sale) {

@@ -70,6 +70,10 @@ class Store {
   /// None are left: the row says `gone`.
   Written finish_removal(SaleHandle sale);
 
+  /// Reads those numbered `from` to `from + count - 1` of a sale, of which none may be missing. `rows` is filled anew.
+  sqlite::Result<void> read_reservations(ReservationRef from, std::uint64_t count,
+                                         std::vector<sale::ReservationRecord>& rows);
+
   /// The last number that a sale gave, by its row.
   sqlite::Result<std::uint64_t> last_number(SaleHandle sale);
 
@@ -94,8 +98,8 @@ class Store {
  private:
   struct Statements {
     sqlite::Statement begin, commit, rollback;
-    sqlite::Statement insert_reservation, replace_reservation, replace_sale, select_sale, insert_event, replace_lock,
-        delete_lock, replace_delivery, trim_outbox;
+    sqlite::Statement insert_reservation, replace_reservation, replace_sale, select_sale, select_reservations,
+        insert_event, replace_lock, delete_lock, replace_delivery, trim_outbox;
   };
 
   Store(std::filesystem::path path, std::string vfs, OutboxMarks outbox, std::uint64_t keep);

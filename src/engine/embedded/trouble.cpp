@@ -94,6 +94,7 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::try_again(
       set_trouble("another program has locked the store for writing: end it, or wait until it has finished");
     const Failure failure{FailureCode::store_unavailable, readiness().reason};
     refuse(held_back, failure);
+    refuse_all_waiters(failure);
     drop_lock_waiters(failure);
     refuse_submitted(failure);
   }
@@ -108,6 +109,7 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::try_again(
 void EmbeddedEngine::Impl::refuse_all(FailureCode code) {
   const Failure failure{code, code == FailureCode::stopping ? "the server stops" : readiness().reason};
   fail_lock_waiters(failure);
+  refuse_all_waiters(failure);
   refuse(batch, failure);
   refuse(reads, failure);
   refuse(held_back, failure);

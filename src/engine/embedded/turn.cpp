@@ -42,6 +42,7 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::serve() {
   const Instant now = present();
   static_cast<void>(ledger.advance(now, limits::turn_steps));
   locks_behind = locks.advance(now, limits::turn_steps) == lock::LockBook::Due::more;
+  let_sales_rest();
   take_batch();
   apply_batch(now);
   collect_lock_waiters();
@@ -77,6 +78,7 @@ EmbeddedEngine::Impl::Committed EmbeddedEngine::Impl::commit(Instant now) {
   }
   ledger.clear_changes();
   locks.clear_changed();
+  count_sales();
   if (made_payment_work) payment_work();
   return Committed::yes;
 }
@@ -87,7 +89,10 @@ void EmbeddedEngine::Impl::note_commit(const sale::Changes& changes) {
   counted.log_bytes.store(store.log_bytes(), std::memory_order_relaxed);
   counted.undelivered.store(store.outbox().undelivered(), std::memory_order_relaxed);
   if (!changes.events.empty()) events_written(whole_store);
-  for (const SaleHandle sale : changes.deleted) removals.push_back({sale, 1, 0});
+  for (const SaleHandle sale : changes.deleted) {
+    removals.push_back({sale, 1, 0});
+    if (unreadable.erase(value(sale)) != 0) note_losses();
+  }
   if (!changes.deleted.empty()) next_removal = std::chrono::steady_clock::now() + removal_pause;
   checkpointer.committed(store.log_frames());
 }
@@ -179,15 +184,20 @@ std::optional<EmbeddedEngine::Impl::SteadyTime> EmbeddedEngine::Impl::next_turn(
   const auto now = std::chrono::steady_clock::now();
   if (!queue.idle() || !held_back.empty() || more_finished_reads) return now;
   if (!removals.empty() && !removal_locked_out) return now;
+  if (!returning.empty() || !asked_back.empty()) return now;
   auto deadline = ledger.next_deadline();
   if (const auto end = locks.next_deadline(); end && (!deadline || *end < *deadline)) deadline = end;
-  const auto removal = removals.empty() ? std::nullopt : std::optional(std::max(now, next_removal));
-  if (!deadline) return removal;
+  auto other = removals.empty() ? std::nullopt : std::optional(std::max(now, next_removal));
+  if (const auto rest = ledger.next_rest()) {
+    const SteadyTime at = now + std::max(*rest - last_now, Milliseconds{0});
+    other = other ? std::min(*other, at) : at;
+  }
+  if (!deadline) return other;
   if (*deadline <= last_now) return now;
   // A look at the clocks every second: the wall clock may be moved, and the machine may sleep, which the steady clock
   // of whoever waits does not see.
   const SteadyTime look = now + std::min<Milliseconds>(*deadline - last_now, limits::clock_look);
-  return removal ? std::min(look, *removal) : look;
+  return other ? std::min(look, *other) : look;
 }
 
 }  // namespace firstcome::engine
