@@ -10,7 +10,7 @@ namespace firstcome::net {
 
 std::expected<HttpOrigin, std::string> parse_origin(std::string_view text, const std::string& ca_file) {
   const std::string shown = quoted(text);
-  const auto parsed = boost::urls::parse_uri(boost::urls::string_view(text.data(), text.size()));
+  const auto parsed = boost::urls::parse_uri(text);
   if (!parsed) return std::unexpected(shown + " is not a URL; give one like http://127.0.0.1:8080");
   const boost::urls::url_view url = *parsed;
   const bool encrypted = url.scheme_id() == boost::urls::scheme::https;
