@@ -57,6 +57,7 @@ class RedisPast {
   const std::string& run() const { return run_; }
   /// As it was last looked at.
   Incarnation incarnation_of(SaleHandle sale) const { return incarnations_.last_of(sale).incarnation; }
+  ToldNumber told(ReservationRef ref) const { return incarnations_.told(ref); }
   /// What this node remembers, which has counted so far. REQUIRES: looked at before.
   Memory memory_of(SaleHandle sale, const Reached& reached) const;
   const std::vector<Loss>& losses_of(SaleHandle sale) const;

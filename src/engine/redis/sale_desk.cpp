@@ -66,6 +66,7 @@ void SaleDesk::enter(Entry entry) {
     refuse(entry, "more requests wait for the sale than can be decided in time");
     return office_.flush();
   }
+  entry.told = told_now(entry);
   line_.push_back(std::move(entry));
   start();
 }
@@ -194,6 +195,7 @@ void SaleDesk::send() {
     });
   }
   looks_ = 0;
+  drop_lost();
   send_now();
 }
 

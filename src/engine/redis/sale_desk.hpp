@@ -118,6 +118,7 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
     std::unique_ptr<DeskRequest> request;
     SteadyTime deadline;
     Asked asked = Asked::anew;
+    ToldNumber told = {};  // of the reservation that is named, as it was understood when it came
   };
   enum class Fate : std::uint8_t { nothing_ran, may_have_run };
 
@@ -131,7 +132,8 @@ class SaleDesk : public std::enable_shared_from_this<SaleDesk> {
   net::RedisCommand build_call();
   void send();
   void look_at_past(std::optional<Instant> forgotten_call, std::move_only_function<void()> then);
-  void drop_lost(const Incarnations& before);
+  ToldNumber told_now(const Entry& entry) const;
+  void drop_lost();
   void is_behind();
   void has_changed();
   void tell_rollback();

@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -33,38 +34,46 @@ void SaleDesk::look_at_past(std::optional<Instant> forgotten_call, std::move_onl
     question.memories.back().sale_id = sale_->terms.id;
   }
   const SteadyTime began = SteadyClock::now();
-  auto before = office_.past.identity()->incarnations();
-  office_.past.look(std::move(question), call_deadline_,
-                    [weak = weak_from_this(), began, before = std::move(before),
-                     then = std::move(then)](std::expected<PastFound, Failure> found) mutable {
-                      const auto self = weak.lock();
-                      if (!self) return;
-                      if (!found && found.error().code == FailureCode::store_lost) return self->missing();
-                      if (!found && SteadyClock::now() < self->call_deadline_) return self->again_soon();
-                      if (!found) return self->give_up(found.error().detail, found.error().code);
-                      self->looked_at_ = began;
-                      self->drop_lost(*before);
-                      if (found->has_lost_answers) self->tell_rollback();
-                      then();
-                    });
+  office_.past.look(
+      std::move(question), call_deadline_,
+      [weak = weak_from_this(), began, then = std::move(then)](std::expected<PastFound, Failure> found) mutable {
+        const auto self = weak.lock();
+        if (!self) return;
+        if (!found && found.error().code == FailureCode::store_lost) return self->missing();
+        if (!found && SteadyClock::now() < self->call_deadline_) return self->again_soon();
+        if (!found) return self->give_up(found.error().detail, found.error().code);
+        self->looked_at_ = began;
+        if (found->has_lost_answers) self->tell_rollback();
+        then();
+      });
 }
 
-/// Those who wait came with ids of a past that was lost meanwhile: by now the numbers are, or will be, of others. A
-/// call that may have run already stays as it is.
-void SaleDesk::drop_lost(const Incarnations& before) {
-  const auto now = office_.past.identity()->incarnations();
-  const auto take_from = [&](auto& entries) {
-    std::erase_if(entries, [&](Entry& entry) {
-      const auto ref = entry.operation == nullptr ? std::nullopt : ref_of(entry.operation->command);
-      if (!ref) return false;
-      const ToldNumber told = before.told(*ref);
-      if (told.incarnation == no_incarnation || told == now->told(*ref)) return false;
-      tell_not_found(entry);
-      return true;
-    });
+ToldNumber SaleDesk::told_now(const Entry& entry) const {
+  const auto ref = entry.operation == nullptr ? std::nullopt : ref_of(entry.operation->command);
+  return ref ? office_.past.told(*ref) : ToldNumber{};
+}
+
+/// Some who are to be sent came with ids of a past that was lost meanwhile, whoever found that out: by now the numbers
+/// are, or will be, of others. Where the call may have run already, nobody knows what became of the rest of it.
+void SaleDesk::drop_lost() {
+  const auto is_lost = [this](const Entry& entry) {
+    return entry.told.incarnation != no_incarnation && entry.told != told_now(entry);
   };
-  if (fate_ == Fate::nothing_ran) take_from(under_way_);
-  take_from(line_);
+  if (std::ranges::none_of(under_way_, is_lost)) return;
+  std::vector<Entry> rest;
+  for (Entry& entry : std::exchange(under_way_, {})) {
+    if (is_lost(entry)) {
+      tell_not_found(entry);
+    } else {
+      rest.push_back(std::move(entry));
+    }
+  }
+  under_way_ = std::move(rest);
+  if (fate_ == Fate::may_have_run) {
+    fail_batch({FailureCode::outcome_unknown, "the store has lost part of its past while it was asked"});
+    fate_ = Fate::nothing_ran;
+    ++sequence_;  // it is another call
+  }
   office_.flush();
 }
 

@@ -137,6 +137,28 @@ TEST_F(RedisPastTest, NobodyReachesTheReservationOfAnotherByAnIdThatIsLost) {
   EXPECT_EQ(node->ask(GetReservation{next}).value().reservation.state, ReservationState::confirmed);
 }
 
+TEST_F(RedisPastTest, ACallThatMayHaveRunIsNotMadeAgainWithTheIdOfALostPast) {
+  testing::TcpProxy way(server->port());
+  RedisNode other(options_for("redis://127.0.0.1:" + std::to_string(way.port())));
+  buy(*node, "kept");
+  save();
+  Asked cancel;
+  cancel.command = Cancel{other.reserve("lost").value().ref};
+  way.stall_after(1, testing::TcpProxy::Direction::to_server);
+  other.engine().submit(cancel);
+  ASSERT_TRUE(eventually([&] { return way.standing_still() == 1; }));
+  way.refuse();
+  way.cut();
+  start_from_the_save();
+  const ReservationRef next = node->reserve("next").value().ref;
+  ASSERT_EQ(next, std::get<Cancel>(cancel.command).ref);
+  way.resume();
+  other.finish(cancel);
+  EXPECT_EQ(cancel.as<ReservationAnswer>().outcome, Outcome::reservation_not_found);
+  EXPECT_EQ(node->ask(GetReservation{next}).value().reservation.state, ReservationState::confirmed);
+  EXPECT_TRUE(other.reserve("later")) << "it goes on";
+}
+
 TEST_F(RedisPastTest, ACallOfAnIncarnationThatHasEndedIsRefusedThoughTheConnectionIsUp) {
   const auto other = open();
   const ReservationRef lost = other->reserve("lost").value().ref;
