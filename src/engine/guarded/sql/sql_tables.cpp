@@ -155,20 +155,19 @@ std::string meta(SqlSession& session, std::string_view name) {
 }
 
 /// MariaDB commits each change of a table by itself, so it may be there already: of somebody who died, and wrote no
-/// version down. SQLite cannot be told that, and need not be.
+/// version down. SQLite cannot be told that, and need not be. `found`: empty, where that was so.
 void bring_up(SqlSession& session, std::string_view found) {
   const std::string_view text = types_of(session.dialect().kind()).text;
   const std::string_view unless_there = session.dialect().kind() == DatabaseUrl::Kind::sqlite ? "" : " IF NOT EXISTS";
   const auto add = [&](std::string_view table, std::string_view column, std::string_view type) {
     session.run(fmt::format("ALTER TABLE {} ADD COLUMN{} {} {}", table, unless_there, column, type));
   };
-  if (found == first_version) add("guarded_sales", "max_open", "BIGINT");
+  if (found != version_before) add("guarded_sales", "max_open", "BIGINT");
   add("guarded_orders", "payment_id", text);
   add("guarded_orders", "account_number", text);
 }
 
 void make(SqlSession& session, std::string_view found) {
-  if (!found.empty()) bring_up(session, found);
   const Types& types = types_of(session.dialect().kind());
   for (const std::string_view statement : statements) {
     session.run(fmt::format(fmt::runtime(statement), fmt::arg("identity", types.identity), fmt::arg("text", types.text),
@@ -176,6 +175,8 @@ void make(SqlSession& session, std::string_view found) {
                             fmt::arg("stock_end", types.stock_end), fmt::arg("with_a_key", types.with_a_key),
                             fmt::arg("unpaid", types.unpaid)));
   }
+  const bool may_be_half_made = session.dialect().kind() == DatabaseUrl::Kind::mariadb;
+  if (!found.empty() || may_be_half_made) bring_up(session, found);
   // The version last: without it the tables are in the making, by somebody who died.
   if (meta(session, "secret").empty()) {
     session.run(fmt::format("INSERT INTO guarded_meta (name, value) VALUES ('secret', '{}')", random_secret()));

@@ -163,6 +163,21 @@ TEST_P(SqlInventoriesOfServers, GoOnWhereSomebodyDiedWhileBringingUpTheTables) {
   EXPECT_EQ(node->open()->sale(old.terms.id).value().terms, old.terms);
 }
 
+class SqlInventoriesOfMariadb : public SqlInventories {};
+FIRSTCOME_ON_INVENTORIES(SqlInventoriesOfMariadb, Kind::mariadb);
+
+TEST_P(SqlInventoriesOfMariadb, GoOnWhereAnEarlierReleaseDiedWhileMakingTheTables) {
+  SqlSession database({.database = inventory->url()});
+  drop_what_is_new(database);
+  database.run("ALTER TABLE guarded_sales DROP COLUMN max_open");
+  database.run("DELETE FROM guarded_meta WHERE name = 'version'");
+  const auto opened = node->open();
+  const SaleView sale = opened->create(terms(3)).sale;
+  const Sold sold = opened->sell(purchase(sale, "ann"));
+  ASSERT_EQ(sold.outcome, Outcome::done);
+  EXPECT_TRUE(opened->order({sale.handle, sold.number}));
+}
+
 TEST_P(SqlInventories, SellWhatIsThereAndSayWhyNoMore) {
   for (const GuardKind guard : sellers_of(GetParam())) {
     SCOPED_TRACE(text_of(guard));
