@@ -31,7 +31,11 @@ PastCheck::PastCheck(Engine& engine, engine::ReservationIds ids, Witness witness
 
 std::expected<PastCheck::Found, std::string> PastCheck::run(const std::stop_token& stop) {
   const auto told = witness_.ask(stop);
-  if (!told) return std::unexpected(told.error());
+  if (!told && witness_.need == Witness::Need::needed) return std::unexpected(told.error());
+  if (!told) {
+    spdlog::warn("{} cannot be asked whether the store has lost part of its past: {}", witness_.name, told.error());
+    return Found::nothing;
+  }
   auto memories = memories_of(*told, ids_);
   // Of a sale the lower come first, also where they are asked about in different questions.
   std::ranges::sort(memories, {},
@@ -55,13 +59,7 @@ CheckedSink::CheckedSink(std::unique_ptr<EventSink> sink, std::unique_ptr<PastCh
 
 std::expected<PastCheck::Found, std::string> CheckedSink::check_now(const std::stop_token& stop) {
   auto found = check_->run(stop);
-  if (found) {
-    checked_ = true;
-  } else if (check_->witness().need == Witness::Need::wanted) {
-    spdlog::warn("{} cannot be asked whether the store has lost part of its past: {}", check_->witness().name,
-                 found.error());
-    checked_ = true;
-  }
+  checked_ = found.has_value();
   return found;
 }
 

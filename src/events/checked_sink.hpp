@@ -26,7 +26,7 @@ std::vector<Memory> memories_of(const std::vector<Told>& told, engine::Reservati
 struct Witness {
   std::string name;  ///< as `the orders in sqlite:///orders.db`
   std::function<std::expected<std::vector<Told>, std::string>(const std::stop_token&)> ask;
-  /// Whether nothing is delivered while it cannot be asked.
+  /// Whether nothing is delivered while it cannot be asked. Once it was asked, the store must answer in either case.
   enum class Need : std::uint8_t { needed, wanted } need = Need::needed;
 };
 
@@ -40,7 +40,7 @@ class PastCheck {
   PastCheck(Engine& engine, engine::ReservationIds ids, Witness witness);
 
   enum class Found : std::uint8_t { nothing, loss };
-  /// Failures: a sentence; the witness, or the store, cannot be asked now.
+  /// Failures: a sentence; the store, or a witness that is needed, cannot be asked now.
   std::expected<Found, std::string> run(const std::stop_token& stop);
   const Witness& witness() const { return witness_; }
 

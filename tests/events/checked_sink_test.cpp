@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -15,15 +17,26 @@ namespace {
 
 constexpr engine::StoreSecret secret{1, 2, 3};
 
-/// Keeps what it is asked, and knows everything.
+/// Keeps what it is asked, and knows everything where it is told nothing else.
 class AskedEngine final : public Engine {
  public:
+  using Said = std::expected<Outcome, Failure>;
+
   void submit(Operation& operation) override {
     asked.push_back(std::get<ComparePast>(operation.command));
-    answering = std::jthread([&operation] {  // never before this returns
-      LossesAnswer answer;
-      answer.outcome = Outcome::unchanged;
-      operation.answer = Answer{std::move(answer)};
+    Said said = Outcome::unchanged;
+    if (!to_say.empty()) {
+      said = to_say.front();
+      to_say.pop_front();
+    }
+    answering = std::jthread([&operation, said] {  // never before this returns
+      if (said) {
+        LossesAnswer answer;
+        answer.outcome = *said;
+        operation.answer = Answer{std::move(answer)};
+      } else {
+        operation.answer = std::unexpected(said.error());
+      }
       operation.completed();
     });
   }
@@ -32,6 +45,7 @@ class AskedEngine final : public Engine {
   void on_payment_work(std::function<void()>) override {}
 
   std::vector<ComparePast> asked;
+  std::deque<Said> to_say;
   std::jthread answering;
 };
 
@@ -67,6 +81,52 @@ TEST(PastCheck, AsksSoMuchAtOnceAndNoMore) {
   EXPECT_EQ(sizes, (std::vector{memories_at_once, memories_at_once, std::size_t{500}}));
   EXPECT_EQ(sales.size(), 2'500U);
   EXPECT_TRUE(std::ranges::is_sorted(sales));
+}
+
+/// Counts what is delivered.
+class CountingSink final : public EventSink {
+ public:
+  explicit CountingSink(int& deliveries) : deliveries_(deliveries) {}
+  std::expected<void, std::string> deliver(std::span<const Event>, std::span<const StockLevel>,
+                                           const std::stop_token&) override {
+    ++deliveries_;
+    return {};
+  }
+
+ private:
+  int& deliveries_;
+};
+
+struct Checked {
+  explicit Checked(Witness witness)
+      : sink(std::make_unique<CountingSink>(deliveries),
+             std::make_unique<PastCheck>(engine, engine::ReservationIds(secret), std::move(witness))) {}
+  bool deliver() { return sink.deliver({}, {}, {}).has_value(); }
+
+  AskedEngine engine;
+  int deliveries = 0;
+  CheckedSink sink;
+};
+
+TEST(CheckedSink, HasEventsReadAgainWhereALossIsFoundThoughTheStoreCannotSayTheRest) {
+  for (const auto need : {Witness::Need::needed, Witness::Need::wanted}) {
+    Checked checked({.name = "the orders", .ask = [](const std::stop_token&) { return told_of(1'001); }, .need = need});
+    checked.engine.to_say = {Outcome::done, std::unexpected(Failure{FailureCode::store_unavailable, "away"})};
+    EXPECT_FALSE(checked.deliver()) << "they were read before the loss was found";
+    EXPECT_EQ(checked.deliveries, 0);
+    EXPECT_TRUE(checked.deliver());
+    EXPECT_EQ(checked.deliveries, 1);
+  }
+}
+
+TEST(CheckedSink, GoesOnWithoutAWitnessThatIsOnlyWanted) {
+  const auto away = [](const std::stop_token&) { return std::unexpected(std::string("away")); };
+  Checked needed({.name = "the orders", .ask = away});
+  EXPECT_FALSE(needed.deliver());
+  EXPECT_EQ(needed.deliveries, 0);
+  Checked wanted({.name = "the orders", .ask = away, .need = Witness::Need::wanted});
+  EXPECT_TRUE(wanted.deliver());
+  EXPECT_EQ(wanted.deliveries, 1);
 }
 
 }  // namespace
