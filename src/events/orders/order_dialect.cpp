@@ -9,7 +9,8 @@ namespace firstcome::events {
 // the event itself tells.
 std::string_view OrderDialect::order_conflict() const {
   return " ON CONFLICT (reservation) DO UPDATE SET"
-         " confirmed_at = CASE WHEN orders.sequence <= 2 THEN COALESCE(excluded.confirmed_at, orders.confirmed_at)"
+         " confirmed_at = CASE WHEN orders.sequence = 1 OR (orders.sequence = 2 AND orders.state = 'returned') THEN "
+         "COALESCE(excluded.confirmed_at, orders.confirmed_at)"
          " ELSE COALESCE(orders.confirmed_at, excluded.confirmed_at) END,"
          " customer = CASE WHEN excluded.sequence > orders.sequence THEN excluded.customer ELSE orders.customer END,"
          " quantity = CASE WHEN excluded.sequence > orders.sequence THEN excluded.quantity ELSE orders.quantity END,"
@@ -72,7 +73,8 @@ class Mariadb final : public OrderDialect {
   std::string_view order_conflict() const override {
     return " ON DUPLICATE KEY UPDATE"
            " sale = IF(orders.reservation = VALUES(reservation), orders.sale, NULL),"
-           " confirmed_at = IF(orders.sequence <= 2, COALESCE(VALUES(confirmed_at), confirmed_at),"
+           " confirmed_at = IF(orders.sequence = 1 OR (orders.sequence = 2 AND orders.state = 'returned'), "
+           "COALESCE(VALUES(confirmed_at), confirmed_at),"
            " COALESCE(confirmed_at, VALUES(confirmed_at))),"
            " customer = IF(VALUES(sequence) > orders.sequence, VALUES(customer), customer),"
            " quantity = IF(VALUES(sequence) > orders.sequence, VALUES(quantity), quantity),"

@@ -109,6 +109,15 @@ TEST_P(OrdersThatAnAuditTold, AreRightWhenTheRealEventsComeAfterAll) {
   expect_as_it_happened();
 }
 
+/// As where nothing else was sold before: the first event of a sale is that of its creation.
+TEST_P(OrdersThatAnAuditTold, ChangeNothingOfTheVeryFirstOrder) {
+  const Event real = confirmed(1, 2);
+  must_store({real});
+  EXPECT_EQ(must_store({told()}).parked, 0U);
+  EXPECT_EQ(order().confirmed_at, real.at);
+  EXPECT_EQ(order().quantity, real.quantity);
+}
+
 TEST_P(OrdersThatAnAuditTold, AreRightWhenTheRealEventsComeInOneBatchWithThem) {
   EXPECT_EQ(must_store({told(), confirmed(1, 7), amended(9, 1), transferred(12, "somebody-else")}).parked, 0U);
   EXPECT_EQ(store->failed_count().value(), 0U);
