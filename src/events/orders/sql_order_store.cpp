@@ -170,7 +170,13 @@ struct Readable {
 
 SqlOrderStore::Result<Retried> SqlOrderStore::retry_due(Instant now, std::size_t limit) {
   limit = std::min(limit, rows_.now());
-  return write_rows(limit, [&](SqlSession& session) { return retry(session, now, limit); });
+  auto retried = with_session([&](SqlSession& session) { return retry(session, now, limit); });
+  if (retried) {
+    rows_.stored(retried->stored + retried->failed);
+  } else {
+    note_failure(retried.error(), limit);
+  }
+  return retried;
 }
 
 Retried SqlOrderStore::retry(SqlSession& session, Instant now, std::size_t limit) {

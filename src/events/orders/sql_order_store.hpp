@@ -53,11 +53,15 @@ class SqlOrderStore final : public OrderStore {
   auto write_rows(std::size_t rows, Work work) {
     auto written = with_session(std::move(work));
     if (written) {
-      rows_.stored();
-    } else if (written.error().kind == Trouble::Kind::timeout) {
-      rows_.took_too_long(rows);
+      rows_.stored(rows);
+    } else {
+      note_failure(written.error(), rows);
     }
     return written;
+  }
+
+  void note_failure(const Trouble& trouble, std::size_t rows) {
+    if (trouble.kind == Trouble::Kind::timeout) rows_.took_too_long(rows);
   }
 
   /// What becomes of a batch with something in it that the database refuses.

@@ -7,7 +7,7 @@ namespace firstcome::events {
 namespace {
 
 void store(StatementRows& rows, std::size_t batches) {
-  for (std::size_t i = 0; i < batches; ++i) rows.stored();
+  for (std::size_t i = 0; i < batches; ++i) rows.stored(rows.now());
 }
 
 TEST(StatementRows, AreHalvedDownToOne) {
@@ -35,6 +35,15 @@ TEST(StatementRows, GrowAgainUpToTheMost) {
   EXPECT_EQ(rows.now(), 250U) << "calm begins anew after a time-out";
   store(rows, 10 * StatementRows::calm);
   EXPECT_EQ(rows.now(), 1'000U);
+}
+
+TEST(StatementRows, OfSmallBatchesNothingIsLearned) {
+  StatementRows rows(1'000);
+  rows.took_too_long(1);
+  EXPECT_EQ(rows.now(), 1'000U) << "one row is not too many";
+  rows.took_too_long(1'000);
+  for (int i = 0; i < 100; ++i) rows.stored(499);
+  EXPECT_EQ(rows.now(), 500U) << "the next large one would take a whole time-out again";
 }
 
 }  // namespace
