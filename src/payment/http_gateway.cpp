@@ -8,6 +8,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <exception>
 #include <optional>
@@ -83,12 +84,15 @@ ChargeResult outcome_only(ChargeOutcome outcome, std::string detail) {
   return result;
 }
 
-/// A string of at most 128 bytes; nothing where it is missing or something else.
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+/// A string of at most 128 bytes without control characters, which not every store takes; nothing where it is missing
+/// or something else.
 std::optional<std::string> short_text(const json::object& object, const char* name) {
   const json::value* member = object.if_contains(name);
   if (member == nullptr || !member->is_string()) return std::nullopt;
   const json::string& text = member->get_string();
-  if (text.size() > limits::payment_id_bytes) return std::nullopt;
+  if (text.size() > limits::payment_id_bytes || std::ranges::any_of(text, is_control)) return std::nullopt;
   return std::string(text.begin(), text.end());
 }
 

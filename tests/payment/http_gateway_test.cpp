@@ -95,7 +95,8 @@ TEST_F(HttpGatewayTest, IsToldWhetherAChargeWasTriedBeforeItWasDeclined) {
 }
 
 TEST_F(HttpGatewayTest, DoesNotKnowWhatBecameOfARequestWithoutAGoodAnswer) {
-  for (const Behaviour behaviour : {Behaviour::closing, Behaviour::garbage, Behaviour::error, Behaviour::silent}) {
+  for (const Behaviour behaviour :
+       {Behaviour::closing, Behaviour::garbage, Behaviour::binary, Behaviour::error, Behaviour::silent}) {
     HttpGatewayOptions options;
     options.timeout = 100ms;
     Caller caller(provider.port(), options);

@@ -32,8 +32,8 @@ const std::map<std::string, Behaviour>& behaviours() {
   static const std::map<std::string, Behaviour> all{
       {"good", Behaviour::good},     {"decline", Behaviour::decline}, {"slow", Behaviour::slow},
       {"silent", Behaviour::silent}, {"closing", Behaviour::closing}, {"garbage", Behaviour::garbage},
-      {"error", Behaviour::error},   {"busy", Behaviour::busy},       {"moved", Behaviour::moved},
-      {"refuse", Behaviour::refuse},
+      {"binary", Behaviour::binary}, {"error", Behaviour::error},     {"busy", Behaviour::busy},
+      {"moved", Behaviour::moved},   {"refuse", Behaviour::refuse},
   };
   return all;
 }
@@ -198,7 +198,7 @@ bool Provider::Impl::serve_payment(HttpPeer& peer, bool is_charge, const json::o
     peer.answer("{}", behaviour == Behaviour::error ? "500 Internal Server Error" : "429 Too Many Requests");
     return true;
   }
-  const Reply reply = is_charge ? charge(body, behaviour) : refund(body);
+  Reply reply = is_charge ? charge(body, behaviour) : refund(body);
   kill_if(ProviderOptions::KillWhen::before_answer, reply.recorded);
   if (behaviour == Behaviour::closing) return false;
   if (behaviour == Behaviour::silent) {
@@ -206,7 +206,9 @@ bool Provider::Impl::serve_payment(HttpPeer& peer, bool is_charge, const json::o
     return false;
   }
   if (behaviour == Behaviour::slow) changed.wait_for(lock, options.delay, [this] { return stopping; });
-  peer.answer(behaviour == Behaviour::garbage ? "<html>" : reply.body, reply.status);
+  if (behaviour == Behaviour::garbage) reply.body = "<html>";
+  if (behaviour == Behaviour::binary) reply.body = R"({"payment_id": "pay\u0000"})";
+  peer.answer(reply.body, reply.status);
   kill_if(ProviderOptions::KillWhen::after_answer, reply.recorded);
   return true;
 }

@@ -26,6 +26,7 @@ enum class Behaviour : std::uint8_t {
   silent,   ///< records, never answers
   closing,  ///< records, closes the connection without an answer
   garbage,  ///< records, answers 200 with what is not JSON
+  binary,   ///< records, answers 200 with a payment_id that holds a zero byte
   error,    ///< records nothing, answers 500
   busy,     ///< records nothing, answers 429
   moved,    ///< records nothing, answers 301

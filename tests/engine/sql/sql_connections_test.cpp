@@ -152,7 +152,7 @@ TEST(SqlConnections, GoOnFromAHostThatAcceptsAndIsSilent) {
   silent.pause();
   const std::string url = "postgresql://shop:secret@127.0.0.1:" + std::to_string(silent.port()) +
                           ",127.0.0.1:" + std::to_string(writer.port()) +
-                          "/shop?target_session_attrs=primary&connect_timeout=2";
+                          "/shop?target_session_attrs=primary&connect_timeout=4";
   EXPECT_EQ(ask(url, "SHOW port"), std::to_string(writer.port()));
   EXPECT_EQ(why_no_lock(url), "");
   // Nor may the caller wait longer than it said, whatever the URL says of each host.
@@ -229,7 +229,7 @@ TEST(SqlConnections, ToMariadbGoOnFromAHostThatAcceptsAndIsSilent) {
   const MariadbServer server;
   silent.pause();
   const std::string at = ":secret@127.0.0.1:" + std::to_string(silent.port()) +
-                         ",127.0.0.1:" + std::to_string(server.port()) + "/shop?connect-timeout=1";
+                         ",127.0.0.1:" + std::to_string(server.port()) + "/shop?connect-timeout=3";
   EXPECT_EQ(ask("mysql://shop" + at, "SELECT @@port"), std::to_string(server.port()));
   silent.resume();
   EXPECT_THAT(why_not("mysql://stranger" + at), HasSubstr("Access denied")) << "an answer is the end";

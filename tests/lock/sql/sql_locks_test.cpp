@@ -260,14 +260,14 @@ TYPED_TEST(SqlLocksOn, RenewsOtherLeasesWhileAnAnswerStopsInTheMiddle) {
   TcpProxy proxy(this->server->port());
   auto space = this->space_through(proxy, {.connect_limit = 10s, .request_limit = 30s});
   Lease stuck = get(*space, "stuck", 1h);
-  Lease other = get(*space, "other", 2s);
+  Lease other = get(*space, "other", 8s);  // less than an answer is waited for
   proxy.stall_after(3, TcpProxy::Direction::to_client);
   Box<RenewOutcome> of_stuck;
   stuck.renew(1h, of_stuck.setter());
   ASSERT_TRUE(eventually([&] { return proxy.standing_still() == 1; }));
   for (int round = 0; round < 5; ++round) {
     Box<RenewOutcome> renewal;
-    other.renew(2s, renewal.setter());
+    other.renew(8s, renewal.setter());
     ASSERT_EQ(renewal.take(), RenewOutcome::renewed);
   }
   EXPECT_FALSE(other.lost());
