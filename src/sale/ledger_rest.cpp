@@ -1,6 +1,8 @@
 // Which sales are at rest (see sale_rest.cpp), and how many may be brought back at once.
 #include "sale/ledger_impl.hpp"
 
+#include <firstcome/limits.hpp>
+
 #include <cassert>
 #include <utility>
 
@@ -25,7 +27,8 @@ void Ledger::Impl::count_out(Entry& entry) {
 
 /// Lets sales go that were brought back, the longest idle first, until there is room for one that weighs so much.
 void Ledger::Impl::make_room(std::uint64_t weight, Instant now) {
-  for (auto at = rests.begin(); at != rests.end() && brought_back + weight > most_brought_back;) {
+  const Instant end = now + limits::idle_sale_in_memory;  // those behind it are in use, or not closed for long
+  for (auto at = rests.begin(); at != rests.end() && at->first < end && brought_back + weight > most_brought_back;) {
     Entry& entry = *find(SaleHandle{(at++)->second});
     if (entry.brought_back == 0 || !entry.sale->may_make_way(now)) continue;
     let_go(entry);

@@ -51,6 +51,7 @@ sqlite3_file* real_of(sqlite3_file* file) { return file_of(file)->real(); }
 
 int close(sqlite3_file* f) { return real_of(f)->pMethods->xClose(real_of(f)); }
 int read(sqlite3_file* f, void* to, int size, sqlite3_int64 at) {
+  if (const int code = verdict(FileAction::read); code != SQLITE_OK) return code;
   return real_of(f)->pMethods->xRead(real_of(f), to, size, at);
 }
 int write(sqlite3_file* f, const void* from, int size, sqlite3_int64 at) {

@@ -8,7 +8,7 @@
 
 namespace firstcome::test {
 
-enum class FileAction { write, sync, truncate, open };
+enum class FileAction { write, sync, truncate, open, read };
 
 struct Fault {
   FileAction action = FileAction::write;

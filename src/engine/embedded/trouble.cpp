@@ -161,6 +161,7 @@ void EmbeddedEngine::Impl::finish_rebuild() {
   ledger.set_wall_ahead(wall_ahead, last_now);
   restore_locks(*found);
   counted.reservations = found->reservations;
+  counted.loaded.fetch_add(found->loaded, std::memory_order_relaxed);
   store.set_outbox(std::move(found->outbox));
   removals.clear();
   for (const SaleHandle sale : found->leaving) removals.push_back({sale, 1, 0});
