@@ -11,6 +11,7 @@
 
 #include <boost/system/system_error.hpp>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -142,9 +143,9 @@ class Audit {
         beginnings_.insert(beginning_of(reservation.id));
         if (reservation.sold) all.sold(std::move(*reservation.sold));
       });
-      fmt::print(stderr, "\rengine: {} reservations that were confirmed", all.sold());
+      if (terminal_) fmt::print(stderr, "\rengine: {} reservations that were confirmed", all.sold());
     }
-    fmt::print(stderr, "\n");
+    fmt::print(stderr, "{}engine: {} reservations that were confirmed\n", terminal_ ? "\r" : "", all.sold());
   }
 
   bool is_of_a_sale(const std::string& reservation) const { return beginnings_.contains(beginning_of(reservation)); }
@@ -210,6 +211,7 @@ class Audit {
   const AuditedServer server_;
   std::unique_ptr<events::OrderStore> store_;
   std::set<std::string> beginnings_;  ///< of the ids of reservations
+  const bool terminal_ = isatty(STDERR_FILENO) == 1;
 };
 
 /// What is on its way arrives meanwhile.

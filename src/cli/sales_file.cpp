@@ -64,11 +64,24 @@ json::object shown(const SaleTerms& terms) {
 /// Tells of one sale that is there already. Returns an exit code.
 int compare(const SaleTerms& file, const SaleTerms& stored, OtherTerms other_terms) {
   const std::vector<std::string> differences = differing_terms(file, stored);
-  const auto level = other_terms == OtherTerms::refuse_the_start ? spdlog::level::err : spdlog::level::warn;
+  const bool warned = other_terms == OtherTerms::are_warned_of;
   for (const std::string& difference : differences) {
-    spdlog::log(level, "sale {}: {}; the store's terms count", file.id, difference);
+    spdlog::log(warned ? spdlog::level::warn : spdlog::level::err, "sale {}: {}; {}", file.id, difference,
+                warned ? "the store's terms count" : "with --sales-strict the server does not start");
   }
-  return differences.empty() || other_terms == OtherTerms::are_warned_of ? exit_fine : exit_refused;
+  return differences.empty() || warned ? exit_fine : exit_refused;
+}
+
+/// Compares what is there already of the file, and creates nothing. Returns an exit code.
+int compare_all(engine::DrivenEngine& engine, const std::vector<SaleTerms>& sales, OtherTerms other_terms) {
+  int worst = exit_fine;
+  for (const SaleTerms& terms : sales) {
+    const auto present = ask_now(engine, GetSale{terms.id});
+    if (!present || std::get<SaleAnswer>(*present).outcome != Outcome::done) continue;
+    const int code = compare(terms, std::get<SaleAnswer>(*present).sale.terms, other_terms);
+    if (code != exit_fine) worst = code;
+  }
+  return worst;
 }
 
 /// Creates one sale, or compares it. Returns an exit code.
@@ -111,6 +124,10 @@ int create_sales(engine::DrivenEngine& engine, const std::string& path, OtherTer
   if (!sales) {
     spdlog::error("{}: {}", path, sales.error());
     return exit_usage;
+  }
+  // A start that is refused has changed nothing.
+  if (other_terms == OtherTerms::refuse_the_start) {
+    if (const int code = compare_all(engine, *sales, other_terms); code != exit_fine) return code;
   }
   int worst = exit_fine;
   for (const SaleTerms& terms : *sales) {

@@ -30,6 +30,7 @@ std::string_view status_line(unsigned status) {
     FIRSTCOME_STATUS(408, "Request Timeout");
     FIRSTCOME_STATUS(409, "Conflict");
     FIRSTCOME_STATUS(410, "Gone");
+    FIRSTCOME_STATUS(412, "Precondition Failed");
     FIRSTCOME_STATUS(413, "Content Too Large");
     FIRSTCOME_STATUS(414, "URI Too Long");
     FIRSTCOME_STATUS(415, "Unsupported Media Type");

@@ -3,9 +3,12 @@
 #include "api/contract.hpp"
 #include "api/problem.hpp"
 #include "api/routes.hpp"
+#include "net/response.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <set>
+#include <string>
 
 namespace firstcome::api::testing {
 namespace {
@@ -52,6 +55,24 @@ class Contract : public ApiTest {
 
   std::set<std::string> seen;
 };
+
+TEST(StatusLine, SaysAReasonForEveryStatusOfTheContract) {
+  std::set<unsigned> statuses;
+  for (const auto& path : contract()["paths"])
+    for (const auto& operation : path.second)
+      for (const auto& response : operation.second["responses"]) statuses.insert(response.first.as<unsigned>());
+  EXPECT_TRUE(statuses.contains(412));
+  for (const unsigned status : statuses) {
+    net::Response response;
+    response.status = status;
+    net::OutputBuffer out;
+    net::append(out, response);
+    const std::string beginning = "HTTP/1.1 " + std::to_string(status) + " ";
+    const std::string text(out.view(0, out.size()));
+    ASSERT_TRUE(text.starts_with(beginning)) << text;
+    EXPECT_TRUE(std::isupper(static_cast<unsigned char>(text[beginning.size()]))) << text;
+  }
+}
 
 TEST_F(Contract, HasEveryRouteAndNoOther) {
   std::set<std::string> of_the_server;

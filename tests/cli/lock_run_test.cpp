@@ -159,6 +159,15 @@ TEST_F(LockRun, HidesThePasswordOfTheBackendFromTheCommand) {
   EXPECT_THAT(environment, ::testing::Not(HasSubstr("guessed")));
 }
 
+TEST_F(LockRun, TellsTheCommandWhereTheLockIs) {
+  const auto child = start_program("/usr/bin/env", {"-u", "FIRSTCOME_LOCK_BACKEND", firstcome_program(), "lock", "run",
+                                                    "job", "--backend", backend(), "--", "env"});
+  std::string environment;
+  while (const auto line = child->read_line(patience)) environment += *line + "\n";
+  EXPECT_EQ(child->wait(patience), 0) << error();
+  EXPECT_THAT(environment, HasSubstr("FIRSTCOME_LOCK_BACKEND=" + backend() + "\n"));
+}
+
 struct Signal {
   int number;
   std::string word;

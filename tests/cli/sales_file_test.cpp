@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 namespace firstcome::cli {
 namespace {
@@ -67,13 +68,18 @@ TEST_F(SalesFileProgram, OtherTermsAreAWarningOrAreRefused) {
     server.process().signal(SIGTERM);
     EXPECT_EQ(server.process().wait(25s), 0);
   }
+  const std::string strictly = file_of(R"([{"id":"later","stock":5},{"id":"cfg","stock":20}])");
   testing::ChildOptions options;
   options.program = testing::firstcome_program();
   options.arguments = {"serve",         "--listen", "127.0.0.1:0", "--data",
-                       data().string(), "--sales",  other,         "--sales-strict"};
+                       data().string(), "--sales",  strictly,      "--sales-strict"};
   options.error_log = folder.path() / "strict.log";
   testing::ChildProcess strict(std::move(options));
   EXPECT_EQ(strict.wait(60s), 1);
+  std::ifstream file(folder.path() / "strict.log");
+  const std::string log{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_THAT(log, HasSubstr("sale cfg: stock is 20 in the file and 10 in the store; with --sales-strict"));
+  EXPECT_THAT(log, Not(HasSubstr("created"))) << "a start that is refused changes nothing";
 }
 
 TEST_F(SalesFileProgram, TheDataIsForItsOwnerAlone) {

@@ -3,7 +3,6 @@
 #include "cli/lock/lock_options.hpp"
 #include "net/url_credentials.hpp"
 
-#include <algorithm>
 #include <string_view>
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX says to declare it
@@ -20,19 +19,16 @@ std::string assignment(std::string_view variable, std::string_view value) {
 
 }  // namespace
 
-std::vector<std::string> environment_under(const std::string& name, std::optional<std::uint64_t> token) {
+std::vector<std::string> environment_under(const std::string& name, std::optional<std::uint64_t> token,
+                                           const std::string& backend) {
   std::vector<std::string> environment;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const std::string_view variable = text.substr(0, text.find('='));
-    if (variable == name_variable || variable == token_variable) continue;
-    if (variable == lock_backend_variable) {
-      const std::string url(text.substr(std::min(variable.size() + 1, text.size())));
-      environment.push_back(assignment(variable, net::without_credentials(url)));
-    } else {
-      environment.emplace_back(text);
-    }
+    if (variable == name_variable || variable == token_variable || variable == lock_backend_variable) continue;
+    environment.emplace_back(text);
   }
+  environment.push_back(assignment(lock_backend_variable, net::without_credentials(backend)));
   environment.push_back(assignment(name_variable, name));
   if (token) environment.push_back(assignment(token_variable, std::to_string(*token)));
   return environment;

@@ -93,7 +93,7 @@ LeasedCommand command_for(const LockOptionsGiven& given, const Lease& lease) {
     const char* const shell = std::getenv("SHELL");
     command.words = {shell != nullptr && *shell != '\0' ? shell : "/bin/sh", "-c", given.shell_command};
   }
-  command.environment = environment_under(given.name, lease.token());
+  command.environment = environment_under(given.name, lease.token(), given.backend);
   return command;
 }
 
