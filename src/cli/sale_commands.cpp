@@ -15,6 +15,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <thread>
 #include <utility>
 
 namespace firstcome::cli {
@@ -24,6 +25,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::chrono::seconds patience{30};
+constexpr std::chrono::seconds delivery_patience{10};
+constexpr std::chrono::milliseconds delivery_look{50};
 
 std::string text_of(const json::value& value, std::string_view member) {
   const json::value* found = value.is_object() ? value.as_object().if_contains(member) : nullptr;
@@ -43,20 +46,25 @@ int refused(const net::ClientResponse& response) {
   return response.status == 503 ? exit_try_again : exit_refused;
 }
 
-/// The answer of a server that did what was asked; else an exit code, and it was said why.
-std::expected<net::ClientResponse, int> ask(const SaleRequest& request, net::Method method, std::string target,
-                                            std::string body = {}) {
+/// The answer of a server, whatever it is; else an exit code, and it was said why there is none.
+std::expected<net::ClientResponse, int> send(const SaleRequest& request, net::Method method, std::string target,
+                                             std::string body = {}) {
   net::ClientRequest sent;
   sent.method = method;
   sent.target = std::move(target);
   sent.body = std::move(body);
   net::ClientResult result = net::fetch(request.server, sent, patience);
-  if (!result) {
-    fmt::print(stderr, "firstcome: {}:{}: {}\n", request.server.host, request.server.port, result.error().detail);
-    return std::unexpected(exit_unavailable);
-  }
-  if (result->status >= 300) return std::unexpected(refused(*result));
-  return std::move(*result);
+  if (result) return std::move(*result);
+  fmt::print(stderr, "firstcome: {}:{}: {}\n", request.server.host, request.server.port, result.error().detail);
+  return std::unexpected(exit_unavailable);
+}
+
+/// The answer of a server that did what was asked; else an exit code, and it was said why.
+std::expected<net::ClientResponse, int> ask(const SaleRequest& request, net::Method method, std::string target,
+                                            std::string body = {}) {
+  auto answer = send(request, method, std::move(target), std::move(body));
+  if (answer && answer->status >= 300) return std::unexpected(refused(*answer));
+  return answer;
 }
 
 constexpr std::array<std::string_view, 8> columns{"id",        "kind", "state", "stock",
@@ -133,9 +141,29 @@ int sale_set_state(const SaleRequest& request, const std::string& id, std::strin
   return print_sale(request, ask(request, net::Method::patch, path_of(id), fmt::format("{{\"state\":\"{}\"}}", state)));
 }
 
+namespace {
+
+/// Whether nothing but the delivery of its events can keep a sale from being deleted, or the end of a charge.
+bool is_over(const SaleRequest& request, const std::string& id) {
+  const auto answer = send(request, net::Method::get, path_of(id));
+  if (!answer || answer->status != 200) return false;
+  const json::value sale = json::parse(answer->body);
+  return text_of(sale, "state") == "closed" && text_of(sale, "held") == "0";
+}
+
+}  // namespace
+
 int sale_delete(const SaleRequest& request, const std::string& id) {
-  const auto answer = ask(request, net::Method::del, path_of(id));
-  return answer ? exit_fine : answer.error();
+  // The last events of a sale that was just closed are delivered within moments.
+  const auto until = std::chrono::steady_clock::now() + delivery_patience;
+  while (true) {
+    const auto answer = send(request, net::Method::del, path_of(id));
+    if (!answer) return answer.error();
+    if (answer->status < 300) return exit_fine;
+    if (answer->status != 409 || std::chrono::steady_clock::now() >= until || !is_over(request, id))
+      return refused(*answer);
+    std::this_thread::sleep_for(delivery_look);
+  }
 }
 
 namespace {

@@ -32,6 +32,7 @@ int sale_restock(const SaleRequest& request, const std::string& id, std::int64_t
 int sale_restock_by(const SaleRequest& request, const std::string& id, std::int64_t units);
 /// `state` is what a PATCH may make of a sale: open, paused or closed.
 int sale_set_state(const SaleRequest& request, const std::string& id, std::string_view state);
+/// Deletes a closed sale. Where its last events are still being delivered, tries again for ten seconds.
 int sale_delete(const SaleRequest& request, const std::string& id);
 
 /// Adds `sale` and its subcommands.
