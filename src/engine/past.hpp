@@ -51,7 +51,7 @@ std::string text_of_impossible(const Memory& memory, std::string_view witness);
 class LossesBySale {
  public:
   void add(const Loss& loss) { by_sale_[value(loss.sale)].push_back(loss); }
-  /// As they were found; whether they are settled by now is not known here.
+  /// Returns the losses of one sale as they were found; this class does not know whether they are settled by now.
   std::span<const Loss> of(SaleHandle sale) const;
 
  private:

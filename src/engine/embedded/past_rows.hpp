@@ -28,8 +28,9 @@ sqlite::Result<std::vector<Loss>> read_losses(sqlite::Connection& connection);
 sqlite::Result<void> write_incarnation(sqlite::Connection& connection, Incarnation incarnation, SaleHandle first_sale,
                                        Instant now);
 sqlite::Result<void> write_era(sqlite::Connection& connection, const Era& era);
-/// Of sales whose reservations have gone, and their events too: these are still shown under the incarnations that they
-/// were told in. Ids of such a sale are not given again, because no sale gets its handle. Some thousands at a time.
+/// Removes the eras of deleted sales, at most some thousands a call. Those of a sale whose reservations or events are
+/// still stored stay: its events are shown under the incarnations that they were told in. No id can be given again
+/// without the eras, because no sale gets the handle of a deleted one.
 sqlite::Result<void> remove_eras_of_deleted(sqlite::Connection& connection);
 sqlite::Result<void> write_loss(sqlite::Connection& connection, std::size_t place, const Loss& loss);
 

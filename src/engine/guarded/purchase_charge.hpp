@@ -36,7 +36,7 @@ class PurchaseCharge {
   std::optional<Outcome> charge();
   /// The same with PayTime::inside; nothing with PayTime::after.
   std::optional<Outcome> charge_inside();
-  /// What it was charged with; nothing: nothing was charged.
+  /// Returns the payment; nothing where nothing was charged.
   std::optional<Payment> payment() const;
   /// There is an order that this pays for, or may be (a commit whose outcome is unknown).
   void keep() { kept_ = true; }

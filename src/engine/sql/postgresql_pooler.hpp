@@ -10,7 +10,7 @@
 
 namespace firstcome::engine {
 
-/// For failures.
+/// The sentence of a failure: a pooler gives one session to several clients.
 inline constexpr const char* shared_session =
     "a connection pooler shares sessions between clients: firstcome needs a direct connection, or pool_mode = session";
 

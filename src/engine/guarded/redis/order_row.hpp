@@ -14,8 +14,8 @@ namespace firstcome::engine {
 /// All but the number and the time of the order, which the script puts before it (guarded_write.lua). The key only
 /// makes rows of two purchases differ.
 std::string pack_order(const OrderRow& order, KeyHash key);
-/// What stands beside a row that was written unpaid, once it is paid; and what it was paid with. Nothing: it is another
-/// state.
+/// Returns the state that is stored beside an order when it is paid later than it was written. `payment_in_state` reads
+/// the payment from it, and returns nothing where the state is another one.
 std::string paid_state(const Payment& payment);
 bool is_paid_state(std::string_view state);
 std::optional<Payment> payment_in_state(std::string_view state);

@@ -66,7 +66,7 @@ class SqlBook final : public Book {
   /// Sends a draft, after `first` where there is one.
   WrittenOrder insert(Draft draft, std::optional<SqlCall> first = {});
 
-  /// In the transaction that has written the order.
+  /// Stores the payment of an order. REQUIRES: the transaction that has written the order is open.
   void note_payment(const Purchase& purchase, Number number, const Payment& payment);
 
   /// The stock of a sale, in a transaction.
@@ -82,7 +82,7 @@ class SqlBook final : public Book {
     Microsecond at{};
     Microsecond now{};
   };
-  /// Of an UPDATE.
+  /// Appends the payment as the arguments of an UPDATE.
   static void add_payment(SqlCall& sql, const Payment& payment);
   /// Of an INSERT of an order.
   void add_values(SqlCall& sql, const Purchase& purchase, const SeenStock& seen, const Stamp& stamp) const;

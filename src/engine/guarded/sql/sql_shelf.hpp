@@ -24,7 +24,7 @@ class SqlShelf {
                                std::uint32_t limit);
   std::optional<OrderRow> order(ReservationRef ref);
   std::vector<OrderRow> unpaid(SaleHandle sale, Instant before);
-  /// What `unpaid` asks of guarded_orders, behind its WHERE.
+  /// Returns the condition by which `unpaid` selects from guarded_orders, without the word WHERE.
   static std::string where_unpaid(SaleHandle sale, Instant before);
   /// REQUIRES: no transaction is open.
   void keep_commit_times(std::span<const CommitTime> times);
