@@ -82,7 +82,8 @@ json::object row_json(const Row& row) {
   object["survives_crash"] = survival.crash;
   object["survives_loss_of_a_server"] = survival.server;
   object["found"] = row.found();
-  object["expected"] = row.doubt == Doubt::none ? word(row.expected) : std::string_view("may-break");
+  const bool need_not_break = row.expected == Expected::exact || row.doubt == Doubt::anything;
+  object["expected"] = need_not_break && row.doubt != Doubt::none ? std::string_view("may-break") : word(row.expected);
   object["ok"] = row.ok;
   object["invalid"] = text_or_null(row.invalid);
   object["error"] = text_or_null(row.error);

@@ -124,7 +124,19 @@ TEST_F(FifoOutage, WhoWaitsIsToldThatTheServerIsSilent) {
   const Acquired none = patient.take();
   ASSERT_FALSE(none);
   EXPECT_TRUE(is_failure(none.error().why)) << text_of(none.error().why);
-  EXPECT_FALSE(metrics->text().find("firstcome_locks_heartbeats_failed_total 0\n") != std::string::npos);
+}
+
+TEST_F(FifoOutage, AHeartbeatThatTheServerRefusesIsCounted) {
+  warm();
+  Lease lease = get(*near, "a", 60s);
+  Box<Acquired> patient = ask(*far, "a", {.wait = wait_for_ever, .lease = 60s});
+  ASSERT_TRUE(waiting(1));
+  EXPECT_TRUE(has_line("firstcome_locks_heartbeats_failed_total 0"));
+  server->text({"SET", "firstcome:lock:{a}", "of a type that the scripts do not expect"});
+  const Acquired none = patient.take();
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().why, Why::wrong_type) << text_of(none.error().why);
+  EXPECT_TRUE(has_line("firstcome_locks_heartbeats_failed_total 1"));
 }
 
 TEST_F(FifoOutage, AWaitShorterThanConnectingIsNotTakenForALockThatIsTaken) {

@@ -159,6 +159,20 @@ TEST(Rows, ForgiveADoubtfulWayOnlyWhatItIsDoubtedFor) {
   EXPECT_FALSE(counter_is_ok(&rush::Round::oversold));
 }
 
+TEST(Rows, LetALimiterDoubleInsteadOfUnderselling) {
+  const auto is_ok = [](const std::string& scenario, std::uint64_t rush::Round::* what, std::uint64_t count) {
+    return rush::make_row(way_of("redis/limiter"), scenario_of(scenario), {}, with(what, count)).ok;
+  };
+  for (const char* const clicked_twice : {"coupon", "double-click-key"}) {
+    EXPECT_TRUE(is_ok(clicked_twice, &rush::Round::undersold, 1)) << clicked_twice;
+    EXPECT_TRUE(is_ok(clicked_twice, &rush::Round::doubled, 1)) << clicked_twice;
+    EXPECT_FALSE(is_ok(clicked_twice, &rush::Round::doubled, 0)) << clicked_twice << ": it has to break";
+    EXPECT_FALSE(is_ok(clicked_twice, &rush::Round::oversold, 1)) << clicked_twice;
+  }
+  EXPECT_TRUE(is_ok("product", &rush::Round::undersold, 1));
+  EXPECT_FALSE(is_ok("product", &rush::Round::doubled, 1)) << "nobody clicks twice there";
+}
+
 TEST(Rows, CompareTheEmbeddedEngineWithTheBestInSqlAndWithTheFastestOfAll) {
   std::vector<rush::Row> rows{row_of("embedded", measured(20'000)),
                               row_of("postgresql/row-lock", measured(1'000)),
