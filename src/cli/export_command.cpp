@@ -127,6 +127,10 @@ int export_orders(const ExportOptions& said) {
     return written;
   });
   if (!done) return troubled(done.error());
+  if (count == 0) {
+    const std::string of = said.sale.empty() ? "" : " of the sale '" + said.sale + "'";
+    fmt::print(stderr, "firstcome: there are no orders{}\n", of);
+  }
   return written && out.finish() ? exit_fine : cannot_write(said);
 }
 

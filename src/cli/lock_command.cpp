@@ -98,17 +98,18 @@ void add_list(CLI::App& lock, Run& run) {
   auto given = std::make_shared<LockOptionsGiven>();
   CLI::App* command = lock.add_subcommand(
       "list", "Lists locks, read-write locks and semaphores of the kind fifo, also those last held within the hour");
-  add_lock_backend(*command, *given);
+  add_lock_backend_on_redis(*command, *given);
   command->add_flag("--json", given->json, "A JSON object for each");
   command->callback([given, &run] { run = [given] { return list_locks(*given); }; });
 }
 
 void add_free(CLI::App& lock, Run& run) {
   auto given = std::make_shared<LockOptionsGiven>();
-  CLI::App* command = lock.add_subcommand(
-      "free", "Ends the grant of a lock whose holder is gone or must not go on; the next in line has the lock at once");
+  CLI::App* command = lock.add_subcommand("free",
+                                          "Ends the grant of a lock of the kind fifo whose holder is gone or must not "
+                                          "go on; the next in line has it at once");
   add_lock_name(*command, *given);
-  add_lock_backend(*command, *given);
+  add_lock_backend_on_redis(*command, *given);
   add_lock_kind(*command, *given);
   command->add_option("--token", given->token, "The token of that grant, as `lock show` tells it")->required();
   command->footer(

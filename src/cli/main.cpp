@@ -15,6 +15,19 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <span>
+#include <string>
+
+namespace {
+
+/// The first argument, where it stands for a command that there is not. CLI11 would say only that one is missing.
+std::string unknown_command(const CLI::App& app, std::span<char*> arguments) {
+  const std::string first = arguments.size() > 1 ? arguments[1] : "";
+  const bool is_option = first.empty() || first.starts_with('-');
+  return is_option || app.get_subcommand_no_throw(first) != nullptr ? "" : first;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace firstcome::cli;
@@ -31,6 +44,10 @@ int main(int argc, char** argv) {
   add_export_command(app, run);
   add_erase_command(app, run);
   add_audit_command(app, run);
+  if (const std::string unknown = unknown_command(app, {argv, static_cast<std::size_t>(argc)}); !unknown.empty()) {
+    std::fprintf(stderr, "firstcome: there is no command '%s'; firstcome --help lists them\n", unknown.c_str());
+    return exit_usage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -40,6 +40,12 @@ TEST_P(WrongDelivery, IsRefusedWithTheOptionAndTheRuleAndNeverThePassword) {
   EXPECT_THAT(ran.error + ran.output, Not(HasSubstr("hush")));
 }
 
+TEST(Program, NamesACommandThatThereIsNot) {
+  const Ran ran = run_program({"foo"});
+  EXPECT_EQ(ran.code, 64);
+  EXPECT_THAT(ran.error, AllOf(HasSubstr("no command 'foo'"), HasSubstr("--help")));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Options, WrongDelivery,
     ::testing::Values(

@@ -137,6 +137,14 @@ TEST_F(OrdersCommands, ExportIsJsonLines) {
   EXPECT_FALSE(std::getline(each, line));
 }
 
+TEST_F(OrdersCommands, AnExportOfNothingSaysSo) {
+  ASSERT_TRUE(store->store(std::vector{confirmed(1, "a")}));
+  const Ran none = run({"export", "--sale", "tickte"});
+  EXPECT_EQ(none.code, 0);
+  EXPECT_NE(none.error.find("no orders of the sale 'tickte'"), std::string::npos) << none.error;
+  EXPECT_EQ(run({"export", "--sale", "ticket"}).error, "");
+}
+
 TEST_F(OrdersCommands, ExitCodesTellWrongFromUnreachable) {
   EXPECT_EQ(run({"orders"}).code, 64);
   EXPECT_EQ(run({"orders", "failed"}).code, 64);

@@ -58,6 +58,14 @@ void add_lock_backend(CLI::App& command, LockOptionsGiven& given) {
       ->envname(lock_backend_variable);
 }
 
+void add_lock_backend_on_redis(CLI::App& command, LockOptionsGiven& given) {
+  command
+      .add_option("--backend", given.backend,
+                  "The Redis that keeps the locks: redis://HOST:PORT, redis+sentinel://... or redis+cluster://...")
+      ->capture_default_str()
+      ->envname(lock_backend_variable);
+}
+
 void add_lock_kind(CLI::App& command, LockOptionsGiven& given) {
   command.add_option("--kind", given.kind, "On redis://: fifo, redisson (shared with Java), setnx or setnx-try")
       ->check(CLI::IsMember({"fifo", "redisson", "setnx", "setnx-try"}))

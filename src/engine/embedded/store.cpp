@@ -142,6 +142,7 @@ Written Store::write(const sale::Ledger& ledger, const sale::Changes& changes, c
   });
   if (written.fate == Fate::committed) {
     note_events(changes, last);
+    outbox_.forget_delivered();
   } else {
     std::tie(outbox_.oldest, outbox_.last, outbox_.delivered) = std::tie(oldest, last, delivered_before);
   }
