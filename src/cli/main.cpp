@@ -23,8 +23,9 @@ namespace {
 /// The first argument, where it stands for a command that there is not. CLI11 would say only that one is missing.
 std::string unknown_command(const CLI::App& app, std::span<char*> arguments) {
   const std::string first = arguments.size() > 1 ? arguments[1] : "";
-  const bool is_option = first.empty() || first.starts_with('-');
-  return is_option || app.get_subcommand_no_throw(first) != nullptr ? "" : first;
+  if (first.empty() || first.starts_with('-')) return "";
+  const auto known = app.get_subcommands([&first](const CLI::App* command) { return command->check_name(first); });
+  return known.empty() ? first : "";
 }
 
 }  // namespace
