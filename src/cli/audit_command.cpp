@@ -313,7 +313,8 @@ void add_audit_command(CLI::App& app, Run& run) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
       "audit", "Compare what a server sold with the events in Kafka and the orders in the database, one by one");
-  command->add_option("--engine", options->engine, "http://HOST:PORT of a server that sells, whatever its engine")
+  command
+      ->add_option("--server,--engine", options->engine, "http://HOST:PORT of a server that sells, whatever its engine")
       ->capture_default_str()
       ->envname("FIRSTCOME_SERVER");
   command->add_option("--database", options->database, "sqlite:///PATH, postgresql://... or mysql://... of the orders")
@@ -342,7 +343,7 @@ void add_audit_command(CLI::App& app, Run& run) {
     AuditRequest request;
     const auto wrong = [](const char* option, const std::string& why) { return CLI::ValidationError(option, why); };
     const auto origin = net::parse_origin(options->engine);
-    if (!origin) throw wrong("--engine", origin.error());
+    if (!origin) throw wrong("--server", origin.error());
     const auto database = engine::parse_database_url(options->database, "order database");
     if (!database) throw wrong("--database", database.error());
     request.engine = *origin;

@@ -62,7 +62,7 @@ INSTANTIATE_TEST_SUITE_P(
               "loopback"},
         Wrong{"AuditWithoutDatabase", {"audit"}, "--database", "required"},
         Wrong{
-            "AuditEngine", {"audit", "--database", "sqlite:///tmp/x.db", "--engine", "redis://a"}, "--engine", "http"}),
+            "AuditServer", {"audit", "--database", "sqlite:///tmp/x.db", "--server", "redis://a"}, "--server", "http"}),
     [](const auto& one) { return one.param.name; });
 
 TEST(Audit, OfAServerThatIsNotThereSaysSo) {
