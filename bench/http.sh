@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Durable reservations over HTTP, against nginx answering `return 200` with a body of the same size.
+# Durable reservations over HTTP, compared with nginx answering `return 200` with a body of the same size.
 #
 # The same client (wrk, one thread, 64 keep-alive connections) sends the same requests to both, in alternating runs, so
-# that a noisy machine disturbs both alike. Medians. BENCH_PAIRS and BENCH_SECONDS change how many and how long.
+# that a noisy machine affects both equally. The figures are medians. BENCH_PAIRS sets the number of pairs of runs,
+# BENCH_SECONDS the length of a run.
 set -euo pipefail
 # shellcheck source=bench/server.sh
 source bench/server.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The HTTP server with nothing behind it, against nginx answering `return 200` with a body of the same size: what is
-# left for the rest of a reservation. Alternating runs of the same client as in bench/http.sh, medians.
+# The HTTP server with nothing behind it, compared with nginx answering `return 200` with a body of the same size. The
+# difference to bench/http.sh is the cost of the rest of a reservation. Alternating runs of the same client as in
+# bench/http.sh; the figures are medians.
 set -euo pipefail
 # shellcheck source=bench/server.sh
 source bench/server.sh

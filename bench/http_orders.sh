@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# What writing orders costs the sale: durable reservations over HTTP, confirmed at once, of a server that writes an order
-# for each (the default) and of one that does not (--orders none), in alternating runs. And how long the last order took.
+# The cost of writing orders: durable reservations over HTTP, confirmed at once, on a server that writes an order for
+# each (the default) and on one that does not (--orders none), in alternating runs. Also measures how long after the run
+# the last order is stored.
 #
-# Medians. BENCH_PAIRS and BENCH_SECONDS change how many and how long.
+# The figures are medians. BENCH_PAIRS sets the number of pairs of runs, BENCH_SECONDS the length of a run.
 set -euo pipefail
 # shellcheck source=bench/server.sh
 source bench/server.sh

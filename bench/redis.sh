@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Reservations on Redis: over HTTP, in process with 10 000 in flight, and with a million of them stored.
 #
-# The anchor is redis-benchmark calling the engine's own script with one reservation a call, from 64 connections: what
-# one gets where every request makes a call. Each call is of another customer with another key, of 16 bytes each, and
-# new to the script, from a node that it knows: its sequence is 2^48, of which the sale keeps the lowest six bytes, which
-# are 0; so none is taken for one that came before. (A crowd of nodes would be slower, and a sequence at random refused.)
-# All memory durability, by turns on one server, each part on a sale of its own that has the same terms. Medians.
+# The anchor is redis-benchmark, which calls the engine's own script with one reservation per call from 64 connections:
+# the speed of a design in which every request is one call. Each call is for another customer with another key, of 16
+# bytes each, and comes from a node that the script knows. All calls have the sequence 2^48. The sale keeps only its
+# lowest six bytes, which are 0, so the script takes no call for a repetition of an earlier one. (Many different nodes
+# would be slower, and the script would refuse a random sequence.) Everything uses memory durability and takes turns on
+# one server. Each part has its own sale with the same terms. The figures are medians.
 #
-# BENCH_ROUNDS, BENCH_SECONDS (of one run over HTTP) and BENCH_STORED (reservations) change how much is done.
+# BENCH_ROUNDS sets the number of rounds, BENCH_SECONDS the length of a run over HTTP, BENCH_STORED the number of stored
+# reservations.
 set -euo pipefail
 # shellcheck source=bench/server.sh
 source bench/server.sh

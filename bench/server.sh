@@ -1,5 +1,5 @@
-# Starts servers for benchmarks, on free ports and in folders of their own, and ends them. Sourced, in the project's
-# folder. What was started is ended when the script ends, however it ends.
+# Starts servers for benchmarks, each on a free port and in its own folder. To be sourced in the project's folder. All
+# servers are stopped when the sourcing script ends, also after an error or a signal.
 # shellcheck shell=bash
 
 # shellcheck source=scripts/ports.sh

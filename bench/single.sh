@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One customer at a time on one connection, against what it must cost at least; see single.cpp.
+# One customer at a time on one connection, compared with the least that this can cost; see single.cpp.
 set -euo pipefail
 # shellcheck source=bench/server.sh
 source bench/server.sh

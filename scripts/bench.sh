@@ -1,28 +1,30 @@
 #!/usr/bin/env bash
-# Measures what the project promises of its speed, and prints each figure with its goal and a verdict.
+# Measures the speed that the project promises, and prints each figure with its goal and a verdict.
 #
 #   ./run bench [--gate] [NAME...]
 #
 # ledger  the ledger alone: commands per second on one core
-# engine  in process and durable, 10 000 in flight, against a bare SQLite loop inserting the same rows
-# growth  the same with millions of reservations stored: speed, start-up, memory, the write-ahead log
-# http    durable reservations over HTTP, 64 connections, against nginx answering `return 200` with a body of the same
-#         size; alternating runs of the same client
-# http_floor  the HTTP server with nothing behind it, against the same nginx: the ceiling of `http`
-# http_orders  the same with an order for each, against --orders none: what writing orders costs the sale
-# locks   64 waiters for one lock on Redis in 2, 8 and 16 processes: our FIFO lock, the protocols of Redisson's RLock and
-#         RFairLock over the same transport, our lock under Redisson's rules, SET NX tried again, and Redisson in Java
-#         where the tests have fetched it; then one process without contention
-# redis   reservations on Redis, over HTTP and in process with 10 000 in flight, against redis-benchmark calling the same
-#         script with one reservation a call; with a million stored, against none; memory and traffic a reservation
-# orders  from the outbox to Kafka, against Kafka's own producer performance tool with as many messages; from Kafka to
-#         PostgreSQL and MariaDB, against plain INSERT statements of 500 of the same rows, synced to disk as ours are; the
-#         whole way at 2 000 reservations a second
-# single  one customer at a time on one connection, against one fdatasync and one GET /healthz
+# engine  the engine in process and durable, with 10 000 operations in flight, compared with a bare SQLite loop that
+#         inserts the same rows
+# growth  the same with millions of reservations stored: speed, start-up time, memory, size of the write-ahead log
+# http    durable reservations over HTTP, 64 connections, compared with nginx answering `return 200` with a body of the
+#         same size; alternating runs of the same client
+# http_floor  the HTTP server with nothing behind it, compared with the same nginx: the upper limit for `http`
+# http_orders  durable reservations over HTTP with an order for each, compared with --orders none: the cost of orders
+# single  one customer at a time on one connection, compared with one fdatasync and one GET /healthz
+# locks   64 clients that wait for one lock on Redis, in 2, 8 and 16 processes: our FIFO lock, the protocols of
+#         Redisson's RLock and RFairLock over the same transport, our lock under Redisson's rules, SET NX with retries,
+#         and Redisson in Java if the tests have fetched it; then one process without contention
+# redis   reservations on Redis, over HTTP and in process with 10 000 in flight, compared with redis-benchmark calling
+#         the same script with one reservation per call; the speed with a million reservations stored, compared with
+#         none; memory and traffic per reservation
+# orders  from the outbox to Kafka, compared with Kafka's producer performance tool and the same number of messages;
+#         from Kafka to PostgreSQL and MariaDB, compared with plain INSERT statements of 500 of the same rows, which are
+#         synced to disk like ours; the whole way at 2 000 reservations a second
 #
-# Without a name: all of them, in this order. Each compares within one run on one machine, so that figures of two machines
-# can be compared as ratios only. --gate ends with 1 where a goal is missed. What the programs print is kept in
-# build/bench/NAME.log.
+# Without a name it runs all of them, in this order. A comparison is made within one run on one machine, so only ratios
+# can be compared between machines. With --gate the exit code is 1 if a goal is missed. It is always 1 if a benchmark
+# did not run to its end. The output of each benchmark is kept in build/bench/NAME.log.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh

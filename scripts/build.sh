@@ -3,9 +3,10 @@
 #
 #   ./run build [PRESET [TARGET...]]
 #
-# Without a preset it is `release`: optimised, with symbols and with its assertions on, without tests. The others are
-# `dev` (AddressSanitizer and UndefinedBehaviorSanitizer, with the tests), `tsan` (ThreadSanitizer) and `bench`; each
-# has a folder of its own below build/. Installs what is missing first.
+# The default preset is `release`: optimised, with debug symbols and assertions, without tests. The other presets are
+# `dev` (with the tests, AddressSanitizer and UndefinedBehaviorSanitizer), `tsan` (with the tests and ThreadSanitizer)
+# and `bench` (with the benchmarks). Each preset builds into its own folder below build/. Missing packages are installed
+# first.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh

@@ -1,4 +1,4 @@
-# What the scripts of ./run share. Sourced, with the project's folder as the current one.
+# Functions that the scripts of ./run share. To be sourced in the project's folder.
 # shellcheck shell=bash
 
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Lets one crowd loose on every known way to sell, and shows which oversell and what each costs.
+# Sends one crowd to each known way to sell, and shows which ways oversell and what each way costs.
 #
 #   ./run compare [--quick] [options of `firstcome rush compare`]
 #
-# Installs what is missing, builds, starts PostgreSQL, MariaDB, Redis (and three more for Redlock) and Kafka on free ports
-# in temporary folders, runs `firstcome rush compare` on them, and stops them. Without options: the coupon on all ways, 10 s
-# each, two repeats in crossed order, then once more with a payment of 5 ms inside the guard: about 45 minutes.
-# `--scenario all` takes hours.
+# Installs what is missing and builds. Starts PostgreSQL, MariaDB, Redis (and three more for Redlock) and Kafka on free
+# ports and in temporary folders, runs `firstcome rush compare` on them, and stops them. Without options it runs the
+# coupon scenario on all ways, 10 s each, twice, the second time in reverse order. Then it does the same with a payment
+# of 5 ms inside the guard. This takes about 45 minutes. `--scenario all` takes hours.
 #
-# --quick  SQLite and Redis, embedded and redis only, 0.8 s each, once: under 90 seconds after the build.
-# --json FILE, --html FILE, --picture FILE, --ways IDS, --scenario NAME, --fault NAME ...: docs/compare.md, or
+# --quick  without PostgreSQL, MariaDB and Kafka, 0.8 s for each way, once: under 90 seconds after the build
+# --json FILE, --html FILE, --picture FILE, --ways IDS, --scenario NAME, --fault NAME ...: see docs/compare.md, or
 # `./run compare -- --help`.
 set -euo pipefail
 # shellcheck source=scripts/common.sh

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Opens four sales, sends each a crowd of thousands, prints a verdict, and leaves the server up until Ctrl-C.
+# Opens four sales, sends thousands of customers to each, prints a verdict, and keeps the server running until Ctrl-C.
 #
 #   ./run demo [options of `firstcome demo`]
 #
-# Installs what building needs and nothing else, builds the program, and runs `firstcome demo`.
+# Installs only what the build needs, builds the program, and runs `firstcome demo`.
 # `./run demo -- --help` shows its options.
 set -euo pipefail
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs, with apt, what is missing and nothing else.
+# Installs missing packages with apt.
 #
 #   ./run deps [GROUP...]
 #
 # build   what building the program needs
-# tests   what building the tests needs, and running those that need no server
+# tests   what building the tests needs, and running those tests that use no server
 # redis, sql, java, http
 #         servers and tools that some tests and benchmarks use: Redis; PostgreSQL and MariaDB; Java and Maven, for Kafka
 #         and Redisson; nginx, wrk and curl
@@ -12,10 +12,10 @@
 # form    clang-format and shellcheck
 # tidy    clang-tidy
 # root    debootstrap, for tests in another Debian
-# all     all of these (the default; `test` is another word for it)
+# all     all of these (the default; `test` means the same)
 #
-# Needs root or sudo only where something is missing. Packages that bring a service do not start it: while packages are
-# installed, and no longer, a policy says so to their scripts.
+# Needs root or sudo only if something is missing. The services in these packages are not started: during the
+# installation, and only then, a policy file (policy-rc.d) forbids it.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh

@@ -3,7 +3,7 @@
 #
 #   ./run format [--all | FILE...]
 #
-# Without arguments those that differ from the last commit.
+# Without arguments it formats new files and files that differ from the last commit.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Checks the form of the sources: clang-format, clang-tidy, shellcheck.
+# Checks the sources with clang-format, clang-tidy and shellcheck.
 #
 #   ./run lint [--all] [--base COMMIT] [--only format|tidy|shell] [FILE...]
 #
-# clang-format and shellcheck look at everything. clang-tidy, which is slow, looks at the files named, else at those that
-# differ from COMMIT (default: the last commit) and at new ones, or at all with --all. A changed header is looked at
-# through the sources beside it. Ends with 1 where something is found, with 77 where a tool is missing.
+# clang-format and shellcheck check all files. clang-tidy is slow. It checks the given files. Without files it checks
+# new files and those that differ from COMMIT (default: the last commit); with --all it checks all files. A changed
+# header is checked through the source file beside it, or, if there is none, through the source files that include it.
+# The exit code is 1 if something is found, and 77 if a tool is missing.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh

@@ -1,4 +1,5 @@
-# Ports for the servers of tests and benchmarks, shared out with tests/support/free_port.cpp. Sourced.
+# Free ports for the servers of tests and benchmarks. tests/support/free_port.cpp uses the same reservations. To be
+# sourced.
 # shellcheck shell=bash
 
 # reserve_port: sets reserved_port to a TCP port of 127.0.0.1 that nobody listens on. Nobody else is given it, here or by

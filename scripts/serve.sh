@@ -3,7 +3,7 @@
 #
 #   ./run serve [options of `firstcome serve`]
 #
-# It listens on http://127.0.0.1:8080 unless told otherwise, and stops on Ctrl-C or SIGTERM.
+# By default it listens on http://127.0.0.1:8080. It stops on Ctrl-C or SIGTERM.
 # `./run serve -- --help` shows its options.
 set -euo pipefail
 

@@ -3,18 +3,19 @@
 #
 #   ./run test [--nightly] [FLOOR...]
 #
-# FLOOR  sale, net, lock, engine, payment, events, api, rush, cli; or `system`, which runs the released program as a process and
-#        kills it, `interop`, which shares locks with Java programs (fetched by Maven), or `house`, which looks at the
-#        sources. Without one: all of them, which is what CI does.
+# FLOOR  sale, net, lock, engine, payment, events, api, rush, cli; or `system`, which runs the release build as a
+#        process and kills it, `interop`, which shares locks with Java programs (fetched by Maven), or `house`, which
+#        checks the sources. Without FLOOR it runs all of them, as CI does.
 # --nightly
-#        long rounds of the random tests and of the kills, then everything again under ThreadSanitizer, then clang-tidy
-#        over all sources, then ./run demo and the tests of some floors in a Debian 13 (scripts/test_in_root.sh).
+#        Runs the random tests and the crash tests for many rounds, then all tests under ThreadSanitizer, then
+#        clang-tidy over all sources, then ./run demo and the tests of some floors in a Debian 13
+#        (scripts/test_in_root.sh).
 #
-# Installs what is missing, builds the program as users run it (build/release) and the tests with AddressSanitizer and
-# UndefinedBehaviorSanitizer (build/dev). Ends with 0 only if nothing failed. A test is skipped where what it needs is
-# missing, and is named at the end; with FIRSTCOME_REQUIRE_ALL=1 in the environment, as in CI, it counts as failed.
-# FIRSTCOME_ROUNDS=N and FIRSTCOME_SEED=N overrule what the random tests choose; FIRSTCOME_PROGRAM=PATH names another
-# program to run as a process.
+# Installs what is missing. Builds the program as users run it (build/release) and the tests with AddressSanitizer and
+# UndefinedBehaviorSanitizer (build/dev). The exit code is 0 only if nothing failed. A test is skipped if something that
+# it needs is missing, and is listed at the end. With FIRSTCOME_REQUIRE_ALL=1 in the environment, as in CI, a skipped
+# test counts as failed. FIRSTCOME_ROUNDS=N and FIRSTCOME_SEED=N set the rounds and the seed of the random tests.
+# FIRSTCOME_PROGRAM=PATH names another program to run as the process.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source scripts/common.sh

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Builds and tests the last commit in another Debian or Ubuntu than this machine's.
+# Builds and tests the last commit in another release of Debian or Ubuntu.
 #
 #   bash scripts/test_in_root.sh [SUITE [FLOOR...]]
 #
-# SUITE  what debootstrap calls it: trixie (Debian 13, the default), noble (Ubuntu 24.04) ...
+# SUITE  the release, as debootstrap names it: trixie (Debian 13, the default), noble (Ubuntu 24.04) ...
 # FLOOR  as for ./run test; without one: sale net engine cli house
 #
-# Makes a root folder of that system in build/roots/SUITE, runs ./run demo and ./run test in it, and keeps it with its
-# compiler cache for the next time. The packages come from FIRSTCOME_MIRROR, or else from where this machine, or
-# Ubuntu's archive, has them. Nothing is mounted or running when it has ended. Ends with 77, and says so, where
-# debootstrap is missing or may not be run: it needs root.
+# Creates a root folder of that release in build/roots/SUITE and runs ./run demo and ./run test in it. The folder and
+# its compiler cache are kept for the next run. The packages come from FIRSTCOME_MIRROR, or by default from
+# deb.debian.org or archive.ubuntu.com. When the script has ended, nothing of it is mounted or running. It needs root
+# and debootstrap. If one of them is missing, it prints a message and ends with 77.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/common.sh
