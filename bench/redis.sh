@@ -4,9 +4,9 @@
 # The anchor is redis-benchmark, which calls the engine's own script with one reservation per call from 64 connections:
 # the speed of a design in which every request is one call. Each call is for another customer with another key, of 16
 # bytes each, and comes from a node that the script knows. All calls have the sequence 2^48. The sale keeps only its
-# lowest six bytes, which are 0, so the script takes no call for a repetition of an earlier one. (Many different nodes
-# would be slower, and the script would refuse a random sequence.) Everything uses memory durability and takes turns on
-# one server. Each part has its own sale with the same terms. The figures are medians.
+# lowest six bytes, which are 0, so the script never mistakes a call for a repetition. (Many different nodes would be
+# slower, and the script would refuse a random sequence.) All parts use memory durability and run in turn on one server.
+# Each part has its own sale with the same terms. The figures are medians.
 #
 # BENCH_ROUNDS sets the number of rounds, BENCH_SECONDS the length of a run over HTTP, BENCH_STORED the number of stored
 # reservations.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One customer at a time on one connection, compared with the least that this can cost; see single.cpp.
+# One customer at a time on one connection, compared with the minimum cost; see single.cpp.
 set -euo pipefail
 # shellcheck source=bench/server.sh
 source bench/server.sh
