@@ -48,6 +48,7 @@ RedisFailure refused(std::string text) {
 // moved.
 struct RedisReader::Builder {
   RedisReply root;
+  bool too_deep = false;  ///< why the reader gave up; it would say that memory is out
 
   static constexpr std::size_t first_elements = 1'024;  // a claimed length is believed only so far
   static constexpr std::size_t deepest = 8;
@@ -83,7 +84,10 @@ struct RedisReader::Builder {
   /// `Size` is int before hiredis 1.0, and std::size_t since.
   template <class Size>
   static void* create_array(const redisReadTask* task, Size size) {
-    if (is_too_deep(task)) return nullptr;  // the reader gives up, as where there is no memory
+    if (is_too_deep(task)) {
+      static_cast<Builder*>(task->privdata)->too_deep = true;
+      return nullptr;  // the reader gives up, as where there is no memory
+    }
     RedisReply* reply = place(task, RedisReply::Type::array);
     const std::size_t claimed = size > 0 ? static_cast<std::size_t>(size) : 0;
     reply->elements.reserve(std::min(claimed, first_elements));
@@ -149,7 +153,10 @@ std::expected<void, std::string> RedisReader::feed(std::string_view bytes) {
 /// What was fed since the last reply counts, parsed or not: so an array without an end is refused as a long text is.
 std::expected<std::optional<RedisReply>, std::string> RedisReader::next() {
   void* reply = nullptr;
-  if (redisReaderGetReply(reader_.get(), &reply) != 0) return std::unexpected(std::string(reader_->errstr));
+  if (redisReaderGetReply(reader_.get(), &reply) != 0) {
+    return std::unexpected(builder_->too_deep ? "a reply that is nested more than 7 deep"
+                                              : std::string(reader_->errstr));
+  }
   if (reply != nullptr) {
     fed_ = reader_->len - reader_->pos;
     return std::move(builder_->root);
