@@ -40,7 +40,7 @@ inline constexpr const char* lock_backend_variable = "FIRSTCOME_LOCK_BACKEND";
 
 void add_lock_name(CLI::App& command, LockOptionsGiven& given);
 void add_lock_backend(CLI::App& command, LockOptionsGiven& given);
-/// For commands that only locks of the kind `fifo` on Redis have.
+/// Adds `--backend` to a command that works only with locks of the kind `fifo` on Redis.
 void add_lock_backend_on_redis(CLI::App& command, LockOptionsGiven& given);
 void add_lock_kind(CLI::App& command, LockOptionsGiven& given);
 

@@ -169,6 +169,8 @@ TEST(Rows, LetALimiterDoubleInsteadOfUnderselling) {
     EXPECT_FALSE(is_ok(clicked_twice, &rush::Round::doubled, 0)) << clicked_twice << ": it has to break";
     EXPECT_FALSE(is_ok(clicked_twice, &rush::Round::oversold, 1)) << clicked_twice;
   }
+  EXPECT_TRUE(is_ok("double-click-bare", &rush::Round::doubled, 1)) << "as all ways do there";
+  EXPECT_FALSE(is_ok("double-click-bare", &rush::Round::undersold, 1));
   EXPECT_TRUE(is_ok("product", &rush::Round::undersold, 1));
   EXPECT_FALSE(is_ok("product", &rush::Round::doubled, 1)) << "nobody clicks twice there";
 }
