@@ -15,6 +15,10 @@
 
 namespace firstcome {
 
+namespace lock {
+class NamedLeases;
+}
+
 /// Is told what happens, for metrics; LockMetrics (lock_metrics.hpp) is one. Every member may be called from any
 /// thread, also from several at once, and must not block or call the library.
 class LockObserver {
@@ -81,6 +85,9 @@ struct LockTraits {
   bool lapses = true;     ///< the backend itself ends a lease that is not renewed, at its end and not later
   bool shares = false;    ///< there are read-write locks and semaphores
   bool frees = false;     ///< an administrator can free a lock (LockSpace::force_release)
+  /// Whoever knows a lease's name can find, renew and release it, through any space over the same server; the lock
+  /// service does so.
+  bool named_leases = false;
 };
 
 /// A look at one name, old as soon as it is seen.
@@ -140,6 +147,9 @@ class LockSpace {
                              std::move_only_function<void(std::expected<FreeOutcome, LockFailure>)> done) = 0;
 
   virtual const LockTraits& traits() const = 0;
+
+  /// For the lock service. Null where this kind has none (`LockTraits::named_leases`). Lives as long as this space.
+  virtual lock::NamedLeases* named_leases() { return nullptr; }
 };
 
 /// Fair locks between the threads and coroutines of one process: strict FIFO, with tokens. Two spaces know nothing of

@@ -1,10 +1,13 @@
 // An engine whose lock service stands elsewhere: lock commands go to a LockSpace (Redis, say), all others to the engine
-// below. So many servers share locks, each over the leases that were acquired through it.
+// below. So many servers share locks.
 //
-// A lease that waits and asks again keeps its place, as in the embedded engine. Who acquires through one server renews
-// and releases through the same: elsewhere its lease is not known
-// (`lease_lost`). A server that ends leaves its leases to lapse.
+// A lease that waits and asks again keeps its place, as in the embedded engine. Where the space keeps named leases
+// (`fifo` on Redis), every server renews and releases what was acquired through any, and a server that ends leaves them
+// as they are. Else whoever acquires through one server renews and releases through the same: elsewhere the lease is
+// not known (`lease_lost`); a server that ends leaves its leases to lapse.
 #pragma once
+
+#include "engine/client_leases.hpp"
 
 #include <firstcome/engine.hpp>
 #include <firstcome/lock_space.hpp>
@@ -24,7 +27,7 @@ namespace firstcome::engine {
 /// which they are completed.
 class EngineWithLocks final : public Engine {
  public:
-  using Post = std::function<void(std::move_only_function<void()>)>;
+  using Post = ClientLeases::Post;
   EngineWithLocks(Engine& below, std::unique_ptr<LockSpace> space, Post post);
   ~EngineWithLocks() override;
 
@@ -38,7 +41,6 @@ class EngineWithLocks final : public Engine {
   void close();
 
  private:
-  using Key = std::string;  ///< name and lease
   /// One request that waits. The same lease may ask again meanwhile: then both wait in the same place.
   struct Asker {
     Operation* operation = nullptr;
@@ -46,18 +48,11 @@ class EngineWithLocks final : public Engine {
   };
   struct Wait {
     std::vector<Asker> askers;  ///< their ends rise
-    Key key;
+    ClientLeases::Name name;
     Milliseconds length{};  ///< as asked for last
-    std::unique_ptr<Lock> lock;
     std::stop_source stop;
     BootTime until;  ///< when the request that is under way has waited long enough
   };
-  struct Held {
-    Lease lease;
-    Milliseconds length{};
-    std::optional<std::stop_callback<std::function<void()>>> when_lost;
-  };
-
   void apply(Operation& operation, const AcquireLock& command);
   void apply(Operation& operation, const RenewLock& command);
   void apply(Operation& operation, const ReleaseLock& command);
@@ -65,21 +60,18 @@ class EngineWithLocks final : public Engine {
   void apply(Operation& operation, const InspectLock& command);
   void apply(Operation& operation, const FreeLock& command);
   void wait_for_lock(std::uint64_t id);
-  void acquired(std::uint64_t id, Acquired result);
-  void not_acquired(Wait wait, const NotAcquired& reason);
-  Held& hold(const Key& key, Lease lease, Milliseconds length);
-  void renew(Operation& operation, Held& held);
-  void leave(const Key& key);
-  Held* find_held(const Key& key);
+  void waited(std::uint64_t id, ClientLeases::Said said);
+  void leave(const ClientLeases::Name& name);
   void answer_later(Operation& operation, std::expected<Answer, Failure> answer);
 
   Engine& below_;
   std::unique_ptr<LockSpace> space_;
   const Post post_;
+  const std::unique_ptr<ClientLeases> leases_;
   std::uint64_t last_wait_ = 0;
   std::unordered_map<std::uint64_t, Wait> waits_;
-  std::unordered_map<Key, std::uint64_t> waiting_;  ///< the latest wait of a lease
-  std::unordered_map<Key, Held> held_;
+  std::unordered_map<ClientLeases::Name, std::uint64_t, ClientLeases::HashOfName>
+      waiting_;  ///< the latest wait of a lease
 };
 
 }  // namespace firstcome::engine

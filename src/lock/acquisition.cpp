@@ -18,17 +18,33 @@ AcquireTerms acquire_terms(const Core& core, const AcquireOptions& options, std:
           .answers = core.backend().answers()};
 }
 
+void refuse(Acquisition::Done done, NotAcquired::Why why) {
+  done(std::unexpected(Acquisition::Refusal{.reason = {why, {}}}));
+}
+
+}  // namespace
+
 LeaseTerms lease_terms(const Core& core, const AcquireOptions& options) {
   return {.length = options.lease.value_or(core.settings().watchdog_lease),
           .watchdog = options.lease ? Contention::Watchdog::no : Contention::Watchdog::yes,
           .release_limit = core.settings().release_limit};
 }
 
-void refuse(Acquisition::Done done, NotAcquired::Why why) {
-  complete([done = std::move(done), why]() mutable { done(std::unexpected(NotAcquired{why, {}})); });
+void begin_lease(Acquisition::Of of, std::move_only_function<void(Acquired)> done) {
+  auto make = [core = of.core, name = of.name, share = of.share, terms = lease_terms(*of.core, of.options),
+               done = std::move(done)](Acquisition::Result result) mutable {
+    if (!result) {
+      complete([done = std::move(done), reason = std::move(result.error().reason)]() mutable {
+        done(std::unexpected(std::move(reason)));
+      });
+      return;
+    }
+    core->lease_began();
+    Lease lease = HeldLease::make({core, std::move(result->contender), name, share, result->grant, terms, result->now});
+    complete([done = std::move(done), lease = std::move(lease)]() mutable { done(std::move(lease)); });
+  };
+  Acquisition::begin(std::move(of), std::move(make));
 }
-
-}  // namespace
 
 void Acquisition::begin(Of of, Done done) {
   const std::stop_token stop = of.options.stop;
@@ -49,6 +65,7 @@ Acquisition::Acquisition(Of of, Done done)
     : core_(std::move(of.core)),
       name_(std::move(of.name)),
       share_(of.share),
+      holder_(std::move(of.holder)),
       lease_terms_(lease_terms(*core_, of.options)),
       since_(core_->alarms().now()),
       state_(acquire_terms(*core_, of.options, core_->next_seed())),
@@ -57,7 +74,8 @@ Acquisition::Acquisition(Of of, Done done)
 void Acquisition::start(const std::stop_token& stop) {
   Guard guard(mutex_);
   if (closed_ || !state_.waits()) return;  // the space was quicker
-  contender_ = core_->backend().contend({name_, lease_terms_.length, lease_terms_.watchdog, share_}, weak_from_this());
+  contender_ =
+      core_->backend().contend({name_, lease_terms_.length, lease_terms_.watchdog, share_, holder_}, weak_from_this());
   if (stop.stop_possible()) {
     // Registered without the mutex, since it may be called back at once.
     actions_.add([self = shared_from_this(), stop] {
@@ -96,6 +114,9 @@ void Acquisition::close() {
   if (std::exchange(closed_, true)) return;
   if (alarm_ != Alarms::Id::none) core_->alarms().cancel(alarm_);
   contender_.reset();
+  const auto self = shared_from_this();
+  add_withheld(Refusal::Doubt::open);
+  actions_.run(guard);
 }
 
 void Acquisition::carry_out(Guard& guard, AcquireSteps steps) {
@@ -104,12 +125,23 @@ void Acquisition::carry_out(Guard& guard, AcquireSteps steps) {
   if (steps.cancel) {
     actions_.add([self, contender = contender_, repeat = *steps.cancel] {
       contender->cancel(repeat, [self](const CancelAnswer& answer) {
-        self->on([&](BootTime now) { return self->state_.cancelled(now, answer); });
+        self->on([&](BootTime now) {
+          self->add_withheld(answer ? Refusal::Doubt::settled : Refusal::Doubt::open);
+          return self->state_.cancelled(now, answer);
+        });
       });
     });
   }
   // After the cancel was sent: what the caller does next finds the queue as if it had left already.
-  if (steps.hold || steps.give_up) add_answer(steps);
+  if (steps.hold) {
+    add_answer(Granted{contender_, *steps.hold, core_->alarms().now()});
+  } else if (steps.give_up && !holder_.empty() && (doubtful_ || unanswered_ > 0)) {
+    withheld_ = std::move(*steps.give_up);
+    if (!steps.cancel) add_withheld(Refusal::Doubt::settled);  // what was sent for it was given up before
+  } else if (steps.give_up) {
+    add_answer(std::unexpected(Refusal{.reason = std::move(*steps.give_up)}));
+  }
+  if (state_.ended()) add_withheld(Refusal::Doubt::open);
   if (state_.ended() && !closed_) {
     closed_ = true;
     if (alarm_ != Alarms::Id::none) core_->alarms().cancel(alarm_);
@@ -122,42 +154,52 @@ void Acquisition::carry_out(Guard& guard, AcquireSteps steps) {
 
 void Acquisition::add_requests(AcquireSteps& steps) {
   const auto self = shared_from_this();
+  if (steps.attempt || steps.confirm) ++unanswered_;
   if (steps.attempt) {
     actions_.add([self, contender = contender_, attempt = *steps.attempt] {
       contender->attempt(attempt, [self](const AttemptAnswer& answer) {
-        self->on([&](BootTime now) { return self->state_.attempt_answered(now, answer); });
+        self->on([&](BootTime now) {
+          self->answered(std::get_if<LockFailure>(&answer));
+          return self->state_.attempt_answered(now, answer);
+        });
       });
     });
   }
   if (steps.confirm) {
     actions_.add([self, contender = contender_, confirm = *steps.confirm] {
       contender->renew(confirm.length, confirm.useless_after, [self](const RenewAnswer& answer) {
-        self->on([&](BootTime now) { return self->state_.confirmed(now, answer); });
+        self->on([&](BootTime now) {
+          self->answered(std::get_if<LockFailure>(&answer));
+          return self->state_.confirmed(now, answer);
+        });
       });
     });
   }
 }
 
+void Acquisition::answered(const LockFailure* failure) {
+  --unanswered_;
+  if (failure != nullptr && failure->kind == LockFailure::Kind::broken) doubtful_ = true;
+}
+
+void Acquisition::add_withheld(Refusal::Doubt doubt) {
+  if (!withheld_) return;
+  add_answer(std::unexpected(Refusal{*std::exchange(withheld_, std::nullopt), doubt}));
+}
+
 /// The caller's answer. What it carries is moved out of here first: the caller may end everything.
-void Acquisition::add_answer(AcquireSteps& steps) {
-  const auto self = shared_from_this();
-  const BootTime now = core_->alarms().now();
-  actions_.add([self, now, contender = contender_, steps = std::move(steps), done = std::move(done_)]() mutable {
+void Acquisition::add_answer(Result result) {
+  const BootTime now = closed_ ? since_ : core_->alarms().now();
+  actions_.add([self = shared_from_this(), now, result = std::move(result), done = std::move(done_)]() mutable {
     self->stop_.reset();
     self->core_->stopped_waiting();
     LockObserver& observer = self->core_->observer();
-    if (steps.hold) {
+    if (result) {
       observer.acquired(self->name_, now - self->since_);
-      self->core_->lease_began();
-      Lease lease = HeldLease::make(
-          {self->core_, std::move(contender), self->name_, self->share_, *steps.hold, self->lease_terms_, now});
-      complete([done = std::move(done), lease = std::move(lease)]() mutable { done(std::move(lease)); });
     } else {
-      observer.not_acquired(self->name_, steps.give_up->why, now - self->since_);
-      complete([done = std::move(done), reason = std::move(*steps.give_up)]() mutable {
-        done(std::unexpected(std::move(reason)));
-      });
+      observer.not_acquired(self->name_, result.error().reason.why, now - self->since_);
     }
+    done(std::move(result));
   });
 }
 

@@ -78,6 +78,8 @@ using RenewAnswer = std::variant<Renewed, Lost, LockFailure>;
 using ReleaseAnswer = std::expected<ReleaseOutcome, LockFailure>;
 using ShrinkAnswer = std::expected<ShrinkOutcome, LockFailure>;
 using CancelAnswer = std::expected<void, LockFailure>;
+/// What a holder has; nothing: it has not got the lock.
+using HolderAnswer = std::expected<std::optional<Grant>, LockFailure>;
 
 /// What the backend pushes to one contender. Any thread, any number of times, also when it is no longer of interest.
 class ContenderEvents {
@@ -138,6 +140,10 @@ struct Contention {
   Milliseconds lease;                                                      ///< to ask for
   enum class Watchdog : std::uint8_t { no, yes } watchdog = Watchdog::no;  ///< whether it will be renewed at each third
   Share share = {};                                                        ///< of a lock, unless `LockTraits::shares`
+  /// Not empty, only where `LockTraits::named_leases`: who has the lock once it is granted, in place of this
+  /// acquisition (see NamedLeases). What is granted to this acquisition alone is `unsure`, and its renewal passes it
+  /// on. What the holder has already counts as granted. Nothing is released then.
+  std::string holder = {};
 };
 
 /// What has a capacity, by its name.
@@ -164,6 +170,18 @@ class LockBackend {
   virtual void force_release(const std::string& /*name*/, std::uint64_t /*token*/,
                              Answer<std::expected<FreeOutcome, LockFailure>> done) {
     done(FreeOutcome::not_offered);
+  }
+  // Only called where `LockTraits::named_leases`; see Contention::holder.
+  virtual void find_holder(const std::string& /*name*/, const std::string& /*holder*/, Answer<HolderAnswer> done) {
+    done(std::nullopt);
+  }
+  /// Prolongs what it has to the length that it was granted for. An answer `broken`: may have been done.
+  virtual void renew_holder(const std::string& /*name*/, const std::string& /*holder*/, Answer<HolderAnswer> done) {
+    done(std::nullopt);
+  }
+  /// Ends the grant that it has now, no later one, however late this is carried out.
+  virtual void release_holder(const std::string& /*name*/, const std::string& /*holder*/, Answer<ReleaseAnswer> done) {
+    done(ReleaseOutcome::lost);
   }
   /// Called at most once, before any other member: what happens to its connections is told to `observer`.
   virtual void observe(std::shared_ptr<LockObserver> /*observer*/) {}

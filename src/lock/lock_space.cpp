@@ -2,6 +2,7 @@
 #include "lock/core.hpp"
 #include "lock/identity.hpp"
 #include "lock/in_order.hpp"
+#include "lock/named_leases.hpp"
 #include "lock/named_lock.hpp"
 #include "lock/shares.hpp"
 
@@ -16,7 +17,8 @@ namespace {
 
 class BackedSpace final : public LockSpace {
  public:
-  explicit BackedSpace(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+  BackedSpace(std::shared_ptr<Core> core, std::shared_ptr<LockBackend> backend)
+      : core_(std::move(core)), named_leases_(core_, std::move(backend)) {}
   ~BackedSpace() override { core_->is_of_a_parent() ? leave_to_the_parent(core_) : core_->close(); }
 
   std::unique_ptr<Lock> lock(std::string name) override { return make_named_lock(core_, std::move(name), {}); }
@@ -60,8 +62,11 @@ class BackedSpace final : public LockSpace {
 
   const LockTraits& traits() const override { return core_->backend().traits(); }
 
+  NamedLeases* named_leases() override { return traits().named_leases ? &named_leases_ : nullptr; }
+
  private:
   const std::shared_ptr<Core> core_;
+  NamedLeases named_leases_;
 };
 
 }  // namespace
@@ -71,8 +76,8 @@ std::unique_ptr<LockSpace> make_lock_space(std::shared_ptr<LockBackend> backend,
   assert(settings.watchdog_lease > Milliseconds{0} && settings.watchdog_lease <= limits::lock_lease);
   if (settings.seed == 0) settings.seed = random_number();
   if (!alarms) alarms = make_thread_alarms();
-  return std::make_unique<BackedSpace>(
-      std::make_shared<Core>(std::move(backend), std::move(settings), std::move(alarms)));
+  auto core = std::make_shared<Core>(backend, std::move(settings), std::move(alarms));
+  return std::make_unique<BackedSpace>(std::move(core), std::move(backend));
 }
 
 }  // namespace firstcome::lock

@@ -14,12 +14,6 @@ namespace {
 
 using Why = NotAcquired::Why;
 
-std::optional<NotAcquired> refusal_of_lease(std::optional<Milliseconds> lease) {
-  if (!lease || (*lease > Milliseconds{0} && *lease <= limits::lock_lease)) return {};
-  return NotAcquired{Why::bad_lease, "a lease of " + std::to_string(lease->count()) + " ms; 1 to " +
-                                         std::to_string(limits::lock_lease.count()) + " are possible"};
-}
-
 std::optional<NotAcquired> refusal_of_share(const Share& share, const LockTraits& traits) {
   if (share.of == Share::Of::lock) return {};
   if (!traits.shares) {
@@ -51,7 +45,7 @@ class NamedLock final : public Lock {
         done(std::unexpected(std::move(reason)));
       });
     } else {
-      Acquisition::begin({core_, name_, share_, std::move(options)}, std::move(done));
+      begin_lease({core_, name_, share_, std::move(options)}, std::move(done));
     }
   }
 
@@ -77,6 +71,12 @@ std::optional<NotAcquired> refusal_of_name(const std::string& name) {
     return NotAcquired{Why::bad_name, "the name of a lock has '{' or '}' in it"};
   }
   return {};
+}
+
+std::optional<NotAcquired> refusal_of_lease(std::optional<Milliseconds> lease) {
+  if (!lease || (*lease > Milliseconds{0} && *lease <= limits::lock_lease)) return {};
+  return NotAcquired{Why::bad_lease, "a lease of " + std::to_string(lease->count()) + " ms; 1 to " +
+                                         std::to_string(limits::lock_lease.count()) + " are possible"};
 }
 
 std::unique_ptr<Lock> make_named_lock(std::shared_ptr<Core> core, std::string name, Share share) {

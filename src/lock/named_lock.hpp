@@ -16,5 +16,7 @@ LockFailure of_a_parent();
 
 /// Why nothing can have such a name; nothing: it can.
 std::optional<NotAcquired> refusal_of_name(const std::string& name);
+/// Nothing: a lease may last so long, or has no time of its own.
+std::optional<NotAcquired> refusal_of_lease(std::optional<Milliseconds> lease);
 
 }  // namespace firstcome::lock

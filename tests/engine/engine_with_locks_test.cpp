@@ -1,15 +1,12 @@
 // Lock commands over a LockSpace: the same answers as those of the embedded engine.
 #include "engine/engine_with_locks.hpp"
 
-#include "engine/asking.hpp"
+#include "engine/lock_server.hpp"
 
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <condition_variable>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 
 namespace firstcome::test {
@@ -17,70 +14,21 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Refuses everything: nothing but locks is asked for here.
-class NoEngine final : public Engine {
- public:
-  void submit(Operation& operation) override { asked = &operation; }
-  Readiness readiness() const override { return {}; }
-  std::string_view name() const override { return "none"; }
-  void on_payment_work(std::function<void()>) override {}
-  Operation* asked = nullptr;
-};
-
-/// Runs what was posted on the test's thread.
-class Tasks {
- public:
-  void post(std::move_only_function<void()> task) {
-    const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
-    changed_.notify_one();
-  }
-  void run_until_done(const Asked& asked) {
-    const auto deadline = std::chrono::steady_clock::now() + 20s;
-    std::unique_lock lock(mutex_);
-    while (!asked.done) {
-      ASSERT_TRUE(changed_.wait_until(lock, deadline, [this] { return !tasks_.empty(); }));
-      auto task = std::move(tasks_.front());
-      tasks_.pop_front();
-      lock.unlock();
-      task();
-      lock.lock();
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::move_only_function<void()>> tasks_;
-};
-
 class WithLocks : public testing::Test {
  protected:
-  std::unique_ptr<Asked> submit(Command command) {
-    auto asked = std::make_unique<Asked>();
-    asked->command = std::move(command);
-    engine.submit(*asked);
-    return asked;
-  }
-  LockAnswer ask(Command command) {
-    const auto asked = submit(std::move(command));
-    EXPECT_FALSE(asked->done) << "completed before submit returned";
-    tasks.run_until_done(*asked);
-    return asked->as<LockAnswer>();
-  }
+  std::unique_ptr<Asked> submit(Command command) { return server.submit(std::move(command)); }
+  LockAnswer ask(Command command) { return server.ask(std::move(command)); }
   LockAnswer acquire(std::string lease, Milliseconds wait = 0ms, Milliseconds length = 10s) {
     return ask(AcquireLock{"a", std::move(lease), length, wait});
   }
 
-  NoEngine below;
   Tasks tasks;
-  engine::EngineWithLocks engine{below, make_in_process_locks(),
-                                 [this](std::move_only_function<void()> task) { tasks.post(std::move(task)); }};
+  LockServer server{tasks, make_in_process_locks()};
 };
 
 TEST_F(WithLocks, PassesOtherCommandsOn) {
   const auto asked = submit(GetSale{"s"});
-  EXPECT_EQ(below.asked, asked.get());
+  EXPECT_EQ(server.below.asked, asked.get());
 }
 
 TEST_F(WithLocks, GrantsRenewsInspectsAndReleases) {

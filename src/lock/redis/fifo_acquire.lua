@@ -1,9 +1,11 @@
 #!lua
 -- Asks for the lock, or for a place in its queue.
 --   ARGV: 1 process, 2 inbox, 3 trust (see grant_next), 4 number, 5 lease ms, 6 'wait' or 'once', 7 claim ms,
---         8 waiter lease ms, 9 keep ms, 10 most waiters, 11 'first' or 'again' (sent before, and not answered)
---   Reply: outcome, last token, ms left of the present grant, my ticket, waiters before me, whether I have it for sure,
---          a grant to this process; or, where it was free and is mine for all of the lease: the token alone
+--         8 waiter lease ms, 9 keep ms, 10 most waiters, 11 'first' or 'again' (sent before, and not answered),
+--         12 the owner in my place, if it is another; granted to it, it is granted to me
+--   Reply: outcome, last token, ms left of the present grant, my ticket, waiters before me, whether I have it for sure
+--          (and not as a claim, which has still to be passed on to the owner in my place), a grant to this process; or,
+--          where it was free and is mine for all of the lease: the token alone
 -- Keeps: nobody passes a ticket that waits; who asks again has the effect of the first time and no other.
 --@ key
 --@ clock
@@ -22,7 +24,9 @@ if owner ~= '' or head < tail then
     --@ grant_next
     changed = false
   end
-  if ARGV[11] == 'again' then
+  if ARGV[12] and owner == ARGV[12] then
+    outcome, ticket, before = 'granted', head, 0
+  elseif ARGV[11] == 'again' then
     if owner == me then
       outcome, ticket, before = 'granted', head, 0
       grant = false
@@ -43,7 +47,7 @@ elseif owner == '' and head == tail then
   --@ mint
   tail = tail + 1
   head = tail
-  owner = me
+  owner = ARGV[12] or me
   length = tonumber(ARGV[5])
   till = now + length
   sure = 1

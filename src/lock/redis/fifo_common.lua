@@ -9,7 +9,8 @@
 --   p<process>   until when (server ms) a process that waits counts as alive
 --   f<process>   "NUMBER MS": acquires of this process up to that number are refused, since copies of them may still
 --                come late; and when (server ms) that was noted. None while `noted` is 0
--- An owner is "PROCESS:NUMBER". All tickets up to `head` are finished; waiters have tickets in (head, tail]. A ticket in
+-- An owner is "PROCESS:NUMBER"; or "lease:HASH", where the holder is whoever knows the lease's name (HASH is of it): no
+-- process, never a claim, and no waiter. All tickets up to `head` are finished; waiters have tickets in (head, tail]. A ticket in
 -- there that was given up is a hole: it has no fields. Where nobody waits, head is tail.
 --
 -- A write comes after everything that can fail has been read. State that changed is written in one piece.

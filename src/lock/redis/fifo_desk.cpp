@@ -15,11 +15,13 @@ namespace {
 /// A renewal is not given up, which would cost the connection, before a while.
 constexpr std::chrono::seconds least_patience{1};
 
-LockFailure nonsense(const FifoPlace& place) {
+constexpr Repeated repeated(Try repeat) { return repeat == Try::again ? Repeated::yes : Repeated::no; }
+
+}  // namespace
+
+LockFailure no_reply_at(const FifoPlace& place) {
   return {LockFailure::Kind::broken, "no reply of a FIFO lock's script: " + place.key};
 }
-
-constexpr Repeated repeated(Try repeat) { return repeat == Try::again ? Repeated::yes : Repeated::no; }
 
 ReleaseOutcome outcome_of(const ReleaseReply& reply) {
   switch (reply.outcome) {
@@ -32,8 +34,6 @@ ReleaseOutcome outcome_of(const ReleaseReply& reply) {
   }
   return ReleaseOutcome::unknown;
 }
-
-}  // namespace
 
 FifoDesk::FifoDesk(FifoOffice& office, ShareName name, FifoPlace place)
     : office_(office),
@@ -84,7 +84,7 @@ void FifoDesk::ask(const Seat& seat, Asking asking, Repeated repeated) {
   office_.execute_grant(
       place_.key,
       acquire_command(office_.scripts(place_), place_, options.times,
-                      {number, seat->lease, once, repeated, seat->share}, office_.trust(place_.key)),
+                      {number, seat->lease, once, repeated, seat->share, seat->holder}, office_.trust(place_.key)),
       office_.limit(),
       [self = shared_from_this(), seat, number, sent, asking = std::move(asking)](const RedisResult& result) mutable {
         self->asked(seat, number, sent, std::move(asking), result);
@@ -101,7 +101,7 @@ void FifoDesk::asked(const Seat& seat, std::uint64_t number, BootTime sent, Aski
   }
   const std::optional<AcquireReply> reply = read_acquire(*result, seat->lease);
   if (!reply) {
-    asking.second(nonsense(place_));
+    asking.second(no_reply_at(place_));
     return settle();
   }
   FifoSteps steps = line_.acquire_answered(sent, BootClock::now(), number, *reply);
@@ -111,14 +111,20 @@ void FifoDesk::asked(const Seat& seat, std::uint64_t number, BootTime sent, Aski
     renumber(seat);
     ask(seat, std::move(asking), Repeated::no);
   } else {
-    vouch(seat, answer_of(seat, sent, *reply), std::move(asking.second));
+    vouch(seat, answer_of(seat, sent, *reply, asking.first.repeat), std::move(asking.second));
   }
   carry_out(std::move(steps));
 }
 
-/// A grant is told of when the replicas that are wanted have it.
+/// A grant is told of when the replicas that are wanted have it. One that is unsure is asked about when it is
+/// confirmed.
 void FifoDesk::vouch(const Seat& seat, AttemptAnswer answer, Answer<AttemptAnswer> done) {
-  if (office_.options().replicas == 0 || !std::holds_alternative<Grant>(answer)) return done(std::move(answer));
+  const Grant* const grant = std::get_if<Grant>(&answer);
+  if (office_.options().replicas == 0 || grant == nullptr) return done(std::move(answer));
+  if (grant->kind == Grant::Kind::unsure) {
+    seat->unsure = true;
+    return done(std::move(answer));
+  }
   seat->unsure = false;
   office_.when_replicated(place_.key, [self = shared_from_this(), answer = std::move(answer),
                                        done = std::move(done)](std::optional<LockFailure> failure) mutable {
@@ -127,14 +133,11 @@ void FifoDesk::vouch(const Seat& seat, AttemptAnswer answer, Answer<AttemptAnswe
   });
 }
 
-AttemptAnswer FifoDesk::answer_of(const Seat& seat, BootTime sent, const AcquireReply& reply) {
+AttemptAnswer FifoDesk::answer_of(const Seat& seat, BootTime sent, const AcquireReply& reply, Try repeat) {
   switch (reply.outcome) {
     case AcquireReply::Outcome::granted:
       seat->token = reply.mine;
-      return Grant{.token = reply.mine,
-                   .base = sent,
-                   .length = reply.left,
-                   .kind = reply.sure ? Grant::Kind::lease : Grant::Kind::claim};
+      return Grant{.token = reply.mine, .base = sent, .length = reply.left, .kind = kind_of(seat, reply, repeat)};
     case AcquireReply::Outcome::queued:
       return Queued{};
     case AcquireReply::Outcome::full:
@@ -150,6 +153,17 @@ AttemptAnswer FifoDesk::answer_of(const Seat& seat, BootTime sent, const Acquire
   }
   if (seat->phase == FifoSeat::Phase::asked) give_up_number(seat);
   return Busy{};
+}
+
+/// Of a grant that answers an acquire.
+Grant::Kind FifoDesk::kind_of(const Seat& seat, const AcquireReply& reply, Try repeat) const {
+  if (seat->holder.empty()) return reply.sure ? Grant::Kind::lease : Grant::Kind::claim;
+  seat->passed_on = reply.sure;
+  const bool was_free = reply.ticket == 0;
+  // It may still wait, while the holder has the lock.
+  if (!was_free && repeat == Try::again) seat->late_copy = LateCopy::possible;
+  // What the holder had before may be unknown to replicas; to ask them, it is written again.
+  return reply.sure && (was_free || office_.options().replicas == 0) ? Grant::Kind::lease : Grant::Kind::unsure;
 }
 
 Impossible FifoDesk::impossible(const Seat& seat, const AcquireReply& reply) const {
@@ -200,7 +214,7 @@ void FifoDesk::cancel(Seat seat, Answer<CancelAnswer> done) {
                   [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
                     if (!result) return done(std::unexpected(lock_failure(result.error())));
                     const std::optional<CancelReply> reply = read_cancel(*result);
-                    if (!reply) return done(std::unexpected(nonsense(self->place_)));
+                    if (!reply) return done(std::unexpected(no_reply_at(self->place_)));
                     self->end(seat);
                     seat->phase = FifoSeat::Phase::ended;
                     done({});
@@ -214,21 +228,24 @@ void FifoDesk::renew(const Seat& seat, Milliseconds length, BootTime useless_aft
   const FifoOptions& options = office_.options();
   const BootTime deadline = std::min(office_.limit(), std::max(useless_after, sent + least_patience));
   const auto send = seat->unsure ? &FifoOffice::execute_grant : &FifoOffice::execute;
-  (office_.*send)(
-      place_.key, renew_command(office_.scripts(place_), place_, options.times, {seat->number, seat->token}, length),
-      deadline, [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
-        if (!result) return done(lock_failure(result.error()));
-        const std::optional<RenewReply> reply = read_renew(*result);
-        if (!reply) return done(nonsense(self->place_));
-        if (reply->length <= Milliseconds{0}) {
-          done(Lost{});
-        } else if (seat->unsure) {
-          self->vouch(seat, Renewed{sent, reply->length}, std::move(done));
-        } else {
-          done(Renewed{sent, reply->length});
-        }
-        self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, {}));
-      });
+  (office_.*send)(place_.key,
+                  renew_command(office_.scripts(place_), place_, options.times,
+                                {{seat->number, seat->token}, length, seat->holder}),
+                  deadline,
+                  [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
+                    if (!result) return done(lock_failure(result.error()));
+                    const std::optional<RenewReply> reply = read_renew(*result);
+                    if (!reply) return done(no_reply_at(self->place_));
+                    if (reply->length > Milliseconds{0}) seat->passed_on = !seat->holder.empty();
+                    if (reply->length <= Milliseconds{0}) {
+                      done(Lost{});
+                    } else if (seat->unsure) {
+                      self->vouch(seat, Renewed{sent, reply->length}, std::move(done));
+                    } else {
+                      done(Renewed{sent, reply->length});
+                    }
+                    self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, {}));
+                  });
 }
 
 void FifoDesk::vouch(const Seat& seat, Renewed renewed, Answer<RenewAnswer> done) {
@@ -252,7 +269,7 @@ void FifoDesk::release(Seat seat, Try repeat, Answer<ReleaseAnswer> done) {
       [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
         if (!result) return done(std::unexpected(lock_failure(result.error())));
         const std::optional<ReleaseReply> reply = read_release(*result);
-        if (!reply) return done(std::unexpected(nonsense(self->place_)));
+        if (!reply) return done(std::unexpected(no_reply_at(self->place_)));
         self->end(seat);
         seat->phase = FifoSeat::Phase::ended;
         done(outcome_of(*reply));
@@ -260,74 +277,13 @@ void FifoDesk::release(Seat seat, Try repeat, Answer<ReleaseAnswer> done) {
       });
 }
 
-/// A request that is sent once and is of no seat. Its reply may tell of grants, as every other.
-template <typename Reply>
-void FifoDesk::run_errand(net::RedisCommand command, std::optional<Reply> (*read)(const net::RedisReply&),
-                          Answer<std::expected<Reply, LockFailure>> done) {
-  ++busy_;
-  const BootTime sent = BootClock::now();
-  office_.execute(place_.key, std::move(command), office_.limit(),
-                  [self = shared_from_this(), sent, read, done = std::move(done)](const RedisResult& result) mutable {
-                    --self->busy_;
-                    const std::optional<Reply> reply = result ? read(*result) : std::nullopt;
-                    if (!reply) {
-                      done(std::unexpected(result ? nonsense(self->place_) : lock_failure(result.error())));
-                      return self->settle();
-                    }
-                    done(*reply);
-                    self->carry_out(self->line_.answered(sent, BootClock::now(), reply->token, reply->grants));
-                  });
-}
-
-/// Safe to carry out twice, so it needs no repetition of its own.
-void FifoDesk::shrink(const Seat& seat, std::uint32_t weight, Answer<ShrinkAnswer> done) {
-  const ReleaseRequest request{.grant = {seat->number, seat->token}, .stays = weight};
-  run_errand<ReleaseReply>(
-      release_command(office_.scripts(place_), place_, office_.options().times, request, office_.trust(place_.key)),
-      read_release, [done = std::move(done)](std::expected<ReleaseReply, LockFailure> reply) mutable {
-        if (!reply) return done(std::unexpected(std::move(reply.error())));
-        const bool shrunk = reply->outcome == ReleaseReply::Outcome::released;
-        done(shrunk ? ShrinkOutcome::shrunk : ShrinkOutcome::lost);
-      });
-}
-
-void FifoDesk::set_capacity(std::uint32_t capacity, Answer<std::expected<void, LockFailure>> done) {
-  const FifoOptions& options = office_.options();
-  run_errand<CancelReply>(
-      capacity_command(options.permit_scripts, place_, options.times, capacity, office_.trust(place_.key)),
-      read_capacity, [done = std::move(done)](std::expected<CancelReply, LockFailure> reply) mutable {
-        if (!reply) return done(std::unexpected(std::move(reply.error())));
-        done({});
-      });
-}
-
-void FifoDesk::force_release(std::uint64_t token, Answer<std::expected<FreeOutcome, LockFailure>> done) {
-  run_errand<FreeReply>(free_command(office_.scripts(place_), place_, token, office_.trust(place_.key)), read_free,
-                        [done = std::move(done)](std::expected<FreeReply, LockFailure> reply) mutable {
-                          if (!reply) return done(std::unexpected(std::move(reply.error())));
-                          done(reply->outcome);
-                        });
-}
-
-/// An acquire with this number, which nobody waits for any more, is refused when it comes. Where this fails, its lease
-/// ends what it takes.
-void FifoDesk::disown(std::uint64_t number) {
-  run_errand<CancelReply>(cancel_command(office_.scripts(place_), place_, office_.options().times,
-                                         {number, LateCopy::possible}, office_.trust(place_.key)),
-                          read_cancel, [](const std::expected<CancelReply, LockFailure>&) {});
-}
-
-/// A grant that nobody here wants. Where this fails, its claim ends, or the next pulse sees it.
-void FifoDesk::send_release(FifoGrantId grant) {
-  const ReleaseRequest request{.grant = grant, .late_copy = LateCopy::possible};
-  run_errand<ReleaseReply>(
-      release_command(office_.scripts(place_), place_, office_.options().times, request, office_.trust(place_.key)),
-      read_release, [](const std::expected<ReleaseReply, LockFailure>&) {});
-}
-
 void FifoDesk::leave(const Seat& seat) {
   const FifoSeat::Phase phase = seat->phase;
-  if (phase == FifoSeat::Phase::asked && seat->token != 0) {
+  if (phase == FifoSeat::Phase::asked && seat->passed_on) {
+    give_up_number(seat);
+    seat->phase = FifoSeat::Phase::ended;
+    settle();
+  } else if (phase == FifoSeat::Phase::asked && seat->token != 0) {
     release(seat, Try::first, [](const ReleaseAnswer&) {});
   } else if (phase == FifoSeat::Phase::asked) {
     cancel(seat, [](const CancelAnswer&) {});
@@ -368,7 +324,7 @@ void FifoDesk::carry_out(FifoSteps steps) {
     seat->token = grant.token.value_or(0);
     Grant given = grant;
     seat->unsure = office_.options().replicas != 0;
-    if (seat->unsure) given.kind = Grant::Kind::unsure;
+    if (seat->unsure || !seat->holder.empty()) given.kind = Grant::Kind::unsure;
     if (const auto events = seat->events.lock()) {
       events->granted(given);
     } else {

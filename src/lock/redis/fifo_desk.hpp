@@ -22,6 +22,7 @@ class FifoSeat {
         number(first_number),
         lease(wanted.lease),
         share(wanted.share),
+        holder(wanted.holder),
         events(std::move(told)) {
     rename(first_number, std::move(owner));
   }
@@ -32,6 +33,7 @@ class FifoSeat {
     number = new_number;
     token = 0;
     unsure = false;
+    passed_on = false;
     late_copy = LateCopy::no;
     owner_ = &owners_.emplace_front(std::move(owner));
   }
@@ -55,9 +57,11 @@ class FifoSeat {
   std::uint64_t token = 0;            ///< of the grant that it was told of
   bool refused = false;               ///< its last number was; twice in a row is the server's fault
   bool unsure = false;                ///< replicas may not have the grant, which is to be confirmed first
+  bool passed_on = false;             ///< the holder has the lock in its place
   LateCopy late_copy = LateCopy::no;  ///< of an acquire with this number
   const Milliseconds lease;
   const Share share;
+  const std::string holder;  ///< see Contention::holder
   const std::weak_ptr<ContenderEvents> events;
 
  private:
@@ -66,6 +70,9 @@ class FifoSeat {
   std::mutex mutex_;  ///< protects what follows
   std::function<void()> in_doubt_;
 };
+
+LockFailure no_reply_at(const FifoPlace& place);
+ReleaseOutcome outcome_of(const ReleaseReply& reply);
 
 /// Not thread-safe: use on the loop's thread only.
 class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
@@ -83,6 +90,9 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   // See LockBackend.
   void set_capacity(std::uint32_t capacity, Answer<std::expected<void, LockFailure>> done);
   void force_release(std::uint64_t token, Answer<std::expected<FreeOutcome, LockFailure>> done);
+  void find_holder(const std::string& holder, Answer<HolderAnswer> done);
+  void renew_holder(const std::string& holder, Answer<HolderAnswer> done);
+  void release_holder(const std::string& holder, Answer<ReleaseAnswer> done);
   /// The contender has gone. What it still has or wants is given up, without waiting for an answer.
   void leave(const Seat& seat);
 
@@ -103,7 +113,8 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   void asked(const Seat& seat, std::uint64_t number, BootTime sent, Asking asking, const net::RedisResult& result);
   void vouch(const Seat& seat, AttemptAnswer answer, Answer<AttemptAnswer> done);
   void vouch(const Seat& seat, Renewed renewed, Answer<RenewAnswer> done);
-  AttemptAnswer answer_of(const Seat& seat, BootTime sent, const AcquireReply& reply);
+  AttemptAnswer answer_of(const Seat& seat, BootTime sent, const AcquireReply& reply, Try repeat);
+  Grant::Kind kind_of(const Seat& seat, const AcquireReply& reply, Try repeat) const;
   Impossible impossible(const Seat& seat, const AcquireReply& reply) const;
   void renumber(const Seat& seat);
   void give_up_number(const Seat& seat);
@@ -111,8 +122,13 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   void end(const Seat& seat);
   void send_release(FifoGrantId grant);
   template <typename Reply>
-  void run_errand(net::RedisCommand command, std::optional<Reply> (*read)(const net::RedisReply&),
-                  Answer<std::expected<Reply, LockFailure>> done);
+  using Errand = Answer<std::expected<Reply, LockFailure>>;
+  template <typename Reply>
+  void run_errand(net::RedisCommand command, std::optional<Reply> (*read)(const net::RedisReply&), BootTime limit,
+                  Errand<Reply> done);
+  void find_replicated_holder(const std::string& holder, Answer<HolderAnswer> done);
+  void renew_holder(const std::string& holder, Try repeat, BootTime limit, Answer<HolderAnswer> done);
+  void release_holder(const ReleaseRequest& request, BootTime limit, Answer<ReleaseAnswer> done);
   void carry_out(FifoSteps steps);
   void settle();
   void on_timer();

@@ -88,7 +88,8 @@ class FifoLocks final : public LockBackend {
   explicit FifoLocks(std::shared_ptr<FifoOffice> office) : office_(std::move(office)) {}
 
   const LockTraits& traits() const override {
-    static constexpr LockTraits all{.kind = "fifo", .tokens = true, .fifo = true, .shares = true, .frees = true};
+    static constexpr LockTraits all{
+        .kind = "fifo", .tokens = true, .fifo = true, .shares = true, .frees = true, .named_leases = true};
     return all;
   }
 
@@ -112,9 +113,17 @@ class FifoLocks final : public LockBackend {
 
   void force_release(const std::string& name, std::uint64_t token,
                      Answer<std::expected<FreeOutcome, LockFailure>> done) override {
-    on_loop(std::move(done), [office = office_, name, token](auto to) {
-      office->desk({Share::Of::lock, name})->force_release(token, std::move(to));
-    });
+    at_desk(name, std::move(done), [token](FifoDesk& desk, auto to) { desk.force_release(token, std::move(to)); });
+  }
+
+  void find_holder(const std::string& name, const std::string& holder, Answer<HolderAnswer> done) override {
+    at_desk(name, std::move(done), [holder](FifoDesk& desk, auto to) { desk.find_holder(holder, std::move(to)); });
+  }
+  void renew_holder(const std::string& name, const std::string& holder, Answer<HolderAnswer> done) override {
+    at_desk(name, std::move(done), [holder](FifoDesk& desk, auto to) { desk.renew_holder(holder, std::move(to)); });
+  }
+  void release_holder(const std::string& name, const std::string& holder, Answer<ReleaseAnswer> done) override {
+    at_desk(name, std::move(done), [holder](FifoDesk& desk, auto to) { desk.release_holder(holder, std::move(to)); });
   }
 
   void observe(std::shared_ptr<LockObserver> observer) override {
@@ -133,6 +142,13 @@ class FifoLocks final : public LockBackend {
       const FifoPlace place = office->place(name);
       office->execute(place.key, inspect_command(office->scripts(place), place), office->limit(),
                       [to = std::move(to), read](const net::RedisResult& result) mutable { to(read(result)); });
+    });
+  }
+  /// Of a lock.
+  template <typename Answered, typename Work>
+  void at_desk(const std::string& name, Answer<Answered> done, Work work) {
+    on_loop(std::move(done), [office = office_, name, work](Answer<Answered> to) {
+      work(*office->desk({Share::Of::lock, name}), std::move(to));
     });
   }
   template <typename Answered, typename Work>

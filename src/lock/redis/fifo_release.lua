@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Ends one grant and hands the lock to the next live waiter.
 --   ARGV: 1 process, 2 inbox, 3 trust (see grant_next), 4 number, 5 token, 6 'first' or 'again', 7 keep ms,
---         8 '1': a copy of its acquire may come late
+--         8 '1': a copy of its acquire may come late, 9 the owner, where it is not PROCESS:NUMBER
 --   Reply: 'released', 'lost' or 'unknown', last token, a grant to this process; or, where it was released and nobody
 --          waited: the token alone
 -- Keeps: owner and token must match, so it never ends a later grant. Only a repeated release may have been carried out
@@ -11,7 +11,7 @@
 --@ key
 --@ state
 local process, inbox, trust, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local me = process .. ':' .. number
+local me = ARGV[9] or process .. ':' .. number
 local mine = tonumber(ARGV[5])
 local is_mine = owner == me and token == mine
 

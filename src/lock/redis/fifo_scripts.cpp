@@ -168,6 +168,7 @@ RedisCommand acquire_command(const FifoScripts& scripts, const FifoPlace& place,
   command.add(times.waiter_lease.count()).add(times.keep.count()).add(times.most_waiters);
   command.add(tried(request.repeated));
   if (place.has_permits()) command.add(request.share.weight).add(request.share.capacity);
+  if (!request.holder.empty()) command.add(request.holder);
   return command;
 }
 
@@ -177,13 +178,15 @@ RedisCommand release_command(const FifoScripts& scripts, const FifoPlace& place,
   add_trust(command, trust).add(request.grant.number).add(request.grant.token).add(tried(request.repeated));
   command.add(times.keep.count()).add(mark(request.late_copy));
   if (place.has_permits()) command.add(request.stays);
+  if (!request.holder.empty()) command.add(request.holder);
   return command;
 }
 
 RedisCommand renew_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
-                           FifoGrantId grant, Milliseconds lease) {
+                           const RenewRequest& request) {
   RedisCommand command = at_place(scripts.renew, place, place.process);
-  command.add(grant.number).add(grant.token).add(lease.count()).add(times.keep.count());
+  command.add(request.grant.number).add(request.grant.token).add(request.lease.count()).add(times.keep.count());
+  if (!request.holder.empty()) command.add(request.holder);
   return command;
 }
 

@@ -84,7 +84,8 @@ struct AcquireRequest {
   Milliseconds lease{0};
   Once once = Once::no;
   Repeated repeated = Repeated::no;
-  Share share = {};  ///< weight and capacity, of permits
+  Share share = {};         ///< weight and capacity, of permits
+  std::string holder = {};  ///< of locks: the owner in place of the number, see Contention::holder; empty: none
 };
 
 net::RedisCommand acquire_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
@@ -105,12 +106,19 @@ struct ReleaseRequest {
   Repeated repeated = Repeated::no;
   LateCopy late_copy = LateCopy::no;
   std::uint32_t stays = 0;  ///< of permits: this weight is not given back
+  std::string holder = {};  ///< of locks: the owner in place of the number; empty: none
 };
 
 net::RedisCommand release_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
                                   const ReleaseRequest& request, Trust trust);
+struct RenewRequest {
+  FifoGrantId grant;        ///< token 0: whichever the holder has
+  Milliseconds lease{0};    ///< 0: as long as before
+  std::string holder = {};  ///< of locks: the owner in place of the number from now on; empty: none
+};
+
 net::RedisCommand renew_command(const FifoScripts& scripts, const FifoPlace& place, const FifoTimes& times,
-                                FifoGrantId grant, Milliseconds lease);
+                                const RenewRequest& request);
 struct CancelRequest {
   std::uint64_t number = 0;
   LateCopy late_copy = LateCopy::no;
@@ -145,7 +153,7 @@ struct AcquireReply {
   Milliseconds left{0};      ///< of the present grant; of permits: of this one's, else of the next that ends
   std::uint64_t ticket = 0;  ///< 0: it was free, so nobody is to know
   std::uint64_t before = 0;  ///< how many wait before this one, at most
-  bool sure = true;          ///< of `granted`: false for a claim
+  bool sure = true;          ///< of `granted`: false for a claim. Of a holder's: whether the holder is the owner
   std::vector<FifoGrant> grants = {};
   std::uint64_t mine = 0;      ///< of `granted`: the token of that grant
   std::uint32_t capacity = 0;  ///< of permits

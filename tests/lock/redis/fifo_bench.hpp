@@ -82,6 +82,9 @@ class FifoBench : public ::testing::Test {
     const AcquireRequest request{number, terms.lease, terms.once, terms.repeated};
     return read_acquire(run(acquire_command(scripts, place(who), times, request, terms.trust)), terms.lease).value();
   }
+  AcquireReply acquire(const Asker& who, const AcquireRequest& request) {
+    return read_acquire(run(acquire_command(scripts, place(who), times, request, Trust::yes)), request.lease).value();
+  }
   AcquireReply acquire(const Asker& who, std::uint64_t number) { return acquire(who, number, Terms{}); }
   AcquireReply again(const Asker& who, std::uint64_t number) {
     return acquire(who, number, Terms{.repeated = Repeated::yes});
@@ -97,7 +100,10 @@ class FifoBench : public ::testing::Test {
     return read_free(run(free_command(scripts, place(asker('x')), token, Trust::yes))).value();
   }
   RenewReply renew(const Asker& who, std::uint64_t number, std::uint64_t token, Milliseconds lease) {
-    return read_renew(run(renew_command(scripts, place(who), times, {number, token}, lease))).value();
+    return read_renew(run(renew_command(scripts, place(who), times, {{number, token}, lease}))).value();
+  }
+  RenewReply renew(const Asker& who, const RenewRequest& request) {
+    return read_renew(run(renew_command(scripts, place(who), times, request))).value();
   }
   /// What it did: left, gave, nothing.
   std::string cancel(const Asker& who, CancelRequest request, Trust trust = Trust::yes) {

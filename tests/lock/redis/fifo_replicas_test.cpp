@@ -1,4 +1,6 @@
 // FIFO locks whose grants count when replicas have them, on a master with two replicas.
+#include "lock/identity.hpp"
+#include "lock/named_leases.hpp"
 #include "lock/redis/redis_harness.hpp"
 #include "lock/waiting.hpp"
 
@@ -12,6 +14,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace firstcome::lock::test {
@@ -96,6 +99,38 @@ TEST_F(FifoReplicas, NobodyGetsALockThatTooFewReplicasKnow) {
   for (const char* name : {"a", "b", "c"}) get(*any, name);  // what was granted there was given back
   replicas[0]->resume();
   get(*both, "a");
+}
+
+TEST_F(FifoReplicas, ANamedLeaseIsGrantedWhenTheReplicasHaveIt) {
+  const auto both = space(2);
+  const auto acquire = [&both](std::string_view lease, Milliseconds wait) {
+    Box<NamedLeases::Acquired> box;
+    both->named_leases()->acquire("a", lease, {.wait = wait, .lease = 60s}, box.setter());
+    return box;
+  };
+  const auto release = [&both](std::string_view lease) {
+    Box<ReleaseAnswer> box;
+    both->named_leases()->release("a", lease, box.setter());
+    return box.take().value();
+  };
+  const auto owner = [](std::string_view lease) { return "lease:" + identity_of(lease); };
+  ASSERT_TRUE(acquire("first", 0s).take());
+  EXPECT_EQ(knowing("a", owner("first")), 2U);
+  Box<NamedLeases::Acquired> next = acquire("second", patience);
+  EXPECT_FALSE(next.there_within(50ms));
+  EXPECT_EQ(release("first"), ReleaseOutcome::released);
+  const NamedLeases::Acquired second = next.take();
+  ASSERT_TRUE(second) << second.error().detail;
+  EXPECT_EQ(knowing("a", owner("second")), 2U);
+  EXPECT_EQ(release("second"), ReleaseOutcome::released);
+  replicas[0]->pause();
+  const NamedLeases::Acquired none = acquire("third", 0s).take();
+  ASSERT_FALSE(none) << "by a look either";
+  EXPECT_EQ(none.error().why, Why::broken);
+  replicas[0]->resume();
+  const NamedLeases::Acquired again = acquire("third", patience).take();
+  ASSERT_TRUE(again) << again.error().detail;
+  EXPECT_EQ(knowing("a", owner("third")), 2U);
 }
 
 TEST_F(FifoReplicas, ReplicasThatAreAwayHoldUpNothingButNewGrants) {

@@ -194,7 +194,7 @@ TEST_F(FifoScriptsFaults, AKeyOfAnotherTypeIsLeftAsItIs) {
   for (const std::string& error :
        {error_of(acquire_command(scripts, at, times, {1, 1s}, Trust::yes)),
         error_of(release_command(scripts, at, times, {.grant = {1, 2}}, Trust::yes)),
-        error_of(renew_command(scripts, at, times, {1, 2}, 1s)),
+        error_of(renew_command(scripts, at, times, {{1, 2}, 1s})),
         error_of(cancel_command(scripts, at, times, {.number = 1}, Trust::yes)),
         error_of(pulse_command(scripts, at, times, Trust::yes)), error_of(inspect_command(scripts, at))}) {
     EXPECT_THAT(error, StartsWith("WRONGTYPE"));
@@ -229,7 +229,7 @@ TEST_F(FifoScriptsFaults, AReplicaRefusesAllButTheLook) {
   const FifoPlace at = place(a);
   for (const std::string& error : {error_of(acquire_command(scripts, at, times, {1, 1s}, Trust::yes)),
                                    error_of(release_command(scripts, at, times, {.grant = {1, 2}}, Trust::yes)),
-                                   error_of(renew_command(scripts, at, times, {1, 2}, 1s)),
+                                   error_of(renew_command(scripts, at, times, {{1, 2}, 1s})),
                                    error_of(cancel_command(scripts, at, times, {.number = 1}, Trust::yes)),
                                    error_of(pulse_command(scripts, at, times, Trust::yes))}) {
     EXPECT_THAT(error, StartsWith("READONLY"));

@@ -1,4 +1,5 @@
 // The FIFO lock where the master changes, and in a cluster, whose channels live in slots.
+#include "lock/named_leases.hpp"
 #include "lock/redis/fifo.hpp"
 #include "lock/redis/fifo_bench.hpp"
 #include "lock/waiting.hpp"
@@ -10,6 +11,8 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace firstcome::lock::test {
@@ -89,6 +92,32 @@ class FifoCluster : public ::testing::Test {
   std::unique_ptr<LockSpace> two;
   const unsigned slot = net::key_slot("{L}");
 };
+
+TEST_F(FifoCluster, NamedLeasesAreReleasedToWhoWaitsElsewhere) {
+  const auto acquire = [](LockSpace& space, std::string_view lease) {
+    Box<NamedLeases::Acquired> box;
+    space.named_leases()->acquire("L", lease, {.wait = patience, .lease = 60s}, box.setter());
+    return box;
+  };
+  std::uint64_t last = 0;
+  for (int round = 0; round < 10; ++round) {
+    const NamedLeases::Acquired first = acquire(*one, "first").take();
+    ASSERT_TRUE(first) << first.error().detail;
+    EXPECT_GT(first->token, last);
+    EXPECT_EQ(acquire(*two, "first").take().value().token, first->token);
+    Box<NamedLeases::Acquired> next = acquire(*two, "second");
+    ASSERT_TRUE(waiting(*one, 1));
+    for (const std::string_view lease : {"first", "second"}) {
+      Box<ReleaseAnswer> released;
+      two->named_leases()->release("L", lease, released.setter());
+      EXPECT_EQ(released.take().value(), ReleaseOutcome::released);
+      const NamedLeases::Acquired second = next.take();
+      ASSERT_TRUE(second) << second.error().detail;
+      EXPECT_GT(second->token, first->token);
+      last = second->token;
+    }
+  }
+}
 
 TEST_F(FifoCluster, HandsOverByShardedChannels) {
   std::uint64_t last = 0;

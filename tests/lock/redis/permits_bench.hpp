@@ -39,7 +39,7 @@ class PermitsBench : public FifoBench {
     return give(who, ReleaseRequest{.grant = {number, token}, .stays = stays});
   }
   Milliseconds prolong(const Asker& who, std::uint64_t number, std::uint64_t token, Milliseconds lease) {
-    return read_renew(run(renew_command(permits.same, semaphore(who), times, {number, token}, lease))).value().length;
+    return read_renew(run(renew_command(permits.same, semaphore(who), times, {{number, token}, lease}))).value().length;
   }
   /// What it did: left, gave, nothing.
   std::string give_up(const Asker& who, std::uint64_t number, LateCopy copy = LateCopy::no) {
