@@ -31,6 +31,8 @@ Said unavailable(std::string detail) {
   return std::unexpected(Failure{FailureCode::store_unavailable, std::move(detail)});
 }
 
+Said ended() { return unavailable("the lock service has ended"); }
+
 /// Of a request that left.
 LockAnswer locked() {
   LockAnswer answer = with_outcome(Outcome::locked);
@@ -70,7 +72,7 @@ void EngineWithLocks::submit(Operation& operation) {
   const bool ours = std::visit(
       [&]<class C>(const C& command) {
         if constexpr (std::is_same_v<typename C::Answer, LockAnswer>) {
-          apply(operation, command);
+          space_ ? apply(operation, command) : answer_later(operation, ended());
           return true;
         } else {
           return false;
@@ -99,7 +101,7 @@ void EngineWithLocks::apply(Operation& operation, const AcquireLock& command) {
   }
   leave(name);
   const std::uint64_t id = ++last_wait_;
-  waits_[id] = {{{&operation, until}}, name, command.length, {}, {}};
+  waits_[id] = {{{&operation, until}}, name, command.length, {}, {}, {}};
   waiting_[name] = id;
   wait_for_lock(id);
 }
@@ -116,6 +118,7 @@ void EngineWithLocks::wait_for_lock(std::uint64_t id) {
 void EngineWithLocks::waited(std::uint64_t id, Said said) {
   auto node = waits_.extract(id);
   Wait& wait = node.mapped();
+  if (wait.earlier && outcome_of(said) != Outcome::done) said = *wait.earlier;
   const auto tell = [&said](const std::vector<Asker>& askers) {
     for (const Asker& asker : askers) {
       asker.operation->answer = said;
@@ -128,19 +131,32 @@ void EngineWithLocks::waited(std::uint64_t id, Said said) {
     const auto longer = std::ranges::find_if(wait.askers, [&wait](const Asker& one) { return one.until > wait.until; });
     const std::vector<Asker> over(wait.askers.begin(), longer);
     wait.askers.erase(wait.askers.begin(), longer);
-    waits_.insert(std::move(node));
-    wait_for_lock(id);
-    return tell(over);
+    if (space_) {
+      waits_.insert(std::move(node));
+      wait_for_lock(id);
+      return tell(over);
+    }
+    tell(over);
+    said = ended();
   }
   if (const auto latest = waiting_.find(wait.name); latest != waiting_.end() && latest->second == id)
     waiting_.erase(latest);
-  if (outcome_of(said) == Outcome::done) leave(wait.name);  // a later request of the same lease has it by this
+  if (outcome_of(said) == Outcome::done) end_later_wait(wait.name, said);
   tell(wait.askers);
 }
 
 void EngineWithLocks::leave(const ClientLeases::Name& name) {
   const auto latest = waiting_.find(name);
   if (latest != waiting_.end()) waits_.at(latest->second).stop.request_stop();
+}
+
+/// A later request of the same lease has the lock by this grant.
+void EngineWithLocks::end_later_wait(const ClientLeases::Name& name, const ClientLeases::Said& grant) {
+  const auto latest = waiting_.find(name);
+  if (latest == waiting_.end()) return;
+  Wait& later = waits_.at(latest->second);
+  later.earlier = grant;
+  later.stop.request_stop();
 }
 
 /// Other requests of the same lease go on waiting, in the same place.

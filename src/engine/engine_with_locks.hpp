@@ -36,8 +36,9 @@ class EngineWithLocks final : public Engine {
   std::string_view name() const override { return below_.name(); }
   void on_payment_work(std::function<void()> notify) override { below_.on_payment_work(std::move(notify)); }
 
-  /// Ends the space. Nothing is posted any more when this returns. What still waited is completed by nobody: to be
-  /// called when those who asked are gone.
+  /// Ends the space. What was asked for before posts nothing more when this returns: what then still waits for an
+  /// answer is completed by nobody. So it is to be called when those who asked are gone, or have answers that were
+  /// posted already. Lock commands that come later are answered `store_unavailable`.
   void close();
 
  private:
@@ -49,9 +50,10 @@ class EngineWithLocks final : public Engine {
   struct Wait {
     std::vector<Asker> askers;  ///< their ends rise
     ClientLeases::Name name;
-    Milliseconds length{};  ///< as asked for last
+    Milliseconds length{};  ///< as asked for last; what is under way keeps the length that it was sent with
     std::stop_source stop;
-    BootTime until;  ///< when the request that is under way has waited long enough
+    BootTime until;                             ///< when the request that is under way has waited long enough
+    std::optional<ClientLeases::Said> earlier;  ///< the grant that an earlier wait of the same lease got meanwhile
   };
   void apply(Operation& operation, const AcquireLock& command);
   void apply(Operation& operation, const RenewLock& command);
@@ -62,6 +64,7 @@ class EngineWithLocks final : public Engine {
   void wait_for_lock(std::uint64_t id);
   void waited(std::uint64_t id, ClientLeases::Said said);
   void leave(const ClientLeases::Name& name);
+  void end_later_wait(const ClientLeases::Name& name, const ClientLeases::Said& grant);
   void answer_later(Operation& operation, std::expected<Answer, Failure> answer);
 
   Engine& below_;

@@ -137,7 +137,8 @@ void Acquisition::carry_out(Guard& guard, AcquireSteps steps) {
     add_answer(Granted{contender_, *steps.hold, core_->alarms().now()});
   } else if (steps.give_up && !holder_.empty() && (doubtful_ || unanswered_ > 0)) {
     withheld_ = std::move(*steps.give_up);
-    if (!steps.cancel) add_withheld(Refusal::Doubt::settled);  // what was sent for it was given up before
+    // What was sent for it was given up before. Whether the server knows that by now is likely, but not certain.
+    if (!steps.cancel) add_withheld(Refusal::Doubt::settled);
   } else if (steps.give_up) {
     add_answer(std::unexpected(Refusal{.reason = std::move(*steps.give_up)}));
   }

@@ -38,7 +38,7 @@ class Acquisition : public ContenderEvents, public std::enable_shared_from_this<
     /// Whether the holder may have the lock by this. Where there is none, a grant is given back in the background.
     enum class Doubt : std::uint8_t {
       none,     ///< not by this
-      settled,  ///< maybe; what it has is seen by a look, since nothing of this will be carried out later
+      settled,  ///< maybe; a look sees what it has. The server was told to refuse what comes later
       open,     ///< maybe, also later
     } doubt = Doubt::none;
   };

@@ -172,6 +172,7 @@ class LockBackend {
     done(FreeOutcome::not_offered);
   }
   // Only called where `LockTraits::named_leases`; see Contention::holder.
+  /// Somebody waits for the answer beyond the end of a wait: it comes within a second, except if replicas are asked.
   virtual void find_holder(const std::string& /*name*/, const std::string& /*holder*/, Answer<HolderAnswer> done) {
     done(std::nullopt);
   }

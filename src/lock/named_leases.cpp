@@ -41,9 +41,8 @@ struct Wanted {
 
 /// It may have the lock all the same, by a request to another server, or by one of its own that was not answered.
 void refused(Wanted wanted, Acquisition::Refusal refusal) {
-  // Who asked once was answered by a look.
-  const bool waited =
-      wanted.wait > Milliseconds{0} && (refusal.reason.why == Why::timed_out || refusal.reason.why == Why::stopped);
+  // Who asked once was answered by a look; who was stopped does not ask any more.
+  const bool waited = wanted.wait > Milliseconds{0} && refusal.reason.why == Why::timed_out;
   if (refusal.doubt == Doubt::open) return answer(std::move(wanted.done), std::unexpected(not_known(refusal.reason)));
   if (refusal.doubt == Doubt::none && !waited)
     return answer(std::move(wanted.done), std::unexpected(std::move(refusal.reason)));
@@ -52,7 +51,7 @@ void refused(Wanted wanted, Acquisition::Refusal refusal) {
                        [refusal = std::move(refusal), done = std::move(wanted.done)](HolderAnswer found) mutable {
                          if (found && *found) return answer(std::move(done), named(**found));
                          NotAcquired reason = std::move(refusal.reason);
-                         if (!found && refusal.doubt != Doubt::none) {
+                         if (!found) {
                            reason = not_known(not_acquired(found.error()));
                          } else if (reason.why == Why::broken) {
                            reason.why = Why::unavailable;  // nothing was done, and nothing will be
@@ -81,7 +80,10 @@ void NamedLeases::acquire(std::string name, std::string_view lease, AcquireOptio
   Wanted wanted{backend_, std::move(name), std::move(holder), wait, std::move(done)};
   Acquisition::begin(std::move(of), [wanted = std::move(wanted)](Acquisition::Result result) mutable {
     if (!result) return refused(std::move(wanted), std::move(result.error()));
-    answer(std::move(wanted.done), named(result->grant));
+    const NamedGrant grant = named(result->grant);
+    // Before the answer: what the caller does next finds the queue without the place that it may still have there.
+    result->contender.reset();
+    answer(std::move(wanted.done), grant);
   });
 }
 

@@ -37,9 +37,13 @@ class NamedLeases {
 
   using Acquired = std::expected<NamedGrant, NotAcquired>;
   /// As Lock::acquire; where that lease has the lock already, that is its grant, unchanged. While it waits here and is
-  /// granted the lock elsewhere, that is found at the end of the wait. `broken`: it may have the lock, or may get it
-  /// late (also where too few replicas have the grant, see LockSettings::replicas); the same again finds out. REQUIRES:
-  /// `options` has a lease.
+  /// granted the lock elsewhere, that is found by the next heartbeat, or by a look at the end of the wait. `broken`: it
+  /// may have the lock, or may get it late (also where too few replicas have the grant, see LockSettings::replicas, or
+  /// where that look was not answered); the same again finds out. `stopped`, without a doubt: nothing was looked for.
+  /// So it may have the lock by a request elsewhere. REQUIRES: `options` has a lease.
+  /// Cost: the answer may come later than the end of the wait: by up to 1 s, for the look; by up to 4 s where a request
+  /// was not answered, which is taken back first; and where replicas are wanted, by as long as they are waited for.
+  /// Without a wait, the attempt itself may take 3 s before that.
   void acquire(std::string name, std::string_view lease, AcquireOptions options,
                std::move_only_function<void(Acquired)> done);
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace firstcome::test {
 namespace {
@@ -135,6 +136,49 @@ TEST_F(WithLocks, LetsGoOfTheRequestThatLeavesAndOfNoOther) {
   EXPECT_EQ(ask(ReleaseLock{"a", "x"}).outcome, Outcome::done);
   tasks.run_until_done(*again);
   EXPECT_EQ(again->as<LockAnswer>().outcome, Outcome::done);
+}
+
+TEST_F(WithLocks, GivesAShorterRequestTheGrantThatTheLongerOneGot) {
+  acquire("x");
+  const auto longer = submit(AcquireLock{"a", "y", 10s, 60s});
+  // Hands it to the longer one, who was not told yet.
+  const auto release = submit(ReleaseLock{"a", "x"});
+  tasks.wait_for_a_task();
+  const auto shorter = submit(AcquireLock{"a", "y", 10s, 20s});
+  tasks.run_until_done(*longer);
+  tasks.run_until_done(*shorter);
+  tasks.run_until_done(*release);
+  ASSERT_EQ(longer->as<LockAnswer>().outcome, Outcome::done);
+  EXPECT_EQ(shorter->as<LockAnswer>().outcome, Outcome::done);
+  EXPECT_EQ(shorter->as<LockAnswer>().token, longer->as<LockAnswer>().token);
+}
+
+TEST_F(WithLocks, AnswersAllWhoseWaitsWereOverWhenItEnded) {
+  acquire("x");
+  const auto first = submit(AcquireLock{"a", "y", 10s, 1ms});
+  const auto longer = submit(AcquireLock{"a", "y", 10s, 20s});
+  tasks.wait_for_a_task();  // the end of the first one's wait
+  server.end();
+  tasks.run_until_done(*first);
+  tasks.run_until_done(*longer);
+  EXPECT_EQ(first->as<LockAnswer>().outcome, Outcome::locked);
+  ASSERT_FALSE(longer->answer);
+  EXPECT_EQ(longer->answer.error().code, FailureCode::store_unavailable);
+}
+
+TEST_F(WithLocks, RefusesWhatComesAfterItsEnd) {
+  acquire("x");
+  server.end();
+  const auto is_refused = [this](Command command) {
+    const auto said = server.try_to(std::move(command));
+    return !said && said.error().code == FailureCode::store_unavailable;
+  };
+  EXPECT_TRUE(is_refused(AcquireLock{"a", "x", 10s, 0ms}));
+  EXPECT_TRUE(is_refused(RenewLock{"a", "x"}));
+  EXPECT_TRUE(is_refused(ReleaseLock{"a", "x"}));
+  EXPECT_TRUE(is_refused(LeaveLock{"a", "x"}));
+  EXPECT_TRUE(is_refused(InspectLock{"a"}));
+  EXPECT_TRUE(is_refused(FreeLock{"a", 1}));
 }
 
 TEST_F(WithLocks, KnowsALeaseThatHasEndedNoMore) {

@@ -37,6 +37,11 @@ class Tasks {
     tasks_.push_back(std::move(task));
     changed_.notify_one();
   }
+  /// Until something was posted. It is not run.
+  void wait_for_a_task() {
+    std::unique_lock lock(mutex_);
+    ASSERT_TRUE(changed_.wait_for(lock, std::chrono::seconds(20), [this] { return !tasks_.empty(); }));
+  }
   void run_until_done(const Asked& asked) {
     run_until([&asked] { return asked.done.load(); });
   }

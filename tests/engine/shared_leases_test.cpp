@@ -1,10 +1,5 @@
 // The leases of clients over many servers: FIFO locks on one Redis, of which each server knows every lease.
-#include "engine/client_leases.hpp"
-#include "engine/lock_server.hpp"
-#include "support/redis_server.hpp"
-#include "support/tcp_proxy.hpp"
-
-#include <firstcome/open_locks.hpp>
+#include "engine/shared_leases.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,45 +16,8 @@ namespace firstcome::test {
 namespace {
 
 using namespace std::chrono_literals;
-using firstcome::testing::RedisServer;
-using firstcome::testing::TcpProxy;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-constexpr auto ann = "ann-0123456789-abcdef";
-constexpr auto bob = "bob-0123456789-abcdef";
-
-class SharedLeases : public ::testing::Test {
- protected:
-  void SetUp() override {
-    FIRSTCOME_NEEDS_REDIS();
-    redis = std::make_unique<RedisServer>();
-    one = server();
-    two = server();
-  }
-  std::unique_ptr<LockServer> server(LockKind kind = LockKind::fifo) { return server_at(redis->port(), kind); }
-  std::unique_ptr<LockServer> server_at(std::uint16_t port, LockKind kind = LockKind::fifo) {
-    auto space = open_locks("redis://127.0.0.1:" + std::to_string(port), kind);
-    return std::make_unique<LockServer>(tasks, std::move(space.value()));
-  }
-  static AcquireLock acquire(std::string lease, Milliseconds wait = 0ms, Milliseconds length = 30s) {
-    return {"a", std::move(lease), length, wait};
-  }
-  /// Asks until so many wait.
-  void wait_for_waiters(std::uint64_t count) {
-    EXPECT_TRUE(firstcome::testing::eventually([&] { return two->ask(InspectLock{"a"}).waiting == count; }));
-  }
-  void expect_free() {
-    const LockAnswer seen = two->ask(InspectLock{"a"});
-    EXPECT_FALSE(seen.held);
-    EXPECT_EQ(seen.waiting, 0U);
-  }
-
-  std::unique_ptr<RedisServer> redis;
-  Tasks tasks;
-  std::unique_ptr<LockServer> one;
-  std::unique_ptr<LockServer> two;
-};
 
 TEST_F(SharedLeases, AreRenewedAndReleasedThroughAnyServer) {
   const LockAnswer grant = one->ask(acquire(ann, 0ms, 2s));
@@ -164,7 +122,54 @@ TEST_F(SharedLeases, AreFoundAtTheEndOfAWaitThatTheyEndedElsewhere) {
   tasks.run_until_done(*again);
   EXPECT_EQ(again->as<LockAnswer>().outcome, Outcome::done);
   EXPECT_EQ(again->as<LockAnswer>().token, first->as<LockAnswer>().token);
-  EXPECT_EQ(two->ask(InspectLock{"a"}).waiting, 0U);
+  wait_for_waiters(0);
+}
+
+TEST_F(SharedLeases, ThatWaitAtTwoServersAreFoundByBothAndWaitNoMore) {
+  const LockAnswer held = one->ask(acquire(bob));
+  const auto first = one->submit(acquire(ann, 60s));
+  wait_for_waiters(1);
+  const auto again = two->submit(acquire(ann, 60s));  // longer than this test waits for its answer
+  wait_for_waiters(2);
+  const auto next = one->submit(acquire(cid, 60s));
+  wait_for_waiters(3);
+  EXPECT_EQ(two->ask(ReleaseLock{"a", bob}).outcome, Outcome::done);
+  tasks.run_until_done(*first);
+  tasks.run_until_done(*again);
+  ASSERT_TRUE(first->done && again->done);
+  ASSERT_EQ(first->as<LockAnswer>().outcome, Outcome::done);
+  ASSERT_EQ(again->as<LockAnswer>().outcome, Outcome::done);
+  EXPECT_GT(first->as<LockAnswer>().token, held.token);
+  EXPECT_EQ(again->as<LockAnswer>().token, first->as<LockAnswer>().token);
+  wait_for_waiters(1);  // its other place, before the next in line, was given up
+  EXPECT_FALSE(next->done);
+  EXPECT_EQ(one->ask(ReleaseLock{"a", ann}).outcome, Outcome::done);
+  tasks.run_until_done(*next);
+  ASSERT_TRUE(next->done);
+  EXPECT_EQ(next->as<LockAnswer>().outcome, Outcome::done);
+  EXPECT_EQ(two->ask(ReleaseLock{"a", cid}).outcome, Outcome::done);
+  expect_free();
+}
+
+TEST_F(SharedLeases, AreGrantedToAShorterRequestThoughALongerOneGotThem) {
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(two->ask(acquire(bob, 20s)).outcome, Outcome::done);
+    const auto longer = one->submit(acquire(ann, 60s));
+    wait_for_waiters(1);
+    const auto release = two->submit(ReleaseLock{"a", bob});
+    tasks.wait_for_a_task();
+    const auto shorter = one->submit(acquire(ann, 20s));  // the longer one is granted the lock, or has just left
+    tasks.run_until_done(*shorter);
+    tasks.run_until_done(*longer);
+    tasks.run_until_done(*release);
+    ASSERT_TRUE(shorter->done && longer->done && release->done);
+    ASSERT_EQ(shorter->as<LockAnswer>().outcome, Outcome::done);
+    EXPECT_EQ(two->ask(ReleaseLock{"a", ann}).outcome, Outcome::done);
+    EXPECT_TRUE(firstcome::testing::eventually([this] {
+      const LockAnswer seen = two->ask(InspectLock{"a"});
+      return !seen.held && seen.waiting == 0;
+    }));
+  }
 }
 
 TEST_F(SharedLeases, AskedForAtTwoServersAtOnceAreGrantedOnce) {
@@ -183,7 +188,7 @@ TEST_F(SharedLeases, AskedForAtTwoServersAtOnceAreGrantedOnce) {
 TEST_F(SharedLeases, KeepTheirPlaceWhereTheyAskAgain) {
   one->ask(acquire(ann));
   const auto first = one->submit(acquire(bob, 20s));
-  const auto other = one->submit(acquire("cid-0123456789-abcdef", 20s));
+  const auto other = one->submit(acquire(cid, 20s));
   const auto again = one->submit(acquire(bob, 20s));
   wait_for_waiters(2);
   EXPECT_EQ(two->ask(ReleaseLock{"a", ann}).outcome, Outcome::done);
@@ -212,140 +217,6 @@ TEST_F(SharedLeases, ShowNoNameOfALease) {
   const std::string state = redis->text({"HGET", "firstcome:lock:{a}", "s"});
   EXPECT_THAT(state, HasSubstr("lease:"));
   EXPECT_THAT(state, Not(HasSubstr(ann)));
-}
-
-/// Server one behind a line that breaks.
-class SharedLeasesOverABadLine : public SharedLeases {
- protected:
-  void SetUp() override {
-    SharedLeases::SetUp();
-    if (IsSkipped()) return;
-    proxy = std::make_unique<TcpProxy>(redis->port());
-    one = server_at(proxy->port());
-    one->ask(acquire(ann));  // connected, and the scripts are known
-    one->ask(RenewLock{"a", ann});
-    one->ask(ReleaseLock{"a", ann});
-  }
-  /// The lock is one lease's or nobody's, and whoever was told so has it. Ends with a free lock and a good line.
-  void expect_truth(const std::expected<LockAnswer, Failure>& said) {
-    proxy->resume();
-    const LockAnswer seen = two->ask(InspectLock{"a"});
-    if (said) {
-      EXPECT_EQ(said->outcome == Outcome::done, seen.held);
-    } else if (said.error().code != FailureCode::outcome_unknown) {
-      EXPECT_EQ(said.error().code, FailureCode::store_unavailable) << said.error().detail;
-      EXPECT_FALSE(seen.held) << "surely nothing was done";
-    }
-    const LockAnswer again = two->ask(acquire(ann));
-    EXPECT_EQ(again.outcome, Outcome::done) << "it had it, or nobody";
-    if (seen.held) {
-      EXPECT_EQ(again.token, seen.token);
-    }
-    EXPECT_EQ(two->ask(ReleaseLock{"a", ann}).outcome, Outcome::done);
-    expect_free();
-  }
-
-  std::unique_ptr<TcpProxy> proxy;
-};
-
-TEST_F(SharedLeasesOverABadLine, ArePassedOnThoughTheAnswerIsLost) {
-  two->ask(acquire(bob));
-  const auto waits = one->submit(acquire(ann, 20s));
-  wait_for_waiters(1);
-  // Nothing comes back any more: neither the grant nor what follows it, until the line is made anew.
-  proxy->drop(TcpProxy::Direction::to_client);
-  EXPECT_EQ(two->ask(ReleaseLock{"a", bob}).outcome, Outcome::done);
-  proxy->resume();
-  tasks.run_until_done(*waits);
-  ASSERT_EQ(waits->as<LockAnswer>().outcome, Outcome::done);
-  EXPECT_EQ(two->ask(RenewLock{"a", ann}).token, waits->as<LockAnswer>().token);
-  expect_truth(waits->as<LockAnswer>());
-}
-
-TEST_F(SharedLeasesOverABadLine, AreKnownAgainAfterEachByteThatMayBeTheLast) {
-  using enum TcpProxy::Direction;
-  for (const auto direction : {to_server, to_client}) {
-    for (std::size_t bytes = 1; bytes <= 1'100; bytes += direction == to_server ? 90 : 15) {
-      SCOPED_TRACE(std::to_string(bytes));
-      two->ask(acquire(bob));
-      const auto waits = one->submit(acquire(ann, 20s));
-      wait_for_waiters(1);
-      proxy->cut_after(bytes, direction);
-      EXPECT_EQ(two->ask(ReleaseLock{"a", bob}).outcome, Outcome::done);
-      tasks.run_until_done(*waits);
-      ASSERT_TRUE(waits->answer) << waits->answer.error().detail;
-      expect_truth(waits->as<LockAnswer>());
-    }
-  }
-}
-
-TEST_F(SharedLeasesOverABadLine, OfOneWhoAskedOnceAreKnownAgain) {
-  using enum TcpProxy::Direction;
-  for (const auto direction : {to_server, to_client}) {
-    for (std::size_t bytes = 1; bytes <= 400; bytes += 25) {
-      SCOPED_TRACE(std::to_string(bytes));
-      proxy->cut_after(bytes, direction);
-      expect_truth(one->try_to(acquire(ann)));
-    }
-  }
-}
-
-TEST_F(SharedLeasesOverABadLine, MayBeHeldWhereNoAnswerComes) {
-  proxy->drop(TcpProxy::Direction::to_client);
-  const auto said = one->try_to(acquire(ann));
-  ASSERT_FALSE(said);
-  EXPECT_EQ(said.error().code, FailureCode::outcome_unknown) << said.error().detail;
-  expect_truth(said);
-}
-
-TEST_F(SharedLeasesOverABadLine, AreReleasedThoughTheAnswerIsLost) {
-  for (std::size_t bytes = 1; bytes <= 120; bytes += 10) {
-    SCOPED_TRACE(std::to_string(bytes));
-    two->ask(acquire(ann));
-    proxy->cut_after(bytes, TcpProxy::Direction::to_client);
-    const auto said = one->try_to(ReleaseLock{"a", ann});
-    if (said) {
-      EXPECT_EQ(said->outcome, Outcome::done);
-      expect_free();
-    } else {
-      two->ask(ReleaseLock{"a", ann});
-    }
-    proxy->resume();
-  }
-}
-
-TEST_F(SharedLeasesOverABadLine, AreNotEndedByAReleaseThatComesLate) {
-  const LockAnswer first = two->ask(acquire(ann));
-  proxy->stall_after(120, TcpProxy::Direction::to_server);  // the look goes through
-  const auto late = one->try_to(ReleaseLock{"a", ann});
-  ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().code, FailureCode::outcome_unknown);
-  EXPECT_EQ(proxy->standing_still(), 1U);
-  EXPECT_EQ(two->ask(ReleaseLock{"a", ann}).outcome, Outcome::done);
-  const LockAnswer grant = two->ask(acquire(ann));
-  EXPECT_GT(grant.token, first.token);
-  proxy->resume();
-  EXPECT_TRUE(firstcome::testing::eventually([&] { return one->try_to(InspectLock{"a"}).has_value(); }));
-  const LockAnswer seen = one->ask(InspectLock{"a"});
-  EXPECT_TRUE(seen.held);
-  EXPECT_EQ(seen.token, grant.token);
-  EXPECT_EQ(one->ask(RenewLock{"a", ann}).token, grant.token);
-}
-
-TEST_F(SharedLeasesOverABadLine, AreNotGrantedByAnAcquireThatComesLate) {
-  proxy->stall_after(1, TcpProxy::Direction::to_server);
-  const auto late = one->try_to(acquire(ann));
-  ASSERT_FALSE(late);
-  EXPECT_EQ(proxy->standing_still(), 1U);
-  const LockAnswer grant = two->ask(acquire(bob));
-  EXPECT_EQ(two->ask(ReleaseLock{"a", bob}).outcome, Outcome::done);
-  // Its cancel came over another connection: its number is refused from now on.
-  EXPECT_TRUE(firstcome::testing::eventually([&] { return redis->text({"HLEN", "firstcome:lock:{a}"}) == "2"; }));
-  proxy->resume();
-  EXPECT_TRUE(firstcome::testing::eventually([&] { return one->try_to(InspectLock{"a"}).has_value(); }));
-  const LockAnswer seen = one->ask(InspectLock{"a"});
-  EXPECT_FALSE(seen.held);
-  EXPECT_EQ(seen.token, grant.token);
 }
 
 /// Who has the lock by all that was answered.
@@ -380,7 +251,7 @@ TEST_F(SharedLeases, HaveOneOwnerAtMostInAnyOrderOfRequests) {
   const std::uint64_t seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937_64 random(seed);
-  const std::vector<std::string> leases{ann, bob, "cid-0123456789-abcdef"};
+  const std::vector<std::string> leases{ann, bob, cid};
   Model model;
   for (int i = 0; i < 600 && !HasFatalFailure(); ++i) {
     LockServer& server = random() % 2 == 0 ? *one : *two;

@@ -10,8 +10,8 @@
 --   f<process>   "NUMBER MS": acquires of this process up to that number are refused, since copies of them may still
 --                come late; and when (server ms) that was noted. None while `noted` is 0
 -- An owner is "PROCESS:NUMBER"; or "lease:HASH", where the holder is whoever knows the lease's name (HASH is of it): no
--- process, never a claim, and no waiter. All tickets up to `head` are finished; waiters have tickets in (head, tail]. A ticket in
--- there that was given up is a hole: it has no fields. Where nobody waits, head is tail.
+-- process, never a claim, and no waiter. All tickets up to `head` are finished; waiters have tickets in (head, tail]. A
+-- ticket in there that was given up is a hole: it has no fields. Where nobody waits, head is tail.
 --
 -- A write comes after everything that can fail has been read. State that changed is written in one piece.
 
@@ -71,8 +71,8 @@ if owner ~= '' then
 end
 
 --# left
--- Of the present grant, ms.
-local left = owner ~= '' and math.max(till - now, 0) or 0
+-- Of the present grant, ms; no more than all of it, also where the server's clock went back.
+local left = owner ~= '' and math.min(math.max(till - now, 0), length) or 0
 
 --# leave_queue
 -- Takes back `ticket`, which waits. Holes at the front of the queue are done with, 512 of them at a time.

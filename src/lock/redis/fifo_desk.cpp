@@ -136,7 +136,11 @@ void FifoDesk::vouch(const Seat& seat, AttemptAnswer answer, Answer<AttemptAnswe
 AttemptAnswer FifoDesk::answer_of(const Seat& seat, BootTime sent, const AcquireReply& reply, Try repeat) {
   switch (reply.outcome) {
     case AcquireReply::Outcome::granted:
-      seat->token = reply.mine;
+      // A later grant of the same seat that was pushed may have been quicker than this reply.
+      if (reply.mine >= seat->token) {
+        seat->token = reply.mine;
+        seat->passed_on = !seat->holder.empty() && reply.sure;
+      }
       return Grant{.token = reply.mine, .base = sent, .length = reply.left, .kind = kind_of(seat, reply, repeat)};
     case AcquireReply::Outcome::queued:
       return Queued{};
@@ -158,7 +162,6 @@ AttemptAnswer FifoDesk::answer_of(const Seat& seat, BootTime sent, const Acquire
 /// Of a grant that answers an acquire.
 Grant::Kind FifoDesk::kind_of(const Seat& seat, const AcquireReply& reply, Try repeat) const {
   if (seat->holder.empty()) return reply.sure ? Grant::Kind::lease : Grant::Kind::claim;
-  seat->passed_on = reply.sure;
   const bool was_free = reply.ticket == 0;
   // It may still wait, while the holder has the lock.
   if (!was_free && repeat == Try::again) seat->late_copy = LateCopy::possible;
@@ -207,8 +210,11 @@ void FifoDesk::cancel(Seat seat, Answer<CancelAnswer> done) {
   line_.leaves(seat->number);
   const BootTime sent = BootClock::now();
   const FifoOptions& options = office_.options();
+  // Where replicas are wanted, acquires go over another connection, and one may come after this.
+  const bool may_overtake = options.replicas != 0 && !seat->holder.empty();
+  const LateCopy late_copy = may_overtake ? LateCopy::possible : seat->late_copy;
   office_.execute(place_.key,
-                  cancel_command(office_.scripts(place_), place_, options.times, {seat->number, seat->late_copy},
+                  cancel_command(office_.scripts(place_), place_, options.times, {seat->number, late_copy},
                                  office_.trust(place_.key)),
                   office_.limit(),
                   [self = shared_from_this(), seat, sent, done = std::move(done)](const RedisResult& result) mutable {
@@ -381,12 +387,21 @@ void FifoDesk::pulse() {
         FifoSteps steps;
         if (reply) {
           steps = self->line_.pulse_answered(sent, BootClock::now(), *reply);
+          self->nudge_those_of(reply->owner, steps);
         } else {
           self->office_.tell([](LockObserver& observer) { observer.heartbeat_failed(); });
           steps = self->line_.pulse_failed();
         }
         self->carry_out(std::move(steps));
       });
+}
+
+/// A holder that waits here has got the lock elsewhere: asking again finds the grant, and its place is given up.
+void FifoDesk::nudge_those_of(const std::string& owner, FifoSteps& steps) const {
+  for (const auto& [number, seat] : seats_) {
+    if (seat->holder.empty() || seat->holder != owner) continue;
+    if (std::ranges::find(steps.nudged, number) == steps.nudged.end()) steps.nudged.push_back(number);
+  }
 }
 
 void FifoDesk::close() {

@@ -133,6 +133,7 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   void settle();
   void on_timer();
   void pulse();
+  void nudge_those_of(const std::string& owner, FifoSteps& steps) const;
   void reconnected();
 
   FifoOffice& office_;

@@ -3,11 +3,20 @@
 #include "lock/redis/fifo_desk.hpp"
 #include "lock/redis/redis_failure.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace firstcome::lock {
 
 using net::RedisResult;
+
+namespace {
+
+/// Of a look for a holder, for which somebody waits beyond the end of a wait.
+constexpr std::chrono::seconds look_patience{1};
+
+}  // namespace
 
 /// A request that is sent once. Its reply may tell of grants, as every other.
 template <typename Reply>
@@ -80,7 +89,7 @@ void FifoDesk::find_holder(const std::string& holder, Answer<HolderAnswer> done)
   if (office_.options().replicas != 0) return find_replicated_holder(holder, std::move(done));
   const BootTime sent = BootClock::now();
   run_errand<InspectReply>(
-      inspect_command(office_.scripts(place_), place_), read_inspect, office_.limit(),
+      inspect_command(office_.scripts(place_), place_), read_inspect, std::min(office_.limit(), sent + look_patience),
       [sent, holder, done = std::move(done)](std::expected<InspectReply, LockFailure> reply) mutable {
         if (!reply) return done(std::unexpected(std::move(reply.error())));
         if (reply->owner != holder) return done(std::nullopt);
@@ -94,7 +103,8 @@ void FifoDesk::find_replicated_holder(const std::string& holder, Answer<HolderAn
   office_.execute_grant(
       place_.key,
       renew_command(office_.scripts(place_), place_, office_.options().times, {.grant = {}, .holder = holder}),
-      office_.limit(), [self = shared_from_this(), sent, done = std::move(done)](const RedisResult& result) mutable {
+      std::min(office_.limit(), sent + look_patience),
+      [self = shared_from_this(), sent, done = std::move(done)](const RedisResult& result) mutable {
         const std::optional<RenewReply> reply = result ? read_renew(*result) : std::nullopt;
         if (!reply) return done(std::unexpected(result ? no_reply_at(self->place_) : lock_failure(result.error())));
         if (reply->length <= Milliseconds{0}) return done(std::nullopt);

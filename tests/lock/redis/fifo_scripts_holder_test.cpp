@@ -83,6 +83,28 @@ TEST_F(FifoHolder, IsRenewedByAnybodyForAsLongAsBefore) {
   EXPECT_EQ(renew(b, {.grant = {}, .holder = holder}).length, 0ms);
 }
 
+TEST_F(FifoHolder, KeepsItsLengthWhereARepeatedAcquireConfirmsIt) {
+  const std::uint64_t token = acquire(a, wanted(1)).mine;
+  for (const Milliseconds other : {Milliseconds{1s}, Milliseconds{60s}}) {
+    EXPECT_EQ(renew(b, {{1, token}, other, holder}).length, 5s);
+    pass(2s);
+    EXPECT_GT(inspect().left, 0ms) << "it is not shortened";
+  }
+  pass(2s);
+  EXPECT_EQ(renew(b, {.grant = {}, .holder = holder}).length, 5s);
+  pass(5s + 1ms);
+  EXPECT_TRUE(inspect().owner.empty()) << "nor is it made longer";
+}
+
+TEST_F(FifoHolder, HasTheLengthThatIsAskedForWhenAClaimIsPassedOn) {
+  const AcquireReply first = acquire(a, 1);
+  acquire(b, wanted(1));
+  release(a, 1, first.token, Repeated::no, Trust::no);
+  const std::uint64_t token = inspect().token;
+  EXPECT_EQ(renew(b, {{1, token}, 60s, holder}).length, 60s);
+  EXPECT_EQ(renew(b, {.grant = {}, .holder = holder}).length, 60s);
+}
+
 TEST_F(FifoHolder, ReleasesTheGrantThatIsNamedToTheNextInLine) {
   const std::uint64_t token = acquire(a, wanted(1)).mine;
   acquire(a, 2);
