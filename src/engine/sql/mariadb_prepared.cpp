@@ -64,7 +64,7 @@ class MariadbPrepared final : public SqlPrepared {
   }
 
   static std::vector<std::vector<std::optional<std::string>>> rows_of(MYSQL_STMT* statement) {
-    if (mysql_stmt_store_result(statement) != 0) fail(statement);
+    if (mysql_stmt_store_result(statement) != 0) fail_among_rows(statement);
     const std::unique_ptr<MYSQL_RES, void (*)(MYSQL_RES*)> about(mysql_stmt_result_metadata(statement),
                                                                  &mysql_free_result);
     const std::size_t columns = mysql_stmt_field_count(statement);
@@ -93,8 +93,18 @@ class MariadbPrepared final : public SqlPrepared {
     return rows;
   }
 
-  [[noreturn]] static void fail(MYSQL_STMT* statement) {
-    throw soci::mysql_soci_error(mysql_stmt_error(statement), static_cast<int>(mysql_stmt_errno(statement)));
+  static soci::mysql_soci_error error_of(MYSQL_STMT* statement) {
+    return {mysql_stmt_error(statement), static_cast<int>(mysql_stmt_errno(statement))};
+  }
+
+  [[noreturn]] static void fail(MYSQL_STMT* statement) { throw error_of(statement); }
+
+  /// Where an error comes in place of rows, version 3.4 of the client goes on waiting for them: every later statement
+  /// is refused as out of sync, and none is freed. A reset ends that wait.
+  [[noreturn]] static void fail_among_rows(MYSQL_STMT* statement) {
+    const soci::mysql_soci_error error = error_of(statement);
+    mysql_stmt_reset(statement);
+    throw error;
   }
 
   MYSQL* const connection_;

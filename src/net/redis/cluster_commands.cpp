@@ -37,7 +37,7 @@ void State::send(Request request) {
   RedisFailure why{.kind = Kind::not_sent, .code = "nobody", .detail = "it is not known yet who has slot "};
   why.detail += std::to_string(request.slot);
   park(std::move(request), std::move(why));
-  refresh();
+  if (!inquiry_.is_running()) refresh();  // what is being read will tell, and need not be read again
 }
 
 void State::send_to(const RedisAddress& address, Request request, Route route) {
