@@ -18,6 +18,8 @@ LockAnswer with_outcome(Outcome outcome) {
   return answer;
 }
 
+bool is_over(BootTime deadline) { return deadline <= BootClock::now(); }
+
 LockAnswer granted(std::uint64_t token, BootTime deadline) {
   LockAnswer answer = with_outcome(Outcome::done);
   answer.held = true;
@@ -177,13 +179,14 @@ class LeasesThere final : public ClientLeases {
   }
 
   static Said said(const lock::NamedLeases::Acquired& result) {
+    if (result && is_over(result->deadline)) return unknown("the lease ended before its grant was known");
     if (result) return granted(result->token, result->deadline);
     if (result.error().why == NotAcquired::Why::broken) return unknown(result.error().detail);
     return why_not(result.error());
   }
   static Said said(const lock::NamedLeases::Found& found) {
     if (!found) return failed(found.error());
-    if (!*found) return with_outcome(Outcome::lease_lost);
+    if (!*found || is_over((*found)->deadline)) return with_outcome(Outcome::lease_lost);
     return granted((*found)->token, (*found)->deadline);
   }
   static Said said(const lock::ReleaseAnswer& released) {

@@ -93,7 +93,7 @@ void EngineWithLocks::apply(Operation& operation, const AcquireLock& command) {
   const BootTime until = BootClock::now() + command.wait;
   if (const auto waits = waiting_.find(name); waits != waiting_.end() && command.wait > Milliseconds{0}) {
     Wait& wait = waits_.at(waits->second);
-    if (until >= wait.askers.back().until && !wait.stop.stop_requested()) {
+    if (until >= wait.askers.back().until && (wait.asks_again || !wait.stop.stop_requested())) {
       wait.askers.push_back({&operation, until});
       wait.length = command.length;
       return;
@@ -101,7 +101,10 @@ void EngineWithLocks::apply(Operation& operation, const AcquireLock& command) {
   }
   leave(name);
   const std::uint64_t id = ++last_wait_;
-  waits_[id] = {{{&operation, until}}, name, command.length, {}, {}, {}};
+  Wait& wait = waits_[id];
+  wait.askers.push_back({&operation, until});
+  wait.name = name;
+  wait.length = command.length;
   waiting_[name] = id;
   wait_for_lock(id);
 }
@@ -110,6 +113,9 @@ void EngineWithLocks::apply(Operation& operation, const AcquireLock& command) {
 void EngineWithLocks::wait_for_lock(std::uint64_t id) {
   Wait& wait = waits_.at(id);
   wait.until = wait.askers.front().until;
+  wait.asked_for = wait.askers.size();
+  if (const std::optional<LockAnswer> grant = leases_->known(wait.name))
+    return post_([this, id, answer = *grant] { waited(id, answer); });
   const auto left = std::chrono::ceil<Milliseconds>(wait.until - BootClock::now());
   leases_->acquire({wait.name, wait.length, std::max(left, Milliseconds{0}), wait.stop.get_token()},
                    [this, id](Said said) { waited(id, std::move(said)); });
@@ -118,44 +124,65 @@ void EngineWithLocks::wait_for_lock(std::uint64_t id) {
 void EngineWithLocks::waited(std::uint64_t id, Said said) {
   auto node = waits_.extract(id);
   Wait& wait = node.mapped();
-  if (wait.earlier && outcome_of(said) != Outcome::done) said = *wait.earlier;
-  const auto tell = [&said](const std::vector<Asker>& askers) {
-    for (const Asker& asker : askers) {
-      asker.operation->answer = said;
-      asker.operation->completed();
-    }
-  };
-  const bool time_is_up = outcome_of(said) == Outcome::locked && !wait.stop.stop_requested();
-  if (time_is_up && wait.askers.back().until > wait.until) {
-    // Those who wait longer go on waiting, as new arrivals.
-    const auto longer = std::ranges::find_if(wait.askers, [&wait](const Asker& one) { return one.until > wait.until; });
-    const std::vector<Asker> over(wait.askers.begin(), longer);
-    wait.askers.erase(wait.askers.begin(), longer);
-    if (space_) {
-      waits_.insert(std::move(node));
-      wait_for_lock(id);
-      return tell(over);
-    }
-    tell(over);
-    said = ended();
+  const bool is_granted = outcome_of(said) == Outcome::done;
+  const std::vector<Asker> answered = take_answered(wait, said);
+  const auto latest = waiting_.find(wait.name);
+  const bool is_latest = latest != waiting_.end() && latest->second == id;
+  if (is_granted && !is_latest) ask_again(wait.name);
+  std::vector<Asker> left_over;
+  if (!wait.askers.empty() && is_latest && space_) {
+    if (std::exchange(wait.asks_again, false)) wait.stop = {};
+    waits_.insert(std::move(node));
+    wait_for_lock(id);
+  } else {
+    left_over = std::exchange(wait.askers, {});
+    if (is_latest) waiting_.erase(latest);
   }
-  if (const auto latest = waiting_.find(wait.name); latest != waiting_.end() && latest->second == id)
-    waiting_.erase(latest);
-  if (outcome_of(said) == Outcome::done) end_later_wait(wait.name, said);
-  tell(wait.askers);
+  tell(answered, said);
+  tell(left_over, space_ ? Said(locked()) : ended());
+}
+
+/// Takes out those whom this answer is for. The others ask again, as new arrivals.
+std::vector<EngineWithLocks::Asker> EngineWithLocks::take_answered(Wait& wait, const Said& said) {
+  std::vector<Asker>& askers = wait.askers;
+  auto others = askers.end();
+  const std::optional<Outcome> outcome = outcome_of(said);
+  if (outcome == Outcome::done) {
+    // Who asked after this request was sent may have released, through another server, what it was granted.
+    others = askers.begin() + static_cast<std::ptrdiff_t>(wait.asked_for);
+  } else if (wait.asks_again) {
+    others = askers.begin();
+  } else if (outcome == Outcome::locked && !wait.stop.stop_requested()) {
+    others = std::ranges::find_if(askers, [&wait](const Asker& one) { return one.until > wait.until; });
+  }
+  std::vector<Asker> answered(askers.begin(), others);
+  askers.erase(askers.begin(), others);
+  return answered;
+}
+
+void EngineWithLocks::tell(const std::vector<Asker>& askers, const Said& said) {
+  for (const Asker& asker : askers) {
+    asker.operation->answer = said;
+    asker.operation->completed();
+  }
 }
 
 void EngineWithLocks::leave(const ClientLeases::Name& name) {
   const auto latest = waiting_.find(name);
-  if (latest != waiting_.end()) waits_.at(latest->second).stop.request_stop();
+  if (latest == waiting_.end()) return;
+  Wait& wait = waits_.at(latest->second);
+  wait.asks_again = false;
+  wait.stop.request_stop();
 }
 
-/// A later request of the same lease has the lock by this grant.
-void EngineWithLocks::end_later_wait(const ClientLeases::Name& name, const ClientLeases::Said& grant) {
+/// An earlier request of the same lease was granted the lock: the latest one need not wait for it. It does not get the
+/// same answer, which may be old by then: it asks again, and finds the grant if it is still there.
+void EngineWithLocks::ask_again(const ClientLeases::Name& name) {
   const auto latest = waiting_.find(name);
   if (latest == waiting_.end()) return;
   Wait& later = waits_.at(latest->second);
-  later.earlier = grant;
+  if (later.stop.stop_requested()) return;
+  later.asks_again = true;
   later.stop.request_stop();
 }
 
@@ -163,7 +190,8 @@ void EngineWithLocks::end_later_wait(const ClientLeases::Name& name, const Clien
 void EngineWithLocks::apply(Operation& operation, const LeaveLock& command) {
   const auto latest = waiting_.find(name_of(command));
   if (latest != waiting_.end()) {
-    std::vector<Asker>& askers = waits_.at(latest->second).askers;
+    Wait& wait = waits_.at(latest->second);
+    std::vector<Asker>& askers = wait.askers;
     const auto asker = std::ranges::find_if(askers, [&command](const Asker& one) {
       return std::get<AcquireLock>(one.operation->command).request == command.request;
     });
@@ -171,6 +199,7 @@ void EngineWithLocks::apply(Operation& operation, const LeaveLock& command) {
       leave(latest->first);
     } else if (asker != askers.end()) {
       answer_later(*asker->operation, locked());
+      if (std::cmp_less(asker - askers.begin(), wait.asked_for)) --wait.asked_for;
       askers.erase(asker);
     }
   }

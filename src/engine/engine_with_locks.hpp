@@ -12,10 +12,10 @@
 #include <firstcome/engine.hpp>
 #include <firstcome/lock_space.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <unordered_map>
@@ -52,8 +52,9 @@ class EngineWithLocks final : public Engine {
     ClientLeases::Name name;
     Milliseconds length{};  ///< as asked for last; what is under way keeps the length that it was sent with
     std::stop_source stop;
-    BootTime until;                             ///< when the request that is under way has waited long enough
-    std::optional<ClientLeases::Said> earlier;  ///< the grant that an earlier wait of the same lease got meanwhile
+    BootTime until;             ///< when the request that is under way has waited long enough
+    std::size_t asked_for = 0;  ///< how many of the askers were there when it was sent
+    bool asks_again = false;    ///< it was stopped only to ask again at once
   };
   void apply(Operation& operation, const AcquireLock& command);
   void apply(Operation& operation, const RenewLock& command);
@@ -64,7 +65,9 @@ class EngineWithLocks final : public Engine {
   void wait_for_lock(std::uint64_t id);
   void waited(std::uint64_t id, ClientLeases::Said said);
   void leave(const ClientLeases::Name& name);
-  void end_later_wait(const ClientLeases::Name& name, const ClientLeases::Said& grant);
+  void ask_again(const ClientLeases::Name& name);
+  static std::vector<Asker> take_answered(Wait& wait, const ClientLeases::Said& said);
+  static void tell(const std::vector<Asker>& askers, const ClientLeases::Said& said);
   void answer_later(Operation& operation, std::expected<Answer, Failure> answer);
 
   Engine& below_;

@@ -42,6 +42,13 @@ class Tasks {
     std::unique_lock lock(mutex_);
     ASSERT_TRUE(changed_.wait_for(lock, std::chrono::seconds(20), [this] { return !tasks_.empty(); }));
   }
+  /// What was posted up to now.
+  void run_posted() {
+    std::unique_lock lock(mutex_);
+    auto posted = std::exchange(tasks_, {});
+    lock.unlock();
+    for (auto& task : posted) task();
+  }
   void run_until_done(const Asked& asked) {
     run_until([&asked] { return asked.done.load(); });
   }

@@ -196,5 +196,54 @@ TEST_F(SharedLeasesOverABadLine, AreKeptByWhoLeftBeforeTheAnswerCame) {
   expect_free();
 }
 
+/// One that asks again while the grant is on its way, and is not answered until that has ended.
+TEST_F(SharedLeasesOverABadLine, AreNotGrantedByAnAnswerThatHasBecomeOld) {
+  Tasks others;  // so that server one does nothing while server three is asked
+  LockServer three(others, open_locks("redis://127.0.0.1:" + std::to_string(redis->port())).value());
+  three.ask(acquire(bob));
+  const auto first = one->submit(acquire(ann, 60s, 1'500ms));
+  EXPECT_TRUE(firstcome::testing::eventually([&] { return three.ask(InspectLock{"a"}).waiting == 1; }));
+  EXPECT_EQ(three.ask(ReleaseLock{"a", bob}).outcome, Outcome::done);
+  tasks.wait_for_a_task();  // the grant
+  ASSERT_FALSE(first->done);
+  proxy->stall();
+  const auto second = one->submit(acquire(ann, 20s, 1'500ms));  // it waits less long: in a place of its own
+  tasks.run_until_done(*first);
+  ASSERT_EQ(first->as<LockAnswer>().outcome, Outcome::done);
+  const LockAnswer other = three.ask(acquire(bob, 20s));
+  ASSERT_EQ(other.outcome, Outcome::done) << "the grant has ended";
+  ASSERT_FALSE(second->done);
+  proxy->resume();
+  EXPECT_TRUE(firstcome::testing::eventually([&] {
+    tasks.run_posted();
+    return three.ask(InspectLock{"a"}).waiting == 1;
+  }));
+  ASSERT_FALSE(second->done) << "told of the grant that has ended";
+  EXPECT_EQ(three.ask(ReleaseLock{"a", bob}).outcome, Outcome::done);
+  tasks.run_until_done(*second);
+  EXPECT_GT(second->as<LockAnswer>().token, other.token);
+}
+
+TEST_F(SharedLeasesOverABadLine, AreNotGrantedToWhoAskedAfterTheirRelease) {
+  one->ask(acquire(ann, 5s));  // so that it listens for grants already
+  one->ask(ReleaseLock{"a", ann});
+  proxy->stall_after(1, TcpProxy::Direction::to_client);
+  const auto before = one->submit(acquire(ann, 20s));
+  EXPECT_TRUE(firstcome::testing::eventually([&] { return two->ask(InspectLock{"a"}).held; }));
+  const LockAnswer released = two->ask(acquire(ann));
+  EXPECT_EQ(two->ask(ReleaseLock{"a", ann}).outcome, Outcome::done);
+  const LockAnswer other = two->ask(acquire(bob));
+  const auto after = one->submit(acquire(ann, 20s));
+  ASSERT_FALSE(before->done);
+  proxy->resume();
+  tasks.run_until_done(*before);
+  EXPECT_EQ(before->as<LockAnswer>().token, released.token);
+  wait_for_waiters(1);
+  ASSERT_FALSE(after->done) << "told of the grant that was released before it asked";
+  EXPECT_EQ(two->ask(ReleaseLock{"a", bob}).outcome, Outcome::done);
+  tasks.run_until_done(*after);
+  EXPECT_GT(after->as<LockAnswer>().token, other.token);
+}
+
 }  // namespace
 }  // namespace firstcome::test

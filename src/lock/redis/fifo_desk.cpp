@@ -210,8 +210,9 @@ void FifoDesk::cancel(Seat seat, Answer<CancelAnswer> done) {
   line_.leaves(seat->number);
   const BootTime sent = BootClock::now();
   const FifoOptions& options = office_.options();
-  // Where replicas are wanted, acquires go over another connection, and one may come after this.
-  const bool may_overtake = options.replicas != 0 && !seat->holder.empty();
+  // An acquire may come after this: over another connection, where replicas are wanted, or kept back while a cluster
+  // moves slots. No heartbeat would find what it then takes for a holder.
+  const bool may_overtake = !seat->holder.empty();
   const LateCopy late_copy = may_overtake ? LateCopy::possible : seat->late_copy;
   office_.execute(place_.key,
                   cancel_command(office_.scripts(place_), place_, options.times, {seat->number, late_copy},

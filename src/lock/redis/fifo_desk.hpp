@@ -126,7 +126,8 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
   template <typename Reply>
   void run_errand(net::RedisCommand command, std::optional<Reply> (*read)(const net::RedisReply&), BootTime limit,
                   Errand<Reply> done);
-  void find_replicated_holder(const std::string& holder, Answer<HolderAnswer> done);
+  void find_replicated_holder(const std::string& holder, Answer<HolderAnswer> answer);
+  Answer<HolderAnswer> busy_until(Answer<HolderAnswer> done);
   void renew_holder(const std::string& holder, Try repeat, BootTime limit, Answer<HolderAnswer> done);
   void release_holder(const ReleaseRequest& request, BootTime limit, Answer<ReleaseAnswer> done);
   void carry_out(FifoSteps steps);

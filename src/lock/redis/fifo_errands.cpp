@@ -97,8 +97,19 @@ void FifoDesk::find_holder(const std::string& holder, Answer<HolderAnswer> done)
       });
 }
 
+/// Keeps this desk until the answer has come.
+Answer<HolderAnswer> FifoDesk::busy_until(Answer<HolderAnswer> done) {
+  ++busy_;
+  return [self = shared_from_this(), done = std::move(done)](HolderAnswer answer) mutable {
+    --self->busy_;
+    done(std::move(answer));
+    self->settle();
+  };
+}
+
 /// What it has counts when the replicas have it. To ask them, it is written again, which prolongs it.
-void FifoDesk::find_replicated_holder(const std::string& holder, Answer<HolderAnswer> done) {
+void FifoDesk::find_replicated_holder(const std::string& holder, Answer<HolderAnswer> answer) {
+  Answer<HolderAnswer> done = busy_until(std::move(answer));
   const BootTime sent = BootClock::now();
   office_.execute_grant(
       place_.key,
