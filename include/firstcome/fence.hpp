@@ -29,7 +29,8 @@ enum class SqlDialect : std::uint8_t { sqlite, postgresql, mariadb };
 ///
 /// In ONE transaction with the write that is guarded: `offer`, then `check`, each with (resource, token, owner).
 /// `check` gives one row with one number: 1, accepted, now write and commit; 0, refused, roll back. From `offer` on,
-/// others who offer for the same resource wait.
+/// others who offer for the same resource wait. A transaction that has read before may fail at `offer` instead of being
+/// refused: under REPEATABLE READ on PostgreSQL, and on MariaDB from 11.6 on (error 1020). Then start it again.
 struct FenceSql {
   std::string_view create;  ///< makes the table where it is not there
   std::string_view offer;

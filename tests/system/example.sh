@@ -27,7 +27,7 @@ finish() {
 trap finish EXIT
 
 cmake --install "$build" --prefix "$work/prefix" --component library >/dev/null
-cmake -S "$source/examples/lock" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake -G Ninja -S "$source/examples/lock" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
 cmake --build "$work/build" >/dev/null
 
 run() {
@@ -63,6 +63,6 @@ done
 [[ $started == yes ]]
 run "redis://127.0.0.1:$port"
 
-cmake -S "$source/tests/system/plugin" -B "$work/plugin" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake -G Ninja -S "$source/tests/system/plugin" -B "$work/plugin" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
 cmake --build "$work/plugin" >/dev/null
 "$work/plugin/host" "$work/plugin/libplugin.so" "redis://127.0.0.1:$port"
