@@ -56,15 +56,18 @@ void FifoDesk::attempt(Seat seat, Attempt attempt, Answer<AttemptAnswer> done) {
   }
   ++busy_;
   office_.inboxes().hear(place_.channel(), office_.limit(),
-                         [self = shared_from_this(), seat = std::move(seat),
+                         [self = shared_from_this(), seat, token = seat->token,
                           asking = std::move(asking)](std::optional<LockFailure> failure) mutable {
                            --self->busy_;
-                           self->may_hear(seat, std::move(asking), std::move(failure));
+                           self->may_hear(seat, token, std::move(asking), std::move(failure));
                          });
 }
 
-void FifoDesk::may_hear(const Seat& seat, Asking asking, std::optional<LockFailure> failure) {
-  if (!failure && seat->phase < FifoSeat::Phase::leaving) {
+/// `token`: what the seat had when it asked to hear. If a grant has come since, it is not asked for again: that may be
+/// released by now, through another server where a holder has it, and then asking again would be asking anew.
+void FifoDesk::may_hear(const Seat& seat, std::uint64_t token, Asking asking, std::optional<LockFailure> failure) {
+  const bool is_wanted = seat->phase < FifoSeat::Phase::leaving && seat->token == token;
+  if (!failure && is_wanted) {
     const Repeated how = repeated(asking.first.repeat);
     return ask(seat, std::move(asking), how);
   }

@@ -108,7 +108,7 @@ class FifoDesk : public std::enable_shared_from_this<FifoDesk> {
  private:
   using Asking = std::pair<Attempt, Answer<AttemptAnswer>>;
 
-  void may_hear(const Seat& seat, Asking asking, std::optional<LockFailure> failure);
+  void may_hear(const Seat& seat, std::uint64_t token, Asking asking, std::optional<LockFailure> failure);
   void ask(const Seat& seat, Asking asking, Repeated repeated);
   void asked(const Seat& seat, std::uint64_t number, BootTime sent, Asking asking, const net::RedisResult& result);
   void vouch(const Seat& seat, AttemptAnswer answer, Answer<AttemptAnswer> done);

@@ -64,18 +64,19 @@ TEST(RedisClusterEngine, EndsWhileItLooksAtTheServerOfASale) {
   }
   ASSERT_TRUE(elsewhere);
   RedisServer& owner = cluster.owner_of(net::key_slot(hash_of(first, *elsewhere)));
+  auto second = std::make_unique<RedisNode>(options_for(cluster));
   const auto begin = std::chrono::steady_clock::now();
-  owner.pause();
+  owner.pause();  // not for so long that its replica takes its place
   {
-    RedisNode second(options_for(cluster));
     Asked asked;
     asked.command = GetSale{*elsewhere};
-    second.engine().submit(asked);
+    second->engine().submit(asked);
     const auto is_answered = [&] {
-      second.engine().turn();
+      second->engine().turn();
       return asked.done.load();
     };
-    EXPECT_FALSE(eventually(is_answered, 500ms)) << "its server does not answer";
+    EXPECT_FALSE(eventually(is_answered, 300ms)) << "its server does not answer";
+    second.reset();
   }
   owner.resume();
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);
