@@ -85,8 +85,8 @@ struct LockTraits {
   bool lapses = true;     ///< the backend itself ends a lease that is not renewed, at its end and not later
   bool shares = false;    ///< there are read-write locks and semaphores
   bool frees = false;     ///< an administrator can free a lock (LockSpace::force_release)
-  /// Whoever knows a lease's name can find, renew and release it, through any space over the same server; the lock
-  /// service does so.
+  /// A caller that knows a lease's name can find, renew and release that lease through any space over the same server.
+  /// The lock service uses this.
   bool named_leases = false;
 };
 
@@ -148,7 +148,8 @@ class LockSpace {
 
   virtual const LockTraits& traits() const = 0;
 
-  /// For the lock service. Null where this kind has none (`LockTraits::named_leases`). Lives as long as this space.
+  /// Returns what the lock service uses for leases that clients name, or null if this kind cannot do that
+  /// (`LockTraits::named_leases`). It lives as long as this space.
   virtual lock::NamedLeases* named_leases() { return nullptr; }
 };
 

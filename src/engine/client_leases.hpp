@@ -55,8 +55,9 @@ class ClientLeases {
   virtual void release(const Name& name, Done done) = 0;
 };
 
-/// Where the locks are, if they can be kept there (`LockTraits::named_leases`); else by this server, until its end.
-/// REQUIRES: not used after the space.
+/// Returns leases that are kept where the locks are, if this kind of lock can do that (`LockTraits::named_leases`).
+/// Otherwise this server keeps them, and they are unknown to other servers. REQUIRES: not used after the space has
+/// gone.
 std::unique_ptr<ClientLeases> make_client_leases(LockSpace& space, ClientLeases::Post post);
 
 }  // namespace firstcome::engine

@@ -78,7 +78,7 @@ using RenewAnswer = std::variant<Renewed, Lost, LockFailure>;
 using ReleaseAnswer = std::expected<ReleaseOutcome, LockFailure>;
 using ShrinkAnswer = std::expected<ShrinkOutcome, LockFailure>;
 using CancelAnswer = std::expected<void, LockFailure>;
-/// What a holder has; nothing: it has not got the lock.
+/// The grant that a holder has, or nothing if it does not have the lock.
 using HolderAnswer = std::expected<std::optional<Grant>, LockFailure>;
 
 /// What the backend pushes to one contender. Any thread, any number of times, also when it is no longer of interest.

@@ -36,14 +36,16 @@ class NamedLeases {
       : core_(std::move(core)), backend_(std::move(backend)) {}
 
   using Acquired = std::expected<NamedGrant, NotAcquired>;
-  /// As Lock::acquire; where that lease has the lock already, that is its grant, unchanged. While it waits here and is
-  /// granted the lock elsewhere, that is found by the next heartbeat, or by a look at the end of the wait. `broken`: it
-  /// may have the lock, or may get it late (also where too few replicas have the grant, see LockSettings::replicas, or
-  /// where that look was not answered); the same again finds out. `stopped`, without a doubt: nothing was looked for.
-  /// So it may have the lock by a request elsewhere. REQUIRES: `options` has a lease.
-  /// Cost: the answer may come later than the end of the wait: by up to 1 s, for the look; by up to 4 s where a request
-  /// was not answered, which is taken back first; and where replicas are wanted, by as long as they are waited for.
-  /// Without a wait, the attempt itself may take 3 s before that.
+  /// Acquires the lock for this lease, like Lock::acquire. If the lease has the lock already, its grant is returned
+  /// unchanged. If it waits here and is granted the lock through another space, the next heartbeat or a look at the end
+  /// of the wait finds that grant.
+  /// Outcomes: `broken` means that the lease may have the lock, or may still get it (also if too few replicas have the
+  /// grant, see LockSettings::replicas, or if that look was not answered); the same call again finds out. `stopped`
+  /// means that nothing was looked for: the lease may have the lock through another space.
+  /// REQUIRES: `options` has a lease.
+  /// Cost: the answer may come after the end of the wait: by up to 1 s for the look, by up to 4 s if a request was not
+  /// answered and is taken back first, and if replicas are wanted by as long as they are waited for. Without a wait,
+  /// the attempt itself may take 3 s before that.
   void acquire(std::string name, std::string_view lease, AcquireOptions options,
                std::move_only_function<void(Acquired)> done);
 

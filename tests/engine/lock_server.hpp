@@ -1,4 +1,4 @@
-// What tests of the lock service over a LockSpace share: a thread of tasks, and engines on it.
+// Servers for tests of the lock service over a LockSpace: a queue of tasks, and engines that run on it.
 #pragma once
 
 #include "engine/asking.hpp"

@@ -63,8 +63,9 @@ void FifoDesk::attempt(Seat seat, Attempt attempt, Answer<AttemptAnswer> done) {
                          });
 }
 
-/// `token`: what the seat had when it asked to hear. If a grant has come since, it is not asked for again: that may be
-/// released by now, through another server where a holder has it, and then asking again would be asking anew.
+/// Sends the attempt, now that the channel is heard; `token` is what the seat had when it began to wait for that. If a
+/// grant has come since, the attempt is not sent: its client may have released that grant through another server, and
+/// the attempt would then take the lock for nobody.
 void FifoDesk::may_hear(const Seat& seat, std::uint64_t token, Asking asking, std::optional<LockFailure> failure) {
   const bool is_wanted = seat->phase < FifoSeat::Phase::leaving && seat->token == token;
   if (!failure && is_wanted) {
